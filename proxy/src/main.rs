@@ -1,2 +1,3 @@
-//! Placeholder.
+//! The one binary, `ficus`.
+
 fn main() {}

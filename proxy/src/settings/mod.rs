@@ -1,0 +1,170 @@
+//! What ficus.toml, the environment and the command line say about this node, checked.
+//!
+//! Start-up step 1. These types cannot hold a wrong value; reading and checking are in the files beside this
+//! one. What runs where is not here: that is routes.toml, in `route`.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use flask_compat::Profile;
+
+/// Everything this node needs to know before it starts.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: Listen,
+    /// The backends by name; `legacy` is always there.
+    pub backends: BTreeMap<String, Backend>,
+    /// What the Flask application does, as far as Ficus must know it.
+    pub flask: Flask,
+    /// Where revisions and the audit are kept.
+    pub store: StoreSettings,
+    /// Bounds on what a client may send.
+    pub limits: Limits,
+    /// How long to wait for whom.
+    pub timeouts: Timeouts,
+    /// What is logged, and where.
+    pub log: Log,
+    /// The routing file; absent: everything goes to legacy.
+    pub routes: Option<PathBuf>,
+}
+
+/// Addresses to listen on.
+#[derive(Debug, Clone)]
+pub struct Listen {
+    /// Plain HTTP.
+    pub http: Option<SocketAddr>,
+    /// HTTPS, HTTP/2 by ALPN.
+    pub https: Option<Https>,
+    /// `/metrics`, `/livez`, `/readyz` over TCP (read-only).
+    pub admin: Option<SocketAddr>,
+    /// The admin API for the CLI on this machine: peer credentials, no token.
+    pub admin_socket: PathBuf,
+    /// Whether answers carry `x-ficus-route`, `x-ficus-backend`, `x-ficus-revision`.
+    pub reveal: bool,
+    /// Peers whose X-Forwarded-* and X-Request-Id are believed and continued.
+    pub trusted_proxies: Vec<Network>,
+}
+
+/// A TLS listener.
+#[derive(Debug, Clone)]
+pub struct Https {
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// PEM file with the certificate chain.
+    pub certificate: PathBuf,
+    /// PEM file with the private key.
+    pub key: PathBuf,
+}
+
+/// An address block such as `10.0.0.0/8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    /// The block's first address.
+    pub address: IpAddr,
+    /// How many leading bits count.
+    pub prefix: u8,
+}
+
+/// A place that can answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    /// Its addresses; at least one.
+    pub upstreams: Vec<UpstreamAddress>,
+}
+
+/// One address of a backend.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum UpstreamAddress {
+    /// `http://host:port`.
+    Tcp {
+        /// Host name or IP address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// `unix:/path`.
+    Unix(PathBuf),
+}
+
+/// What Ficus must know of the Flask application.
+#[derive(Debug, Clone)]
+pub struct Flask {
+    /// The secret key; absent: identities are taken from the client address.
+    pub secret_key: Option<Secret>,
+    /// Name of the session cookie.
+    pub session_cookie: String,
+    /// Whose matching, cookies and redirects to follow.
+    pub profile: Profile,
+}
+
+/// A value that never shows in logs or dumps.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// The control store.
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    /// `sqlite:PATH`.
+    pub url: String,
+}
+
+/// Bounds on requests.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Largest request body in bytes; a larger one is answered 413.
+    pub body_bytes: u64,
+    /// Largest request head in bytes; a larger one is answered 431.
+    pub header_bytes: usize,
+    /// Longest request target in bytes; a longer one is answered 414.
+    pub uri_bytes: usize,
+    /// Most requests in progress on one backend; above it 503.
+    pub backend_requests: usize,
+}
+
+/// Waiting times.
+#[derive(Debug, Clone)]
+pub struct Timeouts {
+    /// For a connection to an upstream.
+    pub connect: Duration,
+    /// For an upstream's next bytes, when the route names no `timeout`.
+    pub upstream: Duration,
+    /// For a client's complete head.
+    pub client_header: Duration,
+    /// For a client's next bytes of a body.
+    pub client_body: Duration,
+    /// Idle keep-alive connections of clients.
+    pub client_idle: Duration,
+    /// Idle keep-alive connections to upstreams; below gunicorn's own keep-alive.
+    pub upstream_idle: Duration,
+    /// On SIGTERM: how long requests in progress may go on.
+    pub drain: Duration,
+}
+
+/// Logging.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// Where the JSON access log goes.
+    pub access: AccessLog,
+    /// The program's own log: a `tracing` filter such as `info`.
+    pub level: String,
+}
+
+/// Where the access log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessLog {
+    /// Nowhere.
+    Off,
+    /// Standard output.
+    Stdout,
+    /// Appended to a file.
+    File(PathBuf),
+}
