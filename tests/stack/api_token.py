@@ -1,0 +1,5 @@
+"""Gives a user the same API token in several databases."""
+
+import subprocess
+
+from .stack import ROOT, crm_env, crm_python

@@ -1,0 +1,189 @@
+"""A whole stack on free ports: one database, Flask, handlers and ficus in front."""
+
+import http.client
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from .database import Databases
+from .process import Process, free_port, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARIES = Path(os.environ.get("FICUS_BINARIES", ROOT / "target" / "debug"))
+SECRETS = {
+    "FLASK_SECRET_KEY": "system-tests-only",
+    "CRM_FERNET_KEYS": "3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    "CRM_WEBHOOK_SECRET": "system-tests-only-too",
+}
+MOVED = ["customers.list", "customers.detail", "customers.create", "api.customers", "api.customer"]
+
+
+def crm_python(flask: str) -> Path:
+    """The interpreter of the environment for Flask `flask` ("1.1" or "2.3")."""
+    return ROOT / "target" / "python" / f"flask-{flask}" / "bin" / "python"
+
+
+def crm_env(database_url: str, folder: Path) -> dict:
+    """The environment of the CRM and of its commands."""
+    return {
+        **SECRETS,
+        "DATABASE_URL": database_url,
+        "CRM_UPLOAD_DIR": folder / "uploads",
+        "FLASK_APP": "wsgi:app",
+        "PYTHONPATH": ROOT / "legacy-shim" / "python" / "src",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def seed(database_url: str, folder: Path, flask: str = "1.1"):
+    """Migrates and seeds the database."""
+    env = {**os.environ, **{key: str(value) for key, value in crm_env(database_url, folder).items()}}
+    for command in (["db", "upgrade"], ["seed", "--size", "small"]):
+        done = subprocess.run(
+            [crm_python(flask), "-m", "flask", *command],
+            cwd=ROOT / "legacy-crm", env=env, capture_output=True, text=True, check=False,
+        )
+        assert done.returncode == 0, f"flask {' '.join(command)} failed:\n{done.stdout}\n{done.stderr}"
+
+
+class Stack:
+    """Flask, handlers and ficus over one database of their own."""
+
+    def __init__(self, folder: Path, databases: Databases, template: str, moved=(), flask: str = "1.1"):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.databases = databases
+        self.database = databases.create(template)
+        self.port, self.admin_port, self.legacy_port = free_port(), free_port(), free_port()
+        # The path of a Unix socket may have 107 bytes; temporary folders of tests can be longer than that.
+        self.sockets = Path(os.environ.get("TMPDIR", "/tmp")) / f"ficus-{os.getpid()}-{self.port}"
+        self.sockets.mkdir(mode=0o700)
+        self.routes_file = folder / "routes.toml"
+        shutil.copy(ROOT / "routes.toml", self.routes_file)
+        self._serve_rust(moved)
+        self._flask = flask
+        self.processes = []
+        try:
+            self.legacy = self._start_legacy()
+            self.handlers = self._start_handlers()
+            self.ficus = self._start_ficus()
+            self._wait_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def connect(self, timeout: float = 30.0) -> http.client.HTTPConnection:
+        """A connection to ficus."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
+    def cli(self, *arguments, check: bool = True) -> subprocess.CompletedProcess:
+        """Runs `ficus ARGUMENTS` against this stack."""
+        done = subprocess.run(
+            [BINARIES / "ficus", "--socket", self.sockets / "admin.sock", *arguments],
+            capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
+        )
+        if check:
+            assert done.returncode == 0, f"ficus {arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def cli_json(self, *arguments) -> dict:
+        """The document that `ficus ARGUMENTS --json` prints."""
+        return json.loads(self.cli(*arguments, "--json").stdout)
+
+    def query(self, sql: str, parameters=()) -> list:
+        return self.databases.query(self.database, sql, parameters)
+
+    def access_log(self) -> list:
+        """The access log's entries so far."""
+        path = self.folder / "access.log"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def stop(self):
+        for process in reversed(self.processes):
+            process.stop()
+        shutil.rmtree(self.sockets, ignore_errors=True)
+
+    def _serve_rust(self, moved):
+        text = self.routes_file.read_text()
+        for name in moved:
+            # A route's table ends where the next one begins; `serve` is added to it or replaced in it.
+            entry = re.compile(rf'(\[\[route\]\]\s*(?:#[^\n]*\n\s*)*name = "{re.escape(name)}"[^\n]*\n)', re.M)
+            text, found = entry.subn(r'\1serve = "rust"\n', text)
+            assert found == 1, f"routes.toml has {found} entries named {name}"
+        self.routes_file.write_text(text)
+
+    def _start(self, name, command, env, cwd) -> Process:
+        process = Process(name, command, env, cwd, self.folder / f"{name}.log")
+        self.processes.append(process)
+        return process
+
+    def _start_legacy(self) -> Process:
+        command = [
+            crm_python(self._flask), "-m", "gunicorn", "--config", "gunicorn.conf.py",
+            "--bind", f"127.0.0.1:{self.legacy_port}", "wsgi:app",
+        ]
+        env = crm_env(self.databases.url(self.database), self.folder)
+        return self._start("legacy", command, env, ROOT / "legacy-crm")
+
+    def _start_handlers(self) -> Process:
+        env = {
+            **SECRETS,
+            "DATABASE_URL": self.databases.url(self.database),
+            "HANDLERS_SOCKET": self.sockets / "handlers.sock",
+            "ROUTES_FILE": self.routes_file,
+            "CRM_TEMPLATES": ROOT / "legacy-crm" / "crm" / "templates",
+            "FLASK_PROFILE": "werkzeug-1.0" if self._flask == "1.1" else "werkzeug-2.3",
+        }
+        return self._start("handlers", [BINARIES / "rust-handlers"], env, self.folder)
+
+    def _start_ficus(self) -> Process:
+        profile = "werkzeug-1.0" if self._flask == "1.1" else "werkzeug-2.3"
+        config = self.folder / "ficus.toml"
+        config.write_text(
+            f"""[listen]
+http = "127.0.0.1:{self.port}"
+admin = "127.0.0.1:{self.admin_port}"
+admin_socket = "{self.sockets / 'admin.sock'}"
+reveal = true
+[backends]
+legacy = {{ upstreams = ["http://127.0.0.1:{self.legacy_port}"] }}
+rust = {{ upstreams = ["unix:{self.sockets / 'handlers.sock'}"] }}
+[flask]
+secret_key = {{ env = "FLASK_SECRET_KEY" }}
+profile = "{profile}"
+[store]
+url = "sqlite:{self.folder / 'ficus.db'}"
+[log]
+access = "{self.folder / 'access.log'}"
+"""
+        )
+        command = [BINARIES / "ficus", "serve", "--config", config, "--routes", self.routes_file]
+        return self._start("ficus", command, SECRETS, self.folder)
+
+    def _wait_ready(self):
+        wait_until(lambda: self._answers(self.legacy, self.legacy_port, "/auth/login"), "Flask answers")
+        wait_until(lambda: self._answers(self.ficus, self.port, "/auth/login"), "ficus answers")
+        wait_until(self._handlers_listen, "the handlers listen")
+
+    def _handlers_listen(self) -> bool:
+        self.handlers.require_alive()
+        return (self.sockets / "handlers.sock").exists()
+
+    @staticmethod
+    def _answers(process: Process, port: int, path: str) -> bool:
+        process.require_alive()
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status < 500
+        except OSError:
+            return False
+        finally:
+            connection.close()
