@@ -4,5 +4,10 @@
 //! `settings`, `route`, `identity`, `decide`, `store`, `control`, `upstream`, `observe`, `gateway`, `admin`,
 //! `server`, `cli`. What each is for, and two walkthroughs, stand in `docs/architecture.md`.
 
+pub mod decide;
+pub mod identity;
+pub mod observe;
 pub mod route;
+pub mod server;
 pub mod settings;
+pub mod upstream;
