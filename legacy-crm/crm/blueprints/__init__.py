@@ -1,0 +1,13 @@
+"""The pages, one package each: views.py, forms.py and, where queries grow, queries.py. Each package has a `bp`."""
+from importlib import import_module
+
+BLUEPRINTS = (
+    "main",
+    "auth",
+    "customers",
+)
+
+
+def register_blueprints(app):
+    for name in BLUEPRINTS:
+        app.register_blueprint(import_module("crm.blueprints." + name).bp)

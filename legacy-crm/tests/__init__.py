@@ -1,0 +1,1 @@
+"""Tests of the CRM through the Flask test client; conftest.py has the fixtures."""
