@@ -3,12 +3,21 @@
 //! Start-up step 1. These types cannot hold a wrong value; reading and checking are in the files beside this
 //! one. What runs where is not here: that is routes.toml, in `route`.
 
+mod keys;
+mod layers;
+mod read;
+mod values;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use flask_compat::Profile;
+
+pub use keys::{KEYS, Key, variable};
+pub use layers::Inputs;
+pub use read::load;
 
 /// Everything this node needs to know before it starts.
 #[derive(Debug, Clone)]
@@ -29,6 +38,8 @@ pub struct Settings {
     pub log: Log,
     /// The routing file; absent: everything goes to legacy.
     pub routes: Option<PathBuf>,
+    /// The file these settings were read from, if there was one.
+    pub config: Option<PathBuf>,
 }
 
 /// Addresses to listen on.
@@ -115,6 +126,8 @@ impl std::fmt::Debug for Secret {
 pub struct StoreSettings {
     /// `sqlite:PATH`.
     pub url: String,
+    /// Directory of this node's own small files: revision, overrides, last good routes, journal.
+    pub directory: PathBuf,
 }
 
 /// Bounds on requests.

@@ -1,0 +1,93 @@
+//! The keys of ficus.toml: what a table may hold, what a key is without being set, and its environment variable.
+
+/// One key.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Full name, such as `listen.http`.
+    pub name: &'static str,
+    /// What holds when nobody sets it, as it would be written; empty: nothing.
+    pub default: &'static str,
+}
+
+const fn key(name: &'static str, default: &'static str) -> Key {
+    Key { name, default }
+}
+
+/// Every key with a fixed name. Backends are the one table whose keys are names of the writer's choice.
+pub const KEYS: &[Key] = &[
+    key("routes", "routes.toml"),
+    key("listen.http", "127.0.0.1:8080"),
+    key("listen.https.address", ""),
+    key("listen.https.certificate", ""),
+    key("listen.https.key", ""),
+    key("listen.admin", "127.0.0.1:9900"),
+    key("listen.admin_socket", "state/admin.sock"),
+    key("listen.reveal", "false"),
+    key("listen.trusted_proxies", ""),
+    key("flask.secret_key", ""),
+    key("flask.session_cookie", "session"),
+    key("flask.profile", "werkzeug-1.0"),
+    key("store.url", "sqlite:state/ficus.db"),
+    key("store.directory", "state"),
+    key("limits.body_bytes", "1GiB"),
+    key("limits.header_bytes", "64KiB"),
+    key("limits.uri_bytes", "8KiB"),
+    key("limits.backend_requests", "1024"),
+    key("timeouts.connect", "2s"),
+    key("timeouts.upstream", "60s"),
+    key("timeouts.client_header", "10s"),
+    key("timeouts.client_body", "30s"),
+    key("timeouts.client_idle", "60s"),
+    key("timeouts.upstream_idle", "1s"),
+    key("timeouts.drain", "30s"),
+    key("log.access", "stdout"),
+    key("log.level", "info"),
+];
+
+/// The backend that is always there, when nobody says where.
+pub(super) const LEGACY_DEFAULT: &str = "http://127.0.0.1:5000";
+
+/// Variables of the environment that are read but are no key of the file.
+pub(super) const OTHER_VARIABLES: &[&str] = &["FICUS_CONFIG", "FICUS_FLASK_SECRET_KEY_FILE"];
+
+/// The environment variable of a key: `listen.http` is `FICUS_LISTEN_HTTP`.
+pub fn variable(name: &str) -> String {
+    let upper = name.replace(['.', '-'], "_").to_ascii_uppercase();
+    format!("FICUS_{upper}")
+}
+
+/// What holds when nobody sets a key.
+pub(super) fn default_of(name: &str) -> &'static str {
+    KEYS.iter().find(|key| key.name == name).map_or("", |key| key.default)
+}
+
+/// The names that may stand in the table `path` (the top level: empty path).
+pub(super) fn names_in(path: &str) -> Vec<&'static str> {
+    let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
+    let mut names: Vec<&'static str> = KEYS
+        .iter()
+        .filter_map(|key| key.name.strip_prefix(&prefix))
+        .map(|rest| rest.split('.').next().unwrap_or(rest))
+        .collect();
+    if path.is_empty() {
+        names.push("backends");
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_know_their_keys() {
+        assert_eq!(
+            names_in(""),
+            ["backends", "flask", "limits", "listen", "log", "routes", "store", "timeouts"]
+        );
+        assert_eq!(names_in("listen.https"), ["address", "certificate", "key"]);
+        assert_eq!(variable("listen.admin_socket"), "FICUS_LISTEN_ADMIN_SOCKET");
+    }
+}

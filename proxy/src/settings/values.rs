@@ -1,0 +1,202 @@
+//! Values of ficus.toml: addresses, networks, upstreams, secrets.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use flask_compat::Profile;
+
+use crate::diagnostic::{Report, Value};
+
+use super::layers::Layers;
+use super::{AccessLog, Network, Secret, UpstreamAddress};
+
+/// An address to listen on; `off`: none.
+pub(super) fn listen_address(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        format!("`{text}` is not an address: write `IP:PORT` such as `127.0.0.1:8080` or `[::]:80`, or `off`")
+    })
+}
+
+/// `10.0.0.0/8`, or one address.
+pub(super) fn network(text: &str) -> Result<Network, String> {
+    let wrong = || format!("`{text}` is not a network: write `10.0.0.0/8`, `fd00::/8` or one address");
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix)),
+        None => (text, None),
+    };
+    let address: IpAddr = address.parse().map_err(|_| wrong())?;
+    let longest = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = prefix.map_or(Ok(longest), |prefix| prefix.parse::<u8>().map_err(|_| wrong()))?;
+    if prefix > longest { Err(wrong()) } else { Ok(Network { address, prefix }) }
+}
+
+/// `http://host:port` or `unix:/path`; a relative path is relative to `base`.
+pub(super) fn upstream(text: &str, base: &Path) -> Result<UpstreamAddress, String> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        return if path.is_empty() {
+            Err("a Unix socket needs a path: `unix:/run/app.sock`".to_owned())
+        } else {
+            Ok(UpstreamAddress::Unix(base.join(path)))
+        };
+    }
+    if text.starts_with("https://") {
+        return Err("upstreams are reached in plain HTTP: write `http://` or `unix:`".to_owned());
+    }
+    let wrong = || format!("`{text}` is not an upstream: write `http://HOST:PORT` or `unix:/PATH`");
+    let rest = text.strip_prefix("http://").ok_or_else(wrong)?;
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    if rest.contains(['/', '?', '#']) {
+        return Err(
+            "an upstream is an address without a path: requests are forwarded as they come".to_owned()
+        );
+    }
+    if rest.contains('@') {
+        return Err("an upstream has no user name or password".to_owned());
+    }
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port.parse().map_err(|_| wrong())?),
+        _ => (rest, 80),
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    if host.is_empty() || port == 0 || host.contains(char::is_whitespace) {
+        return Err(wrong());
+    }
+    Ok(UpstreamAddress::Tcp { host: host.to_owned(), port })
+}
+
+/// The name of a profile.
+pub(super) fn profile(text: &str) -> Result<Profile, String> {
+    text.parse().map_err(|_| {
+        format!("`{text}` is not a profile: write `werkzeug-1.0`, `werkzeug-2.3` or `werkzeug-3.1`")
+    })
+}
+
+/// Where the access log goes.
+pub(super) fn access_log(value: &Value<'_>, layers: &Layers<'_>, text: &str) -> AccessLog {
+    match text {
+        "off" => AccessLog::Off,
+        "stdout" => AccessLog::Stdout,
+        path => AccessLog::File(layers.path(value, path)),
+    }
+}
+
+/// A filter such as `info` or `ficus=debug,warn`.
+pub(super) fn log_level(text: &str) -> Result<String, String> {
+    match text.parse::<tracing_subscriber::EnvFilter>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(format!(
+            "`{text}` is not a log filter: write `error`, `warn`, `info`, `debug` or `ficus=debug`"
+        )),
+    }
+}
+
+/// `sqlite:PATH`; a relative path is relative to the file that says so.
+pub(super) fn store_url(value: &Value<'_>, layers: &Layers<'_>, text: &str) -> Result<String, String> {
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Err("this version keeps its store in SQLite: write `sqlite:PATH`".to_owned());
+    }
+    let path = text.strip_prefix("sqlite:").ok_or("a store is written as `sqlite:PATH`")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() || path.contains('?') {
+        return Err("a store is written as `sqlite:PATH`, without anything behind the path".to_owned());
+    }
+    Ok(format!("sqlite:{}", layers.path(value, path).display()))
+}
+
+/// The secret key: by variable, by file, or in `FICUS_FLASK_SECRET_KEY`; when nobody says anything, the
+/// variable that Flask itself reads, if it is set.
+pub(super) fn secret_key(layers: &Layers<'_>, report: &mut Report) -> Option<Secret> {
+    let file = layers.variable("flask.secret_key", "FICUS_FLASK_SECRET_KEY_FILE");
+    let direct = layers.variable("flask.secret_key", "FICUS_FLASK_SECRET_KEY");
+    if let Some(value) = direct {
+        return value.text(report).map(Secret);
+    }
+    if let Some(value) = file {
+        let path = value.text(report)?;
+        return secret_file(&value, Path::new(&path), report);
+    }
+    let Some(value) = layers.value("flask.secret_key") else {
+        return layers.environment("FLASK_SECRET_KEY").map(|text| Secret(text.to_owned()));
+    };
+    if value.is_text() {
+        report.error(value.key(), "a secret must not stand in the file").label("name where it is kept").help(
+            "write `secret_key = { env = \"FLASK_SECRET_KEY\" }` or `secret_key = { file = \"PATH\" }`",
+        );
+        return None;
+    }
+    let section = value.section(&["env", "file"], report)?;
+    match (section.get("env"), section.get("file")) {
+        (Some(variable), None) => {
+            let name = variable.text(report)?;
+            let found = layers.environment(&name).map(|text| Secret(text.to_owned()));
+            if found.is_none() {
+                report.error(variable.place(), format!("environment variable `{name}` is not set"));
+            }
+            found
+        }
+        (None, Some(file)) => {
+            let path = file.text(report)?;
+            secret_file(&file, &layers.path(&file, &path), report)
+        }
+        _ => {
+            report.error(value.place(), "`flask.secret_key` needs either `env` or `file`");
+            None
+        }
+    }
+}
+
+fn secret_file(value: &Value<'_>, path: &Path, report: &mut Report) -> Option<Secret> {
+    match std::fs::read_to_string(path) {
+        Ok(text) if !text.trim().is_empty() => Some(Secret(text.trim_end_matches(['\r', '\n']).to_owned())),
+        Ok(_) => {
+            report.error(value.place(), format!("`{}` is empty", path.display()));
+            None
+        }
+        Err(error) => {
+            report.error(value.place(), format!("cannot read `{}`: {error}", path.display()));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upstreams() {
+        let read = |text| upstream(text, Path::new("/etc/ficus"));
+        let tcp = |host: &str, port| UpstreamAddress::Tcp { host: host.to_owned(), port };
+        assert_eq!(read("http://127.0.0.1:5000"), Ok(tcp("127.0.0.1", 5000)));
+        assert_eq!(read("http://app/"), Ok(tcp("app", 80)));
+        assert_eq!(read("http://[::1]:81"), Ok(tcp("::1", 81)));
+        assert_eq!(read("http://[::1]"), Ok(tcp("::1", 80)));
+        assert_eq!(read("unix:/run/x.sock"), Ok(UpstreamAddress::Unix("/run/x.sock".into())));
+        assert_eq!(read("unix:x.sock"), Ok(UpstreamAddress::Unix("/etc/ficus/x.sock".into())));
+        for wrong in [
+            "",
+            "127.0.0.1:5000",
+            "https://x",
+            "http://",
+            "http://x/path",
+            "http://u:p@x",
+            "unix:",
+            "http://x:y",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong:?} was taken");
+        }
+    }
+
+    #[test]
+    fn networks() {
+        assert_eq!(network("10.0.0.0/8").unwrap().prefix, 8);
+        assert_eq!(network("::1").unwrap().prefix, 128);
+        for wrong in ["10.0.0.0/33", "x", "10.0.0.0/", "/8"] {
+            assert!(network(wrong).is_err(), "{wrong:?} was taken");
+        }
+    }
+}
