@@ -3,14 +3,25 @@
 //! Step 5 of a request (forward) picks an upstream here. Which backend is asked was decided in `decide`; what is
 //! sent to it is in `gateway`.
 
+mod address;
+mod backend;
+mod breaker;
+pub mod probe;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use address::Upstream;
+pub use backend::{Backend, InFlight, Tried};
 
 use crate::settings::Settings;
 
 /// All backends of this node.
 #[derive(Debug)]
 pub struct Backends {
-    names: BTreeMap<String, Vec<String>>,
+    by_name: BTreeMap<String, Arc<Backend>>,
+    connect_timeout: Duration,
 }
 
 /// What is known about a backend, for status pages and readiness.
@@ -36,26 +47,37 @@ impl BackendHealth {
 pub struct UpstreamHealth {
     /// The address as in the settings.
     pub address: String,
-    /// False while its breaker is open: connecting failed and it is not tried again yet.
+    /// False when the last attempts to connect failed, or when its host name has no address.
     pub up: bool,
     /// Failures to connect in a row.
     pub failures: u32,
 }
 
 impl Backends {
-    /// The backends of the settings.
+    /// The backends of the settings. Host names have no address before [`probe::first_look`].
     pub fn new(settings: &Settings) -> Self {
-        let names = settings.backends.keys().map(|name| (name.clone(), Vec::new())).collect();
-        Self { names }
+        let backend = |(name, backend): (&String, _)| {
+            let backend = Backend::new(name, backend, &settings.timeouts, &settings.limits);
+            (name.clone(), Arc::new(backend))
+        };
+        Self {
+            by_name: settings.backends.iter().map(backend).collect(),
+            connect_timeout: settings.timeouts.connect,
+        }
+    }
+
+    /// The backend of this name.
+    pub fn get(&self, name: &str) -> Option<&Arc<Backend>> {
+        self.by_name.get(name)
+    }
+
+    /// All backends, by name.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Backend>> {
+        self.by_name.values()
     }
 
     /// What is known about every backend, by name.
     pub fn health(&self) -> Vec<BackendHealth> {
-        let health = |(name, _): (&String, &Vec<String>)| BackendHealth {
-            name: name.clone(),
-            in_flight: 0,
-            upstreams: Vec::new(),
-        };
-        self.names.iter().map(health).collect()
+        self.all().map(|backend| backend.health()).collect()
     }
 }
