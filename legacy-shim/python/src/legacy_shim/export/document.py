@@ -1,0 +1,152 @@
+"""Step 4: the text of routes.toml.
+
+The same application gives the same bytes: no dates, no absolute paths, no set order. Values are written by
+`toml`; what the lines say comes from `collect`, `group` and `notes`.
+"""
+
+from typing import Any
+from typing import List
+
+from .. import _compat
+from . import toml
+from .collect import Collected
+from .collect import Entry
+from .collect import collect
+from .group import Route
+from .group import group
+from .notes import notes
+from .overlap import may_overlap
+
+#: What these are answered by is decided by Flask's own map, never by a handler.
+_PINNED = {
+    "redirect": "stays on legacy: Flask's map answers this by itself",
+    "alias": "stays on legacy: an alias, which Flask's map redirects to the endpoint's other rule",
+    "websocket": "stays on legacy: the rule takes WebSocket requests only",
+}
+
+_ORDER = """\
+Order: the order in which {werkzeug} tries the rules. A reader that sorts as Werkzeug does, like Ficus, finds
+this order again: weights decide (static before variables, numbers before text before paths, segment by segment),
+and where they tie, the place in this file. A reader that takes the first fit instead needs just this order, rule
+by rule: a route with several rules stands where the first of them is tried, the others may be tried later, and
+`rules` lists them as url_for() prefers them. What no order can say: a rule without the request's method is passed
+over; a missing last slash is redirected; a value that its converter refuses goes to the next rule up to Werkzeug
+2.1 and is 404 from 2.2 on. Werkzeug 2.2 tries rules in another order: write this file anew after an upgrade."""
+
+
+def write_routes(app: Any, serve: str, command: str, shim_version: str) -> str:
+    """The whole file, for a Flask application."""
+    collected = collect(app.url_map)
+    routes = group(collected)
+    left_out = [entry for entry in collected.entries if not entry.is_route]
+    blocks = ["\n".join(_header(app, collected, len(routes), (command, shim_version)))]
+    blocks.append('version = 1\n\n[defaults]\nserve = "legacy"\ncandidate = "rust"\nfallback = "legacy"')
+    blocks += ["\n".join(_route(app, route, collected.entries, serve)) for route in routes]
+    if left_out:
+        title = "Rules that are not routes. What only they fit goes to [defaults].serve."
+        blocks.append("\n".join([toml.comment(title)] + [line for e in left_out for line in _left_out(e)]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _header(app: Any, collected: Collected, routes: int, made: Any) -> List[str]:
+    command, shim_version = made
+    versions = _compat.versions()
+    werkzeug = "Werkzeug {}".format(versions["werkzeug"])
+    url_map = app.url_map
+    lines = [
+        "routes.toml: what runs where. Every route is one Flask endpoint; `serve` says which backend answers it.",
+        "",
+        "Written by legacy-shim {} from the url_map of `{}`, with: {}".format(shim_version, app.import_name, command),
+        "Flask {}, {}. {} rules, {} routes.".format(versions["flask"], werkzeug, len(collected.entries), routes),
+        "Map: strict_slashes {}, merge_slashes {}, host_matching {}, SERVER_NAME {}.".format(
+            _on(url_map.strict_slashes),
+            _on(url_map.merge_slashes),
+            _on(url_map.host_matching),
+            "set" if app.config.get("SERVER_NAME") else "not set",
+        ),
+        "",
+    ]
+    if collected.ordered:
+        lines += _ORDER.format(werkzeug=werkzeug).split("\n")
+    else:
+        lines.append("Order: UNKNOWN. {} does not show its order; this is the order of definition.".format(werkzeug))
+    lines += [
+        "",
+        "Comments say what the shim could see. `unknown` and `not seen` are no promise: read the view before you move",
+        "it. HEAD follows GET and OPTIONS is answered by Flask itself, unless a comment says otherwise.",
+    ]
+    return [toml.comment(line) for line in lines]
+
+
+def _route(app: Any, route: Route, entries: List[Entry], serve: str) -> List[str]:
+    first = route.first
+    remarks = notes(app, first) if first.kind == "view" else [_PINNED[first.kind]]
+    remarks += list(first.remarks) + _shadows(route, entries)
+    lines = ["[[route]]", "name = {}".format(toml.text(route.name))]
+    if route.name != first.endpoint and first.kind != "alias":
+        lines.append("endpoint = {}".format(toml.text(first.endpoint)))
+    if len(route.rules) == 1:
+        lines.append("rule = {}".format(toml.text(first.rule)))
+    else:
+        lines.append("rules = {}".format(toml.array(route.rules)))
+    for name in ("host", "subdomain"):
+        if getattr(first, name) is not None:
+            lines.append("{} = {}".format(name, toml.text(getattr(first, name))))
+    lines.append("methods = {}".format(toml.array(first.methods)))
+    defaults, unsaid = _defaults(first)
+    if defaults:
+        lines.append("defaults = {{ {} }}".format(", ".join(defaults)))
+    if first.strict_slashes is not None:
+        lines.append("strict_slashes = {}".format(str(first.strict_slashes).lower()))
+    lines.append("serve = {}".format(toml.text("legacy" if first.kind in _PINNED else serve)))
+    return [toml.comment(remark) for remark in remarks + unsaid] + lines
+
+
+def _defaults(entry: Entry) -> Any:
+    said, unsaid = [], []
+    for name, item in entry.defaults:
+        try:
+            said.append("{} = {}".format(toml.key(name), toml.value(item)))
+        except toml.NoTomlValue:
+            unsaid.append("defaults: {} is a {} and has no form in TOML".format(name, type(item).__name__))
+    return said, unsaid
+
+
+def _shadows(route: Route, entries: List[Entry]) -> List[str]:
+    """Warnings of rules that Flask tries before this route and that routes.toml cannot hold, or hides it with."""
+    lines = []
+    for own in route.entries:
+        for other in entries[: entries.index(own)]:
+            if other.kind == "custom converter" and may_overlap(other.rule, own.rule):
+                lines.append(
+                    "caution: Flask tries `{}` (endpoint {}, not a route here, see the end of the file) before `{}`; "
+                    "paths that fit both belong to it".format(other.rule, other.endpoint, own.rule)
+                )
+            elif other.kind == "websocket" and own.kind != "websocket" and may_overlap(other.rule, own.rule):
+                lines.append("caution: the WebSocket rule `{}` may fit the same paths".format(other.rule))
+            elif _hides(other, own):
+                lines.append("never reached: `{}` is also a rule of {}, which comes first".format(own.rule, other.endpoint))
+    return lines
+
+
+def _hides(first: Entry, second: Entry) -> bool:
+    return (
+        first.kind == second.kind == "view"
+        and first.rule == second.rule
+        and (first.host, first.subdomain) == (second.host, second.subdomain)
+        and set(second.methods) <= set(first.methods)
+    )
+
+
+def _left_out(entry: Entry) -> List[str]:
+    methods = ", ".join(entry.methods)
+    lines = ["", "`{}`, endpoint {}, {}: {}".format(entry.rule, entry.endpoint, methods, entry.kind)]
+    if entry.kind == "build only":
+        lines.append("  only for url_for(); never matches a request")
+    for converter in entry.converters:
+        lines.append("  {} is {}, weight {}, regex: {}".format(converter.name, converter.cls, converter.weight, converter.regex))
+    return [toml.comment(line) for line in lines + ["  " + remark for remark in entry.remarks]]
+
+
+def _on(flag: bool) -> str:
+    return "on" if flag else "off"

@@ -1,0 +1,69 @@
+"""The path of a request through the shim, outside of Flask: peer, health, forwarded headers, ids, application.
+
+Wraps `app.wsgi_app`. Every step is a module of its own; this file only puts them in order. The response goes
+through untouched, unless X-Request-Id shall be echoed.
+"""
+
+from typing import Any
+from typing import Callable
+from typing import Dict
+from typing import Iterable
+
+from werkzeug.wsgi import ClosingIterator
+
+from . import forwarded
+from . import health
+from . import tracing
+from .peers import peer_of
+from .settings import Settings
+
+
+class ShimMiddleware:
+    """The WSGI application that stands around Flask's."""
+
+    def __init__(self, wsgi_app: Callable[..., Iterable[bytes]], settings: Settings) -> None:
+        self.wsgi_app = wsgi_app
+        self.settings = settings
+
+    def __call__(self, environ: Dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if tracing.ENVIRON_KEY in environ:
+            # A second application in the same process, mounted behind the first: all is done.
+            return self.wsgi_app(environ, start_response)
+        decided = forwarded.decided_by_proxy_fix(environ)
+        trusted = not decided and self.settings.trusted.trusts(peer_of(environ))
+        if self.settings.health_path and environ.get("PATH_INFO") == self.settings.health_path:
+            return health.answer(environ, start_response, trusted and not forwarded.is_forwarded(environ))
+        if trusted:
+            forwarded.apply(environ, self.settings.trusted)
+        elif self.settings.remove_untrusted and not decided:
+            forwarded.remove(environ)
+        return self._call(environ, start_response)
+
+    def _call(self, environ: Dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        end = tracing.begin(environ)
+        if self.settings.echo_request_id:
+            start_response = _echoing(start_response, environ[tracing.ENVIRON_KEY].request_id)
+        try:
+            body = self.wsgi_app(environ, start_response)
+        except BaseException:
+            end()
+            raise
+        if _is_file(environ, body):
+            # Servers send a file wrapper with sendfile(2), but only if they see it.
+            end()
+            return body
+        return ClosingIterator(body, end)  # type: ignore[no-any-return]
+
+
+def _is_file(environ: Dict[str, Any], body: Iterable[bytes]) -> bool:
+    wrapper = environ.get("wsgi.file_wrapper")
+    return isinstance(wrapper, type) and isinstance(body, wrapper)
+
+
+def _echoing(start_response: Callable[..., Any], request_id: str) -> Callable[..., Any]:
+    def start(status: str, headers: Any, *exc_info: Any) -> Any:
+        if not any(name.lower() == "x-request-id" for name, _ in headers):
+            headers = list(headers) + [("X-Request-Id", request_id)]
+        return start_response(status, headers, *exc_info)
+
+    return start
