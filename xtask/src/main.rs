@@ -1,2 +1,113 @@
-//! Placeholder.
-fn main() {}
+//! The front door of the repository. `cargo demo` and `cargo ci` are aliases that land here; `cargo xtask` has a few
+//! more commands. This file reads the command line and calls the room that does the work: `demo`, `ci`, `doctor`,
+//! `with_postgres`, `python`, and the checks `floor_plan`, `licences`, `links` and `units`.
+
+mod build;
+mod ci;
+mod debian;
+mod demo;
+mod doctor;
+mod floor_plan;
+mod http;
+mod licences;
+mod links;
+mod postgres;
+mod problem;
+mod processes;
+mod progress;
+mod python;
+mod signals;
+mod supervise;
+mod units;
+mod with_postgres;
+mod workspace;
+
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+
+use doctor::Scope;
+use problem::{Outcome, bail};
+use workspace::Workspace;
+
+const USAGE: &str = "\
+cargo demo [--traffic] [--size small|large] [--reset]
+    the stand-in CRM, PostgreSQL, the proxy and the Rust handlers, up and running
+cargo ci [--only STAGE]... [--list]
+    every check and every test
+cargo xtask COMMAND
+    doctor [--ci]              looks at the machine; as root on Debian installs what is missing
+    with-postgres -- COMMAND   runs a command with a throwaway PostgreSQL in TEST_POSTGRES_URL
+    python [NAME]...           makes virtual environments under target/python (all of them by default)
+    floor-plan                 checks who imports whom in proxy/src
+    licences                   checks the licences of all dependencies against deny.toml
+    links                      checks the relative links in all Markdown files
+    units                      checks the systemd units";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => ExitCode::from(code),
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Outcome<u8> {
+    let workspace = Workspace::find()?;
+    let mut parser = lexopt::Parser::from_env();
+    let Some(first) = parser.next()? else {
+        println!("{USAGE}");
+        return Ok(2);
+    };
+    let Value(name) = first else {
+        let help = matches!(first, Long("help") | Short('h'));
+        println!("{USAGE}");
+        return Ok(if help { 0 } else { 2 });
+    };
+    let done = |()| 0;
+    match name.to_string_lossy().as_ref() {
+        "demo" => demo::run(&workspace, demo::Options::parse(&mut parser)?).map(done),
+        "ci" => ci::run(&workspace, &ci::Options::parse(&mut parser)?),
+        "with-postgres" => with_postgres::run(&workspace, &rest(&mut parser)?),
+        "doctor" => {
+            let scope = if flag(&mut parser, "ci")? { Scope::Ci } else { Scope::Demo };
+            doctor::examine(&workspace, scope).map(|found| println!("{found}")).map(done)
+        }
+        "python" => make_environments(&workspace, &rest(&mut parser)?).map(done),
+        "floor-plan" => floor_plan::check(&workspace).map(|found| println!("{found}")).map(done),
+        "licences" => licences::check(&workspace).map(|found| println!("{found}")).map(done),
+        "links" => links::check(&workspace).map(|found| println!("{found}")).map(done),
+        "units" => units::check(&workspace).map(|found| println!("{found}")).map(done),
+        other => bail!("`{other}` is not a command\n\n{USAGE}"),
+    }
+}
+
+/// Everything that is left on the command line.
+fn rest(parser: &mut lexopt::Parser) -> Outcome<Vec<std::ffi::OsString>> {
+    let words: Vec<_> = parser.raw_args()?.collect();
+    let skip = usize::from(words.first().is_some_and(|word| word == "--"));
+    Ok(words.into_iter().skip(skip).collect())
+}
+
+/// Whether the one flag there is was given.
+fn flag(parser: &mut lexopt::Parser, name: &str) -> Outcome<bool> {
+    let mut given = false;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long(long) if long == name => given = true,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(given)
+}
+
+fn make_environments(workspace: &Workspace, names: &[std::ffi::OsString]) -> Outcome {
+    let names: Vec<String> = names.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+    let all = || python::names().filter(|name| *name != "postgres").map(str::to_owned).collect();
+    for name in if names.is_empty() { all() } else { names } {
+        println!("{}", workspace.short(&python::ensure(workspace, &name)?));
+    }
+    Ok(())
+}
