@@ -22,7 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["route"]),
     ("control", &["diagnostic", "route", "store"]),
     ("upstream", &["settings", "route"]),
-    ("observe", &["route", "decide"]),
+    ("observe", &["settings", "route", "decide"]),
     ("shadow", &["route", "decide", "upstream", "observe", "store"]),
     // Not store and control: the store is never on the path of a request, and requests meet flips at the live table.
     ("gateway", &["settings", "route", "identity", "decide", "upstream", "observe", "shadow"]),
