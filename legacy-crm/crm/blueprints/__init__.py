@@ -5,6 +5,8 @@ BLUEPRINTS = (
     "main",
     "auth",
     "customers",
+    "contacts",
+    "api",
 )
 
 
