@@ -87,14 +87,22 @@ pub(crate) fn run(workspace: &Workspace, command: &[OsString]) -> Outcome<u8> {
     let status = command
         .spawn()
         .context(|| format!("cannot start `{}`", program.display()))
-        .and_then(|child| follow(child, &interrupts, shared));
+        .and_then(|child| follow(child, &throwaway, &interrupts, shared));
     throwaway.stop(&interrupts);
     Ok(exit_code(status?))
 }
 
 /// Waits for the command; when we are asked to stop, it is asked too, and ended when it does not listen.
-fn follow(mut child: Child, interrupts: &Interrupts, shared: bool) -> Outcome<ExitStatus> {
+fn follow(
+    mut child: Child,
+    throwaway: &Throwaway,
+    interrupts: &Interrupts,
+    shared: bool,
+) -> Outcome<ExitStatus> {
     let process = Process::find(child.id());
+    if let Some(process) = process.as_ref().filter(|_| !shared) {
+        Record::at(throwaway.home.join("processes")).add("command", process)?;
+    }
     let mut deadline = None;
     loop {
         if let Some(status) = child.try_wait().context(|| "cannot wait for the command".into())? {
