@@ -11,4 +11,5 @@ pub mod observe;
 pub mod route;
 pub mod server;
 pub mod settings;
+pub mod store;
 pub mod upstream;
