@@ -42,7 +42,7 @@ const BUILD: &[Need] = &[
         present: || on_path("cmake").is_some(),
     },
     Need {
-        name: "Python 3.8 to 3.12 with venv",
+        name: "Python 3.10 or 3.11 with venv",
         why: "the legacy application runs on it",
         packages: &["python3", "python3-venv"],
         present: || python::interpreter().is_some(),

@@ -34,14 +34,14 @@ pub(crate) struct Interpreter {
     pub(crate) version: String,
 }
 
-/// Searches for a Python; Flask 1.1.2 needs one below 3.13, where modules it imports are gone.
+/// Searches for a Python that all pins have packages for: those of Flask 1.1.2 end with 3.11, those of today's pytest
+/// begin with 3.10.
 pub(crate) fn interpreter() -> Option<Interpreter> {
     static FOUND: OnceLock<Interpreter> = OnceLock::new();
     if let Some(found) = FOUND.get() {
         return Some(found.clone());
     }
-    let names =
-        ["python3", "python3.11", "python3.12", "python3.10", "python3.9", "python3.8", "/usr/bin/python3"];
+    let names = ["python3", "python3.11", "python3.10", "/usr/bin/python3", "/usr/bin/python3.11"];
     let found = names.iter().find_map(|name| usable(name))?;
     Some(FOUND.get_or_init(|| found).clone())
 }
@@ -51,7 +51,7 @@ fn usable(program: &str) -> Option<Interpreter> {
         "import ensurepip, venv, sys; print('%d.%d.%d' % sys.version_info[:3], sys.version_info[1])";
     let answer = ask(program, &["-c", question])?;
     let (version, minor) = answer.split_once(' ')?;
-    let good = version.starts_with("3.") && (8..=12).contains(&minor.parse().unwrap_or(0));
+    let good = version.starts_with("3.") && (10..=11).contains(&minor.parse().unwrap_or(0));
     good.then(|| Interpreter { program: program.into(), version: version.into() })
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn ensure(workspace: &Workspace, name: &str) -> Outcome<PathBuf> {
         bail!("there is no environment `{name}`; there are: {}", names().collect::<Vec<_>>().join(", "));
     };
     let Some(interpreter) = interpreter() else {
-        bail!("no Python 3.8 to 3.12 with the venv module was found");
+        bail!("no Python 3.10 or 3.11 with the venv module was found");
     };
     let place = workspace.python(name);
     let pins = workspace.path(pins);
