@@ -51,11 +51,12 @@ def read(environ: Mapping[str, Any], new_id: Callable[[], str] = lambda: uuid.uu
 def begin(environ: Dict[str, Any]) -> Callable[[], None]:
     """Notes the ids of the request that starts; the answer ends it."""
     ids = environ[ENVIRON_KEY] = read(environ)
-    before = getattr(_current, "ids", None)
     _current.ids = ids
 
     def end() -> None:
-        _current.ids = before
+        # Only its own: a response that a server never closes must not outlive the next request.
+        if getattr(_current, "ids", None) is ids:
+            _current.ids = None
 
     return end
 
@@ -63,9 +64,7 @@ def begin(environ: Dict[str, Any]) -> Callable[[], None]:
 def current() -> Optional[Ids]:
     """The ids of the request being handled here, if one is."""
     if has_request_context():
-        ids = request.environ.get(ENVIRON_KEY)
-        if ids is not None:
-            return ids  # type: ignore[no-any-return]
+        return request.environ.get(ENVIRON_KEY)  # type: ignore[no-any-return]
     return getattr(_current, "ids", None)
 
 

@@ -54,7 +54,7 @@ def may_overlap(one: str, other: str) -> bool:
 
 
 def _segments(rule: str) -> List[Segment]:
-    converters = [converter for _, converter in variables(rule)]
+    converters = [_converter(match) for match in _VARIABLE.finditer(rule)]
     segments = []
     for text in re.sub("/+", "/", _VARIABLE.sub(_MARK, rule)).strip("/").split("/"):
         pieces = tuple(text.split(_MARK))
@@ -62,6 +62,13 @@ def _segments(rule: str) -> List[Segment]:
         segments.append(Segment(pieces, tuple(converters[:count])))
         converters = converters[count:]
     return segments
+
+
+def _converter(match: "re.Match[str]") -> str:
+    """The converter's name; one that has slashes in its arguments, as `any(a/b)`, may take several segments."""
+    if "/" in (match.group("arguments") or ""):
+        return "several segments"
+    return match.group("converter") or "default"
 
 
 def _may_be_equal(one: Segment, other: Segment) -> bool:
