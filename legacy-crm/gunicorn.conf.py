@@ -9,6 +9,8 @@ timeout = int(os.environ.get("CRM_TIMEOUT", "60"))
 graceful_timeout = 20
 # Longer than a proxy keeps its idle connections, so that it is never us who close one under its hands.
 keepalive = int(os.environ.get("CRM_KEEPALIVE", "75"))
+# Newer gunicorn would open a control socket in the home directory; older ones skip settings they do not know.
+control_socket_disable = True
 
 loglevel = os.environ.get("CRM_LOG_LEVEL", "info")
 errorlog = os.environ.get("CRM_ERROR_LOG", "-")
