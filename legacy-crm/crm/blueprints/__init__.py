@@ -6,6 +6,9 @@ BLUEPRINTS = (
     "auth",
     "customers",
     "contacts",
+    "deals",
+    "activities",
+    "attachments",
     "api",
 )
 

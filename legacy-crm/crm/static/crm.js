@@ -1,5 +1,6 @@
-// Two small things: forms with data-confirm ask first, and buttons with data-post send a request without
-// leaving the page (the CSRF token goes into the X-CSRFToken header).
+// Small things, and every page works without most of them: forms with data-confirm ask first; buttons with
+// data-post send a request without leaving the page (the CSRF token goes into the X-CSRFToken header); what was
+// done is crossed out; cards of the pipeline board can be dragged to another stage.
 (function () {
   "use strict";
 
@@ -36,5 +37,85 @@
       button.disabled = false;
       window.alert("That did not work. Please reload the page and try again.");
     });
+  });
+
+  document.addEventListener("crm:posted", function (event) {
+    var row = event.target.closest("[data-activity]");
+    if (!row || !event.detail.done) {
+      return;
+    }
+    row.classList.add("is-done");
+    row.querySelector("[data-state]").innerHTML = '<span class="badge badge-done">Done</span>';
+    event.target.remove();
+    var card = row.closest(".card");
+    var count = card && card.querySelector("[data-count]");
+    if (count) {
+      count.textContent = card.querySelectorAll("[data-activity]:not(.is-done)").length;
+    }
+  });
+
+  var dragged = null;
+
+  function columnOf(event) {
+    return dragged && event.target.closest ? event.target.closest("[data-stage]") : null;
+  }
+
+  function mark(column) {
+    Array.prototype.forEach.call(document.querySelectorAll(".drop"), function (other) {
+      other.classList.remove("drop");
+    });
+    if (column) {
+      column.classList.add("drop");
+    }
+  }
+
+  document.addEventListener("dragstart", function (event) {
+    dragged = event.target.closest("[data-move]");
+    if (dragged) {
+      dragged.classList.add("dragged");
+      event.dataTransfer.effectAllowed = "move";
+      event.dataTransfer.setData("text/plain", "");
+    }
+  });
+
+  document.addEventListener("dragover", function (event) {
+    var column = columnOf(event);
+    if (column) {
+      event.preventDefault();
+      mark(column);
+    }
+  });
+
+  document.addEventListener("dragend", function () {
+    if (dragged) {
+      dragged.classList.remove("dragged");
+    }
+    dragged = null;
+    mark(null);
+  });
+
+  document.addEventListener("drop", function (event) {
+    var column = columnOf(event);
+    if (!column || column.contains(dragged)) {
+      return;
+    }
+    event.preventDefault();
+    var form = document.createElement("form");
+    form.method = "post";
+    form.action = dragged.getAttribute("data-move");
+    var values = {
+      csrf_token: document.querySelector("meta[name=csrf-token]").content,
+      stage_id: column.getAttribute("data-stage"),
+      back: "board"
+    };
+    Object.keys(values).forEach(function (name) {
+      var input = document.createElement("input");
+      input.type = "hidden";
+      input.name = name;
+      input.value = values[name];
+      form.appendChild(input);
+    });
+    document.body.appendChild(form);
+    form.submit();
   });
 }());

@@ -8,6 +8,7 @@ from sqlalchemy.orm import contains_eager, joinedload
 from crm.clock import today, utcnow
 from crm.extensions import db
 from crm.models import Customer, Deal, DealStage
+from crm.months import Month
 from crm.search import contains
 
 CARDS_PER_STAGE = 25
@@ -55,7 +56,7 @@ def board(user, shown):
     for stage in DealStage.in_order():
         query = shown.apply(Deal.visible_to(user)).filter(Deal.stage_id == stage.id)
         if stage.status == "open":
-            order = (Deal.expected_close.asc().nullslast(), Deal.id)
+            order = (Deal.expected_close.asc(), Deal.id)
         else:
             query = query.filter(Deal.closed_at >= since)
             order = (Deal.closed_at.desc(), Deal.id.desc())
@@ -66,7 +67,7 @@ def board(user, shown):
 
 
 class Period:
-    """A line of the forecast."""
+    """A line of the forecast; `month` is None for the lines around the months."""
 
     def __init__(self, label, month=None):
         self.label = label
@@ -81,11 +82,13 @@ class Period:
         self.weighted += amount * probability / 100
 
 
-def _months(first):
-    year, month = first.year, first.month
+def _coming_months():
+    periods = OrderedDict()
+    month = Month.of(today())
     for _ in range(MONTHS_AHEAD):
-        yield year, month
-        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
+        periods[month.key] = Period(month.label, month)
+        month = month.next
+    return periods
 
 
 def forecast(user, owner_id=None):
@@ -93,15 +96,13 @@ def forecast(user, owner_id=None):
     rows = Deal.visible_to(user).join(DealStage, Deal.stage_id == DealStage.id).filter(DealStage.status == "open")
     if owner_id is not None:
         rows = rows.filter(Deal.owner_id == owner_id)
-    months = OrderedDict((key, Period(None, key)) for key in _months(today()))
+    months = _coming_months()
     late, later, undated, everything = Period("Overdue"), Period("Later"), Period("No date"), Period("All open deals")
     for close, amount, probability in rows.with_entities(Deal.expected_close, Deal.amount, DealStage.probability):
         if close is None:
             period = undated
-        elif (close.year, close.month) in months:
-            period = months[(close.year, close.month)]
         else:
-            period = late if close < today() else later
+            period = months.get(Month.of(close).key, late if close < today() else later)
         period.add(amount, probability)
         everything.add(amount, probability)
     return [late] + list(months.values()) + [later, undated], everything
