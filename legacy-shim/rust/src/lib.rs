@@ -7,6 +7,7 @@
 pub mod cookie;
 pub mod profile;
 pub mod python;
+pub mod routing;
 pub mod session;
 pub mod signing;
 
