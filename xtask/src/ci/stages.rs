@@ -82,7 +82,7 @@ pub(super) const STAGES: &[Stage] = &[
 ];
 
 fn fmt(run: &Run<'_>, log: &Path) -> Outcome<Count> {
-    run.cargo(log, &["fmt", "--all", "--check"])?.check()
+    run.cargo(log, &["fmt", "--all", "--check", "--", "--color=never"])?.check()
 }
 
 fn clippy(run: &Run<'_>, log: &Path) -> Outcome<Count> {

@@ -19,6 +19,7 @@ use crate::processes::Process;
 use crate::progress::{Board, bar};
 use crate::python;
 use crate::signals::Interrupts;
+use crate::supervise::ask;
 use crate::workspace::Workspace;
 
 use files::Home;
@@ -168,7 +169,10 @@ impl Demo<'_> {
         stack::flask(self, &["db", "upgrade"], &log)?;
         if seeded.as_ref() != Some(&wanted) {
             self.board.say("data", format!("seeding ({wanted})"));
-            stack::flask(self, &["seed", "--size", &wanted], &log)?;
+            // Data that end today have something to show in due lists and reports.
+            let today = ask("date", &["+%F"]).unwrap_or_default();
+            let dated = ["seed", "--size", &wanted, "--today", &today];
+            stack::flask(self, if today.is_empty() { &dated[..3] } else { &dated }, &log)?;
             fs::write(&marker, &wanted).context(|| format!("cannot write `{}`", marker.display()))?;
         }
         let count =

@@ -20,7 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("identity", &["settings"]),
     ("decide", &["route", "identity"]),
     ("store", &["route"]),
-    ("control", &["diagnostic", "route", "store"]),
+    ("control", &["diagnostic", "settings", "route", "store"]),
     ("upstream", &["settings", "route"]),
     ("observe", &["settings", "route", "decide"]),
     ("shadow", &["route", "decide", "upstream", "observe", "store"]),
