@@ -4,11 +4,19 @@
 //! reaches an error or a log line. axum is known to `web` only (feature `axum`), minijinja to `templates` and `forms`
 //! only (feature `templates`).
 
+pub mod answer;
 pub mod cookie;
+pub mod csrf;
+pub mod fernet;
+pub mod flash;
+pub mod login;
+pub mod password;
 pub mod profile;
 pub mod python;
+pub mod random;
 pub mod routing;
 pub mod session;
 pub mod signing;
+pub mod url;
 
 pub use profile::Profile;

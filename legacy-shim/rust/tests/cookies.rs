@@ -1,5 +1,7 @@
 //! Cookie headers read and written, against the real Werkzeug 1.0.1, 2.3.8 and 3.1.9.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use flask_compat::cookie::{Cookies, SameSite, SetCookie};

@@ -1,5 +1,7 @@
 //! Session cookies against the real Flask 1.1.2, 2.3.3 and 3.1.3: what they wrote is read, what Rust writes is theirs.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use flask_compat::cookie::SameSite;

@@ -10,4 +10,5 @@ mod serializer;
 mod signer;
 
 pub use serializer::{LoadError, TimedSerializer};
+pub(crate) use signer::mac;
 pub use signer::{Digest, KeyDerivation, SignatureError, Signer, Unsigned};

@@ -14,13 +14,26 @@ import sys
 SECTIONS = ["cookies", "sessions", "login", "csrf", "passwords", "fernets", "pages", "templates", "forms"]
 
 
+def lines(vectors):
+    """JSON with one case a line."""
+    parts = []
+    for key in sorted(vectors):
+        value = vectors[key]
+        if isinstance(value, list):
+            text = "[\n" + ",\n".join("  " + json.dumps(case, sort_keys=True) for case in value) + "\n ]"
+        else:
+            text = json.dumps(value, sort_keys=True)
+        parts.append(" {}: {}".format(json.dumps(key), text))
+    return "{\n" + ",\n".join(parts) + "\n}"
+
+
 def main():
     folder = sys.argv[1]
     wanted = sys.argv[2:] or SECTIONS
     os.makedirs(folder, exist_ok=True)
     for name in wanted:
         vectors = importlib.import_module("section_" + name).vectors()
-        text = json.dumps(vectors, indent=1, ensure_ascii=True, sort_keys=True)
+        text = lines(vectors)
         path = os.path.join(folder, name + ".json")
         with open(path, "w", encoding="utf-8") as out:
             out.write(text + "\n")
