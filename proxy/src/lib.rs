@@ -4,8 +4,10 @@
 //! `diagnostic`, `settings`, `route`, `identity`, `decide`, `store`, `control`, `upstream`, `observe`, `gateway`, `admin`,
 //! `server`, `cli`. What each is for, and two walkthroughs, stand in `docs/architecture.md`.
 
+pub mod control;
 pub mod decide;
 pub mod diagnostic;
+pub mod gateway;
 pub mod identity;
 pub mod observe;
 pub mod route;

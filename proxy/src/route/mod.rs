@@ -3,12 +3,19 @@
 //! Step 2 of a request (match) reads it; a flip replaces it whole. Reading and checking the text is in the files
 //! beside this one; who may change it is in `control`.
 
+mod check;
+mod entry;
+mod groups;
+pub mod keys;
 mod live;
+mod read;
 mod table;
+mod trial;
 
 use std::time::Duration;
 
 pub use live::{Live, Routing};
+pub use read::{Context, Defaults, read};
 pub use table::{Found, Table};
 
 /// One entry of routes.toml.

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{Route, Serve};
+use flask_compat::routing::{Map, Match};
+
+use super::{Defaults, Route, Serve};
 
 /// All routes, ready for matching.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Table {
     routes: Vec<Arc<Route>>,
-    default_serve: Serve,
+    /// For every rule of the map: the routes that share it.
+    parts: Arc<Vec<Vec<usize>>>,
+    map: Option<Arc<Map>>,
+    defaults: Defaults,
 }
 
 /// What a request matched.
@@ -21,14 +26,42 @@ pub enum Found {
 }
 
 impl Table {
+    pub(super) fn new(routes: Vec<Arc<Route>>, parts: Vec<Vec<usize>>, map: Map, defaults: Defaults) -> Self {
+        Self { routes, parts: Arc::new(parts), map: Some(Arc::new(map)), defaults }
+    }
+
     /// A table without routes: everything is answered by `default_serve`.
     pub fn empty(default_serve: Serve) -> Self {
-        Self { routes: Vec::new(), default_serve }
+        let defaults = Defaults { serve: default_serve, ..Defaults::default() };
+        Self { routes: Vec::new(), parts: Arc::new(Vec::new()), map: None, defaults }
     }
 
     /// The route for a request: Host header, method and the raw path (percent-encoded, without query).
-    pub fn find(&self, _host: &str, _method: &str, _path: &str) -> Found {
-        Found::Unmatched
+    pub fn find(&self, host: &str, method: &str, path: &str) -> Found {
+        let Some(map) = &self.map else {
+            return Found::Unmatched;
+        };
+        match map.find(host, method, path) {
+            Match::Rule(matched) => match self.part(matched.index(), method) {
+                Some(route) => Found::Route(Arc::clone(route)),
+                None => Found::Unmatched,
+            },
+            _ => Found::Unmatched,
+        }
+    }
+
+    /// Of the routes that share a rule, the one for this method: the one that names it; HEAD belongs to GET;
+    /// Flask's automatic OPTIONS to GET or else to the first.
+    fn part(&self, rule: usize, method: &str) -> Option<&Arc<Route>> {
+        let parts = self.parts.get(rule)?;
+        let named = |method: &str| {
+            parts.iter().map(|part| &self.routes[*part]).find(|route| match &route.methods {
+                Some(methods) => methods.iter().any(|m| m == method),
+                None => method == "GET",
+            })
+        };
+        let stand_in = || if matches!(method, "HEAD" | "OPTIONS") { named("GET") } else { None };
+        named(method).or_else(stand_in).or_else(|| parts.first().map(|part| &self.routes[*part]))
     }
 
     /// Every route, in file order.
@@ -36,8 +69,146 @@ impl Table {
         &self.routes
     }
 
+    /// The route of this name.
+    pub fn route(&self, name: &str) -> Option<&Arc<Route>> {
+        self.routes.iter().find(|route| route.name == name)
+    }
+
     /// Who answers what no route matches.
     pub fn default_serve(&self) -> &Serve {
-        &self.default_serve
+        &self.defaults.serve
+    }
+
+    /// What routes inherit.
+    pub fn defaults(&self) -> &Defaults {
+        &self.defaults
+    }
+
+    /// The same rules with other answers: `change` may give a route's replacement, `serve` the default's.
+    #[must_use]
+    pub fn changed(&self, serve: Option<Serve>, change: impl Fn(&Route) -> Option<Route>) -> Self {
+        let mut table = self.clone();
+        for route in &mut table.routes {
+            if let Some(changed) = change(route) {
+                *route = Arc::new(changed);
+            }
+        }
+        if let Some(serve) = serve {
+            table.defaults.serve = serve;
+        }
+        table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Source;
+    use crate::route::{Context, read};
+
+    fn table(routes: &str) -> Table {
+        let text = format!("version = 1\n{routes}");
+        let (table, report) = read(&Source::new("routes.toml", text), &Context::default());
+        table.unwrap_or_else(|| panic!("{}", report.render(false)))
+    }
+
+    fn found(table: &Table, method: &str, path: &str) -> String {
+        match table.find("localhost", method, path) {
+            Found::Route(route) => route.name.clone(),
+            Found::Unmatched => "-".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_request_is_given_to_the_route_that_flask_would_choose() {
+        let table = table(
+            r#"
+            [[route]]
+            name = "customers.detail"
+            rule = "/customers/<int:customer_id>"
+            [[route]]
+            name = "customers.any"
+            rule = "/customers/<name>"
+            [[route]]
+            name = "customers.list"
+            rules = ["/customers/", "/all"]
+            "#,
+        );
+        let cases = [
+            ("GET", "/customers/7", "customers.detail"),
+            ("HEAD", "/customers/7", "customers.detail"),
+            ("OPTIONS", "/customers/7", "customers.detail"),
+            ("GET", "/customers/ana", "customers.any"),
+            ("GET", "/customers/", "customers.list"),
+            ("GET", "/all", "customers.list"),
+            ("GET", "/customers", "-"),
+            ("POST", "/customers/7", "-"),
+            ("GET", "/customers/7/", "-"),
+            ("GET", "/", "-"),
+        ];
+        for (method, path, name) in cases {
+            assert_eq!(found(&table, method, path), name, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn parts_of_one_rule_are_told_apart_by_method() {
+        let table = table(
+            r#"
+            [[route]]
+            name = "customers.edit"
+            rule = "/customers/<int:id>/edit"
+            [[route]]
+            name = "customers.edit.post"
+            endpoint = "customers.edit"
+            rule = "/customers/<int:id>/edit"
+            methods = ["POST"]
+            [[route]]
+            name = "hook"
+            rule = "/hook"
+            methods = ["POST"]
+            "#,
+        );
+        let cases = [
+            ("GET", "/customers/7/edit", "customers.edit"),
+            ("HEAD", "/customers/7/edit", "customers.edit"),
+            ("OPTIONS", "/customers/7/edit", "customers.edit"),
+            ("POST", "/customers/7/edit", "customers.edit.post"),
+            ("PUT", "/customers/7/edit", "-"),
+            ("OPTIONS", "/hook", "hook"),
+            ("GET", "/hook", "-"),
+        ];
+        for (method, path, name) in cases {
+            assert_eq!(found(&table, method, path), name, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn own_converters_hosts_and_defaults_work() {
+        let table = table(
+            r#"
+            [map]
+            host_matching = true
+            [converters]
+            sku = "[A-Z]{3}[0-9]+"
+            [[route]]
+            name = "shop"
+            rule = "/items/<sku:item>"
+            host = "shop.example.com"
+            [[route]]
+            name = "pages"
+            rule = "/pages"
+            host = "www.example.com"
+            defaults = { page = 1 }
+            "#,
+        );
+        let name = |host, path| match table.find(host, "GET", path) {
+            Found::Route(route) => route.name.clone(),
+            Found::Unmatched => "-".to_owned(),
+        };
+        assert_eq!(name("shop.example.com", "/items/ABC12"), "shop");
+        assert_eq!(name("shop.example.com", "/items/abc"), "-");
+        assert_eq!(name("www.example.com", "/items/ABC12"), "-");
+        assert_eq!(name("www.example.com", "/pages"), "pages");
     }
 }

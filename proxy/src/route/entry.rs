@@ -1,0 +1,269 @@
+//! One `[[route]]` as written -> a checked [`Route`].
+
+use flask_compat::routing;
+
+use crate::diagnostic::{Place, Report, Section, Value, duration};
+
+use super::read::{Context, Defaults};
+use super::{Route, Serve, keys, trial};
+
+/// A route, and where its parts stand in the file.
+pub(super) struct Entry<'d> {
+    pub(super) route: Route,
+    pub(super) name: Place,
+    pub(super) rules: Vec<(String, Value<'d>)>,
+    pub(super) methods: Option<Value<'d>>,
+    pub(super) host: Option<(String, Value<'d>)>,
+    pub(super) subdomain: Option<(String, Value<'d>)>,
+    pub(super) defaults: Vec<(String, routing::Value)>,
+    pub(super) defaults_place: Option<Value<'d>>,
+    pub(super) strict_slashes: Option<bool>,
+    pub(super) merge_slashes: Option<bool>,
+}
+
+/// Reads one route; everything that is wrong goes into the report.
+pub(super) fn read<'d>(
+    value: &Value<'d>,
+    defaults: &Defaults,
+    context: &Context,
+    report: &mut Report,
+) -> Option<Entry<'d>> {
+    let before = report.count(crate::diagnostic::Severity::Error);
+    let section = value.section(keys::ROUTE, report)?;
+    let name = name(&section, value, report);
+    let rules = rules(&section, value, report);
+    let methods = section.get("methods");
+    let method_list = methods.as_ref().and_then(|methods| self::methods(methods, report));
+    let endpoint = section.get("endpoint").and_then(|value| label(&value, report));
+    let route_defaults = section.get("defaults");
+    let values = route_defaults.as_ref().map(|value| variables(value, report)).unwrap_or_default();
+    let serving = serving(&section, defaults, context, report);
+    let timeout = section.get("timeout").and_then(|value| timeout(&value, report));
+    let host = located(section.get("host"), report);
+    let subdomain = located(section.get("subdomain"), report);
+    let strict_slashes = section.get("strict_slashes").and_then(|value| value.boolean(report));
+    let merge_slashes = section.get("merge_slashes").and_then(|value| value.boolean(report));
+    let (name, name_place) = name?;
+    let canary = trial::canary(&section, &name, &serving, report);
+    trial::not_yet(&section, report);
+    if report.count(crate::diagnostic::Severity::Error) > before {
+        return None;
+    }
+    let rules = rules?;
+    let route = Route {
+        endpoint: endpoint.unwrap_or_else(|| name.clone()),
+        name,
+        rules: rules.iter().map(|(rule, _)| rule.clone()).collect(),
+        methods: method_list,
+        serve: serving.serve,
+        candidate: serving.candidate,
+        fallback: serving.fallback,
+        canary,
+        timeout,
+        line: value.place().line_and_column().0,
+    };
+    Some(Entry {
+        route,
+        name: name_place,
+        rules,
+        methods,
+        host,
+        subdomain,
+        defaults: values,
+        defaults_place: route_defaults,
+        strict_slashes,
+        merge_slashes,
+    })
+}
+
+fn located<'d>(value: Option<Value<'d>>, report: &mut Report) -> Option<(String, Value<'d>)> {
+    let value = value?;
+    Some((value.text(report)?, value))
+}
+
+fn name(section: &Section<'_>, route: &Value<'_>, report: &mut Report) -> Option<(String, Place)> {
+    let Some(value) = section.get("name") else {
+        report.error(route.place(), "a route needs a `name`").help("use the name of its Flask endpoint");
+        return None;
+    };
+    let name = label(&value, report)?;
+    Some((name, value.place().clone()))
+}
+
+/// A name as it stands in metrics, on the command line and in the history.
+fn label(value: &Value<'_>, report: &mut Report) -> Option<String> {
+    value.parsed(report, |text| {
+        if text.is_empty() || text.starts_with('-') {
+            Err("must not be empty or begin with `-`".to_owned())
+        } else if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            Err("must not contain white space".to_owned())
+        } else {
+            Ok(text.to_owned())
+        }
+    })
+}
+
+fn rules<'d>(
+    section: &Section<'d>,
+    route: &Value<'d>,
+    report: &mut Report,
+) -> Option<Vec<(String, Value<'d>)>> {
+    match (section.get("rule"), section.get("rules")) {
+        (Some(rule), None) => Some(vec![(rule.text(report)?, rule)]),
+        (None, Some(rules)) => {
+            let texts = rules.texts(report)?;
+            if texts.is_empty() {
+                report.error(rules.place(), "`rules` is empty").label("a route needs at least one rule");
+                return None;
+            }
+            Some(texts)
+        }
+        (Some(rule), Some(rules)) => {
+            report
+                .error(rules.key(), "a route has either `rule` or `rules`")
+                .related(rule.key().clone(), "the other one is here");
+            None
+        }
+        (None, None) => {
+            report.error(route.place(), "a route needs a `rule`").help("write `rule = \"/path/<int:id>\"`");
+            None
+        }
+    }
+}
+
+const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+
+fn methods(value: &Value<'_>, report: &mut Report) -> Option<Vec<String>> {
+    let texts = value.texts(report)?;
+    if texts.is_empty() {
+        report.error(value.place(), "`methods` is empty").help("leave it out for GET");
+    }
+    let mut methods: Vec<String> = Vec::new();
+    for (method, place) in texts {
+        let upper = method.to_ascii_uppercase();
+        let near = crate::diagnostic::nearest(&upper, METHODS).first().copied();
+        let token = |c: char| c.is_ascii_uppercase() || c == '-' || c == '_';
+        if METHODS.contains(&method.as_str()) {
+            if methods.contains(&method) {
+                report.error(place.place(), format!("method `{method}` stands here twice"));
+            }
+        } else if METHODS.contains(&upper.as_str()) {
+            report
+                .error(place.place(), format!("unknown method `{method}`"))
+                .help(format!("methods are written in upper case: `{upper}`"));
+        } else if let Some(near) = near {
+            report
+                .error(place.place(), format!("unknown method `{method}`"))
+                .help(format!("did you mean `{near}`?"));
+        } else if method.is_empty() || !method.chars().all(token) {
+            report.error(place.place(), format!("`{method}` cannot be a method"));
+        } else {
+            report.warning(place.place(), format!("`{method}` is an unusual method"));
+        }
+        methods.push(method);
+    }
+    Some(methods)
+}
+
+/// Values that the rule adds, as Werkzeug's `defaults`.
+fn variables(value: &Value<'_>, report: &mut Report) -> Vec<(String, routing::Value)> {
+    let Some(section) = value.free_section(report) else {
+        return Vec::new();
+    };
+    let mut variables = Vec::new();
+    for (name, value) in section.entries() {
+        let read = if value.is_text() {
+            value.text(report).map(routing::Value::from)
+        } else if let Some(number) = value.number_text() {
+            match number.parse::<i64>() {
+                Ok(whole) => Some(routing::Value::from(whole)),
+                Err(_) => value.number(f64::MIN, f64::MAX, report).map(routing::Value::from),
+            }
+        } else {
+            value.boolean(report).map(routing::Value::from)
+        };
+        variables.extend(read.map(|read| (name, read)));
+    }
+    variables
+}
+
+/// Who answers a route.
+pub(super) struct Serving {
+    pub(super) serve: Serve,
+    pub(super) candidate: String,
+    pub(super) fallback: String,
+}
+
+fn serving(section: &Section<'_>, defaults: &Defaults, context: &Context, report: &mut Report) -> Serving {
+    let named = |key: &str, inherited: &str, report: &mut Report| {
+        section
+            .get(key)
+            .and_then(|value| backend(&value, context, report))
+            .unwrap_or_else(|| inherited.to_owned())
+    };
+    let serve = section.get("serve").and_then(|value| serve(&value, context, report));
+    let candidate = named("candidate", &defaults.candidate, report);
+    let fallback = named("fallback", &defaults.fallback, report);
+    if let (Some(canary), Some(backends)) = (section.get("canary"), &context.backends)
+        && section.get("candidate").is_none()
+        && !backends.contains(&candidate)
+    {
+        report
+            .error(
+                canary.key(),
+                format!("a canary needs its candidate, and there is no backend `{candidate}`"),
+            )
+            .suggest(&candidate, backends.iter().map(String::as_str));
+    }
+    Serving { serve: serve.unwrap_or_else(|| defaults.serve.clone()), candidate, fallback }
+}
+
+/// A backend, or `off`.
+pub(super) fn serve(value: &Value<'_>, context: &Context, report: &mut Report) -> Option<Serve> {
+    if value.is_text() && value.text(report)? == "off" {
+        return Some(Serve::Off);
+    }
+    backend(value, context, report).map(Serve::Backend)
+}
+
+/// The name of a backend.
+pub(super) fn backend(value: &Value<'_>, context: &Context, report: &mut Report) -> Option<String> {
+    let name = value.text(report)?;
+    if name == "off" {
+        report
+            .error(value.place(), format!("`{}` must be a backend", value.path()))
+            .label("`off` is for `serve` only");
+        return None;
+    }
+    if let Some(backends) = &context.backends
+        && !backends.contains(&name)
+    {
+        let known: Vec<&str> = backends.iter().map(String::as_str).collect();
+        let near = crate::diagnostic::nearest(&name, &known);
+        let help = match near.first() {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known are {}; name it under `[backends]` in ficus.toml", quoted(&known)),
+        };
+        report.error(value.place(), format!("unknown backend `{name}`")).help(help);
+        return None;
+    }
+    Some(name)
+}
+
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn timeout(value: &Value<'_>, report: &mut Report) -> Option<std::time::Duration> {
+    if value.number_text().is_some() && !value.is_text() {
+        let seconds = value.number_text().unwrap_or_default();
+        report
+            .error(value.place(), format!("`{}` needs a unit", value.path()))
+            .help(format!("write `\"{seconds}s\"` or `\"{seconds}ms\"`"));
+        return None;
+    }
+    value.parsed(report, |text| match duration(text)? {
+        std::time::Duration::ZERO => Err("must be longer than nothing".to_owned()),
+        time => Ok(time),
+    })
+}

@@ -1,0 +1,44 @@
+//! The keys of routes.toml, table by table. The reference in docs/ is tested against these lists.
+
+/// Top level.
+pub const TOP: &[&str] = &["version", "defaults", "map", "converters", "route"];
+/// `[defaults]`.
+pub const DEFAULTS: &[&str] = &["serve", "candidate", "fallback"];
+/// `[map]`: what Flask says to Werkzeug's map.
+pub const MAP: &[&str] = &[
+    "strict_slashes",
+    "merge_slashes",
+    "redirect_defaults",
+    "host_matching",
+    "subdomain_matching",
+    "default_subdomain",
+    "server_name",
+];
+/// A converter written as a table.
+pub const CONVERTER: &[&str] = &["regex", "weight", "part_isolating"];
+/// `[[route]]`.
+pub const ROUTE: &[&str] = &[
+    "name",
+    "endpoint",
+    "rule",
+    "rules",
+    "methods",
+    "host",
+    "subdomain",
+    "defaults",
+    "strict_slashes",
+    "merge_slashes",
+    "serve",
+    "candidate",
+    "fallback",
+    "canary",
+    "shadow",
+    "guard",
+    "timeout",
+];
+/// `canary`.
+pub const CANARY: &[&str] = &["percent", "users", "group"];
+/// `shadow`.
+pub const SHADOW: &[&str] = &["sample", "ignore"];
+/// `guard`.
+pub const GUARD: &[&str] = &["max_error_ratio", "max_p95_ratio", "window", "min_requests", "on_trip"];

@@ -1,0 +1,128 @@
+//! The tables of a route that say how its candidate is tried: `canary`, `shadow`, `guard`.
+
+use crate::diagnostic::{Report, Section, Value, duration, percent};
+
+use super::entry::Serving;
+use super::{Canary, Serve, keys};
+
+/// `canary`, checked.
+pub(super) fn canary(
+    section: &Section<'_>,
+    name: &str,
+    serving: &Serving,
+    report: &mut Report,
+) -> Option<Canary> {
+    let value = section.get("canary")?;
+    let table = value.section(keys::CANARY, report)?;
+    let buckets = match table.get("percent") {
+        Some(percent) => share(&percent, report)?,
+        None => 0,
+    };
+    let users = match table.get("users") {
+        Some(users) => user_list(&users, report)?,
+        None => Vec::new(),
+    };
+    let group = match table.get("group") {
+        Some(group) => group.parsed(report, |text| match text {
+            "" => Err("must not be empty".to_owned()),
+            text => Ok(text.to_owned()),
+        })?,
+        None => name.to_owned(),
+    };
+    let somebody = buckets > 0 || !users.is_empty();
+    if somebody && serving.candidate == serving.fallback {
+        report
+            .error(value.key(), "this canary moves nobody")
+            .label(format!("candidate and fallback are both `{}`", serving.fallback));
+        return None;
+    }
+    if somebody && serving.serve != Serve::Backend(serving.fallback.clone()) {
+        report.warning(value.key(), "this canary has no effect").label(format!(
+            "only a route that is served by its fallback, `{}`, has a canary",
+            serving.fallback
+        ));
+    }
+    Some(Canary { buckets, users, group })
+}
+
+fn share(value: &Value<'_>, report: &mut Report) -> Option<u32> {
+    let Some(text) = value.number_text().filter(|_| !value.is_text()) else {
+        report
+            .error(value.place(), format!("`{}` must be a number", value.path()))
+            .label("percent of users, 0 to 100");
+        return None;
+    };
+    match percent(text.trim_start_matches('+')) {
+        Ok(buckets) => Some(buckets),
+        Err(_) => {
+            report
+                .error(value.place(), format!("bad value for `{}`", value.path()))
+                .label("a share is between 0 and 100, with at most 3 decimals");
+            None
+        }
+    }
+}
+
+fn user_list(value: &Value<'_>, report: &mut Report) -> Option<Vec<String>> {
+    let mut users = Vec::new();
+    for item in value.list(report)? {
+        if let Some(number) = item.number_text().filter(|_| !item.is_text()) {
+            report.error(item.place(), "a user id is a text").help(format!("write `\"{number}\"`"));
+            return None;
+        }
+        users.push(item.text(report)?);
+    }
+    Some(users)
+}
+
+/// `shadow` and `guard` are checked in full, so that a file written today is right tomorrow; this version does not
+/// act on them and says so.
+pub(super) fn not_yet(section: &Section<'_>, report: &mut Report) {
+    if let Some(value) = section.get("shadow") {
+        shadow(&value, report);
+        warn(&value, "no request is copied", report);
+    }
+    if let Some(value) = section.get("guard") {
+        guard(&value, report);
+        warn(&value, "the route does not roll itself back", report);
+    }
+}
+
+fn warn(value: &Value<'_>, consequence: &str, report: &mut Report) {
+    let key = value.path().rsplit('.').next().unwrap_or_default();
+    report
+        .warning(value.key(), format!("`{key}` is checked, but this version does not act on it"))
+        .label(consequence);
+}
+
+fn shadow(value: &Value<'_>, report: &mut Report) {
+    let Some(table) = value.section(keys::SHADOW, report) else { return };
+    if let Some(sample) = table.get("sample") {
+        sample.number(0.0, 1.0, report);
+    }
+    if let Some(ignore) = table.get("ignore") {
+        ignore.texts(report);
+    }
+}
+
+fn guard(value: &Value<'_>, report: &mut Report) {
+    let Some(table) = value.section(keys::GUARD, report) else { return };
+    if let Some(ratio) = table.get("max_error_ratio") {
+        ratio.number(0.0, 1.0, report);
+    }
+    if let Some(ratio) = table.get("max_p95_ratio") {
+        ratio.number(0.1, 1_000.0, report);
+    }
+    if let Some(window) = table.get("window") {
+        window.parsed(report, duration);
+    }
+    if let Some(requests) = table.get("min_requests") {
+        requests.integer(1, report);
+    }
+    if let Some(action) = table.get("on_trip") {
+        action.parsed(report, |text| match text {
+            "rollback" | "freeze" => Ok(()),
+            _ => Err("write `rollback` or `freeze`".to_owned()),
+        });
+    }
+}
