@@ -8,20 +8,26 @@ from cryptography.fernet import Fernet
 from flask_migrate import upgrade
 
 from crm import create_app
+from crm.config import database_uri
 from crm.extensions import cache, db
-from tests.database import create_database, drop_database, url_of
+from tests.database import temporary_database, url_of
 from tests.factory import PASSWORD, Factory
 
 KEPT_TABLES = ("alembic_version", "deal_stages")
 
 
 @pytest.fixture(scope="session")
-def app(tmp_path_factory):
-    name = create_database()
+def database():
+    with temporary_database() as name:
+        yield url_of(name)
+
+
+@pytest.fixture(scope="session")
+def app(database, tmp_path_factory):
     app = create_app({
         "TESTING": True,
         "SECRET_KEY": "test secret",
-        "SQLALCHEMY_DATABASE_URI": url_of(name).replace("postgresql://", "postgresql+psycopg2://", 1),
+        "SQLALCHEMY_DATABASE_URI": database_uri(database),
         "FERNET_KEYS": [Fernet.generate_key().decode("ascii")],
         "UPLOAD_DIR": str(tmp_path_factory.mktemp("uploads")),
         "WEBHOOK_SECRET": "webhook secret",
@@ -33,7 +39,6 @@ def app(tmp_path_factory):
     yield app
     with app.app_context():
         db.engine.dispose()
-    drop_database(name)
 
 
 @pytest.fixture(autouse=True)

@@ -38,15 +38,16 @@ def _server():
         connection.close()
 
 
-def create_database():
+@contextmanager
+def temporary_database():
+    """Create a database, give its name, and drop it whatever happens."""
     name = "crm_test_%s" % secrets.token_hex(6)
     with _server() as cursor:
         cursor.execute(
             "CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'" % name
         )
-    return name
-
-
-def drop_database(name):
-    with _server() as cursor:
-        cursor.execute("DROP DATABASE IF EXISTS %s WITH (FORCE)" % name)
+    try:
+        yield name
+    finally:
+        with _server() as cursor:
+            cursor.execute("DROP DATABASE IF EXISTS %s WITH (FORCE)" % name)
