@@ -9,6 +9,7 @@ BLUEPRINTS = (
     "deals",
     "activities",
     "attachments",
+    "reports",
     "api",
 )
 
