@@ -9,6 +9,8 @@ pub mod cookie;
 pub mod csrf;
 pub mod fernet;
 pub mod flash;
+#[cfg(feature = "templates")]
+pub mod forms;
 pub mod login;
 pub mod password;
 pub mod profile;
