@@ -1,0 +1,100 @@
+//! What is known about one request, from its first byte to its outcome.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+use super::fallback::Trouble;
+use super::trace::Trace;
+use crate::observe::Ongoing;
+use crate::route::{Route, Routing};
+use crate::upstream::{Backend, InFlight, Tried};
+
+/// One request. Everything that a flip could change was loaded once and stays until the request is over.
+#[derive(Debug)]
+pub struct Context {
+    pub(super) started: Instant,
+    /// Counts the request as in progress while it is.
+    _in_progress: Ongoing,
+    pub(super) client: Client,
+    pub(super) trace: Trace,
+    pub(super) routing: Option<Arc<Routing>>,
+    pub(super) route: Option<Arc<Route>>,
+    /// Why the backend was chosen, or why Ficus answers by itself.
+    pub(super) reason: &'static str,
+    pub(super) bucket: Option<u32>,
+    /// The method promises to change nothing.
+    pub(super) safe: bool,
+    /// The client wants a tunnel.
+    pub(super) upgrade: bool,
+    pub(super) attempt: Attempt,
+    /// Who answers if the backend that is being asked cannot.
+    pub(super) fallback: Option<Arc<Backend>>,
+    /// Why the fallback was asked.
+    pub(super) fell_back: Option<Trouble>,
+    /// Why the fallback was not asked, although it was there.
+    pub(super) unrepeatable: Option<Trouble>,
+    /// Bytes of the request's body in this attempt.
+    pub(super) received: u64,
+    /// The answer is a page of our own.
+    pub(super) own_answer: bool,
+}
+
+/// The backend that is being asked.
+#[derive(Debug, Default)]
+pub(super) struct Attempt {
+    pub(super) backend: Option<Arc<Backend>>,
+    /// The place on that backend, once it is taken.
+    pub(super) place: Option<InFlight>,
+    pub(super) tried: Tried,
+    /// Which upstream of the backend.
+    pub(super) upstream: usize,
+    pub(super) started: Option<Instant>,
+    /// From `started` to the head of the answer.
+    pub(super) waited: Option<Duration>,
+    /// What went wrong, as far as it is known before pingora reports an error.
+    pub(super) trouble: Option<Trouble>,
+    /// A dead connection was already replaced by a fresh one.
+    pub(super) repeated: bool,
+}
+
+impl Context {
+    pub(super) fn new(in_progress: Ongoing) -> Self {
+        Self {
+            started: Instant::now(),
+            _in_progress: in_progress,
+            client: Client::default(),
+            trace: Trace::default(),
+            routing: None,
+            route: None,
+            reason: "unread",
+            bucket: None,
+            safe: false,
+            upgrade: false,
+            attempt: Attempt::default(),
+            fallback: None,
+            fell_back: None,
+            unrepeatable: None,
+            received: 0,
+            own_answer: false,
+        }
+    }
+
+    /// Gives the request to the fallback, which there must be.
+    pub(super) fn fall_back(&mut self, trouble: Trouble) {
+        self.fell_back = Some(trouble);
+        self.attempt = Attempt { backend: self.fallback.take(), ..Attempt::default() };
+    }
+
+    /// Requests that must not be repeated get a connection of their own: see `upstream`.
+    pub(super) fn single_use(&self) -> bool {
+        !self.safe || self.upgrade
+    }
+
+    /// The route's name, for the backend that is being tried for it.
+    pub(super) fn route_for_candidate(&self) -> Option<&str> {
+        let route = self.route.as_ref()?;
+        let backend = self.attempt.backend.as_ref()?;
+        (backend.name() != route.fallback).then_some(route.name.as_str())
+    }
+}

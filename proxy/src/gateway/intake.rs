@@ -1,0 +1,137 @@
+//! Steps 1 to 4: take a request in, match it, find out who asks, decide who answers.
+
+use std::sync::Arc;
+
+use http::header::{COOKIE, HOST, UPGRADE};
+use pingora::http::Version;
+use pingora::proxy::Session;
+use pingora::{Error, ErrorType, Result};
+
+use super::client::Client;
+use super::context::Context;
+use super::fallback::is_safe;
+use super::request_checks::{self, Rejection};
+use super::{Gateway, TUNNEL_SILENCE, connection};
+use crate::decide::{decide, needs_identity};
+use crate::identity::Identity;
+use crate::route::Found;
+
+impl Gateway {
+    /// Step 1: everything that does not depend on routes.
+    pub(super) fn take_in(&self, session: &mut Session, ctx: &mut Context) -> Result<()> {
+        if let Some(marks) = connection::marks(session.as_downstream().stream()) {
+            marks.head_complete();
+        }
+        ctx.client = Client::of(session, &self.settings.listen.trusted_proxies);
+        let header = |name| session.req_header().headers.get(name).map(http::HeaderValue::as_bytes);
+        let request_id = header("x-request-id").filter(|_| ctx.client.trusted);
+        ctx.trace = self.ids.trace(request_id, header("traceparent"));
+        ctx.safe = is_safe(&session.req_header().method);
+        ctx.upgrade = session.is_upgrade_req()
+            && header(UPGRADE.as_str()).is_some_and(|value| value.eq_ignore_ascii_case(b"websocket"));
+        self.set_manners(session, ctx);
+        if let Err(Rejection { status, reason }) = self.check(session) {
+            ctx.reason = reason;
+            self.observer.rejected(reason);
+            return Error::e_explain(ErrorType::HTTPStatus(status), reason);
+        }
+        use_origin_form(session)
+    }
+
+    fn check(&self, session: &Session) -> std::result::Result<(), Rejection> {
+        let request = session.req_header();
+        if request.version != Version::HTTP_2 {
+            return request_checks::http1(&session.as_downstream().to_h1_raw(), &self.settings.limits);
+        }
+        let authority = request.uri.authority().map(|authority| authority.as_str().as_bytes());
+        let host = authority.or_else(|| request.headers.get(HOST).map(http::HeaderValue::as_bytes));
+        let headers = request.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+        let size = request.raw_path().len() + headers.sum::<usize>();
+        request_checks::http2(host.unwrap_or_default(), request.raw_path(), size, &self.settings.limits)
+    }
+
+    /// How pingora treats the connection during this request.
+    fn set_manners(&self, session: &mut Session, ctx: &Context) {
+        let timeouts = &self.settings.timeouts;
+        let silence = if ctx.upgrade { TUNNEL_SILENCE } else { timeouts.client_body };
+        session.set_read_timeout(Some(silence));
+        session.set_write_timeout(Some(silence));
+        session.set_pipelining_enabled(true);
+        // What was begun on behalf of a client that left in the middle must be finished, as Flask does.
+        session.set_abort_on_close(ctx.safe);
+        if session.req_header().version == Version::HTTP_10 {
+            session.set_ignore_info_resp(true);
+        }
+        if self.is_draining() {
+            session.set_keepalive(None);
+        } else if session.get_keepalive().is_some() {
+            session.set_keepalive(Some(timeouts.client_idle.as_secs().max(1)));
+        }
+    }
+
+    /// Steps 2 to 4.
+    pub(super) fn choose(&self, session: &Session, ctx: &mut Context) {
+        let routing = self.live.load();
+        let request = session.req_header();
+        let host = request.uri.authority().map(|authority| authority.as_str()).or_else(|| {
+            let host = request.headers.get(HOST)?;
+            host.to_str().ok()
+        });
+        let found = match std::str::from_utf8(path_of(request.raw_path())) {
+            Ok(path) => routing.table.find(host.unwrap_or_default(), request.method.as_str(), path),
+            // Flask decides what to make of such a path.
+            Err(_) => Found::Unmatched,
+        };
+        let identity = needs_identity(&found).then(|| self.identify(session, ctx));
+        let decision = decide(&routing.table, &found, identity.as_ref());
+        let backend = |name| self.backends.get(name).map(Arc::clone);
+        ctx.attempt.backend = decision.backend.and_then(backend);
+        ctx.fallback = decision.fallback.and_then(backend);
+        ctx.reason = decision.reason.word();
+        ctx.bucket = decision.bucket;
+        ctx.route = match found {
+            Found::Route(route) => Some(route),
+            Found::Unmatched => None,
+        };
+        ctx.routing = Some(routing);
+    }
+
+    fn identify(&self, session: &Session, ctx: &Context) -> Identity {
+        let cookies = session.req_header().headers.get_all(COOKIE).iter().map(http::HeaderValue::as_bytes);
+        self.identities.identify(cookies, ctx.client.address, chrono::Utc::now().timestamp())
+    }
+
+    /// A body that announces that it is too large need not be sent at all.
+    pub(super) fn check_body_length(&self, session: &Session) -> Result<()> {
+        let length = session.req_header().headers.get(http::header::CONTENT_LENGTH);
+        let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        if length.is_some_and(|length| length > self.settings.limits.body_bytes) {
+            self.observer.rejected("body_too_large");
+            return Error::e_explain(ErrorType::HTTPStatus(413), "body_too_large");
+        }
+        Ok(())
+    }
+
+    /// A route that is switched off, or whose backend is not among the settings.
+    pub(super) async fn answer_if_off(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
+        if ctx.attempt.backend.is_some() {
+            return Ok(false);
+        }
+        self.answer_page(session, 503, ctx).await?;
+        Ok(true)
+    }
+}
+
+/// The path without the query.
+pub(super) fn path_of(target: &[u8]) -> &[u8] {
+    target.split(|byte| *byte == b'?').next().unwrap_or_default()
+}
+
+/// `GET http://host/path` means `GET /path` on this host; from here on there is one way to say it.
+fn use_origin_form(session: &mut Session) -> Result<()> {
+    let Some(path) = request_checks::absolute_path(session.req_header().raw_path()).map(<[u8]>::to_vec)
+    else {
+        return Ok(());
+    };
+    session.req_header_mut().set_raw_path(&path)
+}

@@ -1,0 +1,209 @@
+//! The path of a request: pingora's phases, in the order in which they run.
+//!
+//! This file is the table of contents; each phase is a few lines here and a file beside this one. What is decided
+//! is in `decide`, which upstream is asked in `upstream`, what is counted in `observe`.
+
+mod answer;
+mod client;
+mod connection;
+mod context;
+mod fallback;
+mod forward;
+mod headers;
+mod intake;
+mod linger;
+mod outcome;
+mod pages;
+mod request_checks;
+mod trace;
+mod transport;
+mod trouble;
+mod wire;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::modules::http::HttpModules;
+use pingora::protocols::Digest;
+use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, Result};
+
+pub use connection::Connection;
+pub use context::Context;
+pub use transport::Transport;
+
+use crate::identity::Reader;
+use crate::observe::Observer;
+use crate::route::Live;
+use crate::settings::Settings;
+use crate::upstream::Backends;
+
+/// Answers requests.
+#[derive(Debug)]
+pub struct Gateway {
+    settings: Arc<Settings>,
+    live: Arc<Live>,
+    backends: Arc<Backends>,
+    observer: Arc<Observer>,
+    identities: Reader,
+    ids: trace::Ids,
+    draining: Arc<AtomicBool>,
+}
+
+impl Gateway {
+    /// A gateway; `draining` becomes true when connections are no longer kept.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn new(
+        settings: Arc<Settings>,
+        live: Arc<Live>,
+        backends: Arc<Backends>,
+        observer: Arc<Observer>,
+        draining: Arc<AtomicBool>,
+    ) -> anyhow::Result<Self> {
+        let identities = Reader::new(&settings.flask);
+        Ok(Self { settings, live, backends, observer, identities, ids: trace::Ids::new()?, draining })
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Gateway {
+    type CTX = Context;
+
+    fn new_ctx(&self) -> Context {
+        Context::new(self.observer.request_started())
+    }
+
+    /// None of pingora's modules: answers pass as they are.
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
+
+    // 1. A head has arrived: is it a request, and whose?
+    async fn early_request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<()> {
+        self.take_in(session, ctx)
+    }
+
+    // 2. to 4. Match, identify, decide. True: the answer is already sent.
+    async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
+        self.choose(session, ctx);
+        self.check_body_length(session)?;
+        self.answer_if_off(session, ctx).await
+    }
+
+    // 5. Forward: to which address?
+    async fn upstream_peer(&self, session: &mut Session, ctx: &mut Context) -> Result<Box<HttpPeer>> {
+        self.pick_upstream(session, ctx)
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _session: &mut Session,
+        reused: bool,
+        _peer: &HttpPeer,
+        _fd: std::os::fd::RawFd,
+        _digest: Option<&Digest>,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        self.connected(reused, ctx);
+        Ok(())
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        _session: &mut Session,
+        request: &mut RequestHeader,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        self.dress_request(request, ctx)
+    }
+
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        _end: bool,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        self.count_body(body.as_ref(), ctx)
+    }
+
+    // 6. Fall back: an answer that is none, a backend that cannot be reached, or that fails.
+    async fn upstream_response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        self.judge_answer(session, response, ctx)
+    }
+
+    fn fail_to_connect(
+        &self,
+        session: &mut Session,
+        _peer: &HttpPeer,
+        ctx: &mut Context,
+        error: Box<Error>,
+    ) -> Box<Error> {
+        self.not_connected(session, ctx, error)
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        error: Box<Error>,
+        ctx: &mut Context,
+        reused: bool,
+    ) -> Box<Error> {
+        self.failed(session, ctx, error, reused)
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut Context) -> FailToProxy {
+        self.answer_failure(session, error, ctx).await
+    }
+
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        self.dress_answer(session, response, ctx)
+    }
+
+    // 7. Record.
+    async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut Context) {
+        self.record(session, ctx);
+    }
+
+    /// pingora's own lines would show paths with their queries; what matters is in the access log.
+    fn suppress_error_log(&self, _session: &Session, _ctx: &Context, _error: &Error) -> bool {
+        true
+    }
+
+    fn suppress_proxy_warn_log(
+        &self,
+        _session: &Session,
+        _ctx: &Context,
+        _error: &Error,
+        _context: ProxyWarnLogContext,
+    ) -> bool {
+        true
+    }
+
+    fn request_summary(&self, _session: &Session, ctx: &Context) -> String {
+        ctx.trace.request_id.clone()
+    }
+}
+
+/// A tunnel may be silent for longer than any request.
+const TUNNEL_SILENCE: Duration = Duration::from_secs(24 * 60 * 60);

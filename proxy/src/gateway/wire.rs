@@ -1,0 +1,59 @@
+//! Small facts about bytes on an HTTP/1 connection.
+
+/// Length of a date such as `Sun, 06 Nov 1994 08:49:37 GMT`.
+pub(super) const DATE_LENGTH: usize = 29;
+
+/// The answer to bytes that are no HTTP.
+pub(super) const MALFORMED: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
+Connection: close\r\n\
+Content-Type: text/plain; charset=utf-8\r\n\
+Content-Length: 39\r\n\
+\r\n\
+400 Bad Request: malformed HTTP request";
+
+/// Whether the bytes begin a final answer, not an interim one.
+pub(super) fn is_final_head(bytes: &[u8]) -> bool {
+    bytes.len() > 12 && bytes.starts_with(b"HTTP/1.") && bytes[8] == b' ' && bytes[9] != b'1'
+}
+
+/// Puts another date into the Date header of a head, if it has one of the usual length.
+pub(super) fn replace_date(head: &mut [u8], date: &[u8; DATE_LENGTH]) {
+    const NAME: &[u8] = b"\r\ndate: ";
+    let Some(at) = head.windows(NAME.len()).position(|window| window.eq_ignore_ascii_case(NAME)) else {
+        return;
+    };
+    let start = at + NAME.len();
+    if head.get(start + DATE_LENGTH..).is_some_and(|rest| rest.starts_with(b"\r\n")) {
+        head[start..start + DATE_LENGTH].copy_from_slice(date);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_refusal_is_as_long_as_it_says() {
+        let text = std::str::from_utf8(MALFORMED).unwrap();
+        let (_, body) = text.split_once("\r\n\r\n").unwrap();
+        assert_eq!(body.len(), 39);
+    }
+
+    #[test]
+    fn only_the_date_changes() {
+        let mut head =
+            *b"HTTP/1.1 200 OK\r\nServer: x\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nX-Date: never\r\n\r\n";
+        replace_date(&mut head, b"Mon, 07 Nov 1994 08:49:37 GMT");
+        assert_eq!(
+            std::str::from_utf8(&head).unwrap(),
+            "HTTP/1.1 200 OK\r\nServer: x\r\nDate: Mon, 07 Nov 1994 08:49:37 GMT\r\nX-Date: never\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn interim_heads_and_bodies_are_no_final_heads() {
+        assert!(is_final_head(b"HTTP/1.1 200 OK\r\n\r\n"));
+        assert!(!is_final_head(b"HTTP/1.1 100 Continue\r\n\r\n"));
+        assert!(!is_final_head(b"<html>"));
+    }
+}
