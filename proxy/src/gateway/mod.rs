@@ -35,6 +35,7 @@ use pingora::{Error, Result};
 
 pub use connection::Connection;
 pub use context::Context;
+pub use linger::goodbyes_said;
 pub use transport::Transport;
 
 use crate::identity::Reader;

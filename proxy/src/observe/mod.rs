@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
@@ -41,10 +41,16 @@ pub struct Observer {
     by_route: ArcSwap<ByRoute>,
     /// Only one thread at a time adds a route, or rewrites the gauges that are read elsewhere.
     adding: Mutex<()>,
-    backend_states: Mutex<Option<BackendStates>>,
+    sources: Mutex<Option<Sources>>,
 }
 
-type BackendStates = Box<dyn Fn() -> Vec<BackendState> + Send>;
+/// What a scrape shows beside requests, from where it is known.
+pub struct Sources {
+    /// The backends.
+    pub backends: Box<dyn Fn() -> Vec<BackendState> + Send>,
+    /// Whether the last look at routes.toml ended well, and when a text was last taken.
+    pub reload: Box<dyn Fn() -> (bool, Option<DateTime<Utc>>) + Send>,
+}
 
 /// What a scrape says about a backend.
 #[derive(Debug, Clone)]
@@ -105,7 +111,7 @@ impl Observer {
         let access_log = AccessLog::open(&settings.log.access, metrics.log_dropped.clone())?;
         let backends = settings.backends.keys().cloned().chain([NONE.to_owned()]).collect();
         let registry = metrics.registry();
-        let observer = Self {
+        Ok(Self {
             live,
             metrics,
             registry,
@@ -113,10 +119,8 @@ impl Observer {
             backends,
             by_route: ArcSwap::default(),
             adding: Mutex::new(()),
-            backend_states: Mutex::new(None),
-        };
-        observer.config_reloaded(true);
-        Ok(observer)
+            sources: Mutex::new(None),
+        })
     }
 
     /// Records what became of a request.
@@ -166,17 +170,9 @@ impl Observer {
         counters
     }
 
-    /// Records whether the last attempt to load routes.toml succeeded.
-    pub fn config_reloaded(&self, successful: bool) {
-        self.metrics.reload_successful.set(i64::from(successful));
-        if successful {
-            self.metrics.reload_time.set(Utc::now().timestamp_millis() as f64 / 1_000.0);
-        }
-    }
-
-    /// Where a scrape asks about the backends.
-    pub fn watch_backends(&self, states: impl Fn() -> Vec<BackendState> + Send + 'static) {
-        *self.backend_states.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(states));
+    /// Where a scrape asks about what is known elsewhere.
+    pub fn ask(&self, sources: Sources) {
+        *self.sources.lock().unwrap_or_else(PoisonError::into_inner) = Some(sources);
     }
 
     /// Opens the access log again, after it was renamed away.
@@ -211,8 +207,14 @@ impl Observer {
             };
             self.metrics.route_info.get_or_create(&RouteServe { route: route.name.clone(), serve }).set(1);
         }
-        let states = self.backend_states.lock().unwrap_or_else(PoisonError::into_inner);
-        for state in states.iter().flat_map(|states| states()) {
+        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(sources) = sources.as_ref() else { return };
+        let (successful, at) = (sources.reload)();
+        self.metrics.reload_successful.set(i64::from(successful));
+        if let Some(at) = at {
+            self.metrics.reload_time.set(at.timestamp_millis() as f64 / 1_000.0);
+        }
+        for state in (sources.backends)() {
             let backend = state.name;
             let in_flight = i64::try_from(state.in_flight).unwrap_or(i64::MAX);
             let labels = BackendLabel { backend: backend.clone() };

@@ -1,0 +1,104 @@
+//! Opens addresses and hands each connection to the gateway.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use pingora::apps::ServerApp;
+use pingora::proxy::HttpProxy;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use crate::gateway::{Connection, Gateway, Transport};
+use crate::observe::Observer;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 4_096;
+/// Pause when the process has no file descriptor left for another connection.
+const BREATHER: Duration = Duration::from_millis(50);
+
+/// Everything a connection needs.
+#[derive(Clone)]
+pub(super) struct Door {
+    pub(super) proxy: Arc<HttpProxy<Gateway>>,
+    pub(super) observer: Arc<Observer>,
+    /// Becomes true when no more connections are accepted and none is kept.
+    pub(super) closing: watch::Receiver<bool>,
+    /// Every connection holds one; all gone: nobody is connected.
+    pub(super) connected: mpsc::Sender<()>,
+    /// For a complete head, and for a TLS handshake.
+    pub(super) head_time: Duration,
+}
+
+/// Opens an address.
+pub(super) fn open(address: SocketAddr, what: &str) -> anyhow::Result<TcpListener> {
+    let open = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // Connections of a predecessor that are still closing do not keep the address.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    open().with_context(|| format!("cannot listen on `{address}` ({what})"))
+}
+
+/// Accepts connections until the door closes.
+pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, mut door: Door) {
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => welcome(stream, peer, tls.clone(), door.clone()),
+                Err(error) => complain(&error).await,
+            },
+            _ = door.closing.changed() => break,
+        }
+    }
+    // Who was already connected, as far as they can know, is not turned away.
+    loop {
+        tokio::select! {
+            biased;
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => welcome(stream, peer, tls.clone(), door.clone()),
+                Err(_) => break,
+            },
+            () = std::future::ready(()) => break,
+        }
+    }
+}
+
+async fn complain(error: &std::io::Error) {
+    const NO_DESCRIPTOR_LEFT: [i32; 2] = [23, 24];
+    tracing::warn!(%error, "cannot accept a connection");
+    if error.raw_os_error().is_some_and(|code| NO_DESCRIPTOR_LEFT.contains(&code)) {
+        // The connection stays in the queue and would be reported again at once.
+        tokio::time::sleep(BREATHER).await;
+    }
+}
+
+fn welcome(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, door: Door) {
+    let open = door.observer.connection_opened();
+    tokio::spawn(async move {
+        serve(stream, peer, tls, &door).await;
+        drop(open);
+    });
+}
+
+async fn serve(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, door: &Door) {
+    // Answers leave when they are flushed; waiting for more would only add latency.
+    let _ = stream.set_nodelay(true);
+    let transport = match tls {
+        None => Transport::Plain(stream),
+        Some(tls) => match timeout(door.head_time, tls.accept(stream)).await {
+            Ok(Ok(stream)) => Transport::Tls(Box::new(stream)),
+            // Port scanners and health checks that only connect: not worth a line each.
+            Ok(Err(_)) | Err(_) => return,
+        },
+    };
+    let observer = Arc::clone(&door.observer);
+    let on_malformed = Arc::new(move || observer.rejected("malformed"));
+    let connection = Connection::new(transport, peer, door.head_time, on_malformed);
+    door.proxy.process_new(Box::new(connection), &door.closing).await;
+}
