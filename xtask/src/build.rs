@@ -4,23 +4,26 @@
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use crate::problem::{Context, Outcome, Problem};
 use crate::processes::Process;
-use crate::signals::Interrupts;
 use crate::supervise::tail;
 use crate::workspace::Workspace;
 
-/// Builds with these arguments; `told` hears how many of how many units are done.
+/// Builds with these arguments; `told` hears how many of how many units are done, `stop` says when nobody wants the
+/// result any more.
 pub(crate) fn build(
     workspace: &Workspace,
     arguments: &[&str],
-    interrupts: &Interrupts,
-    mut told: impl FnMut(usize, usize),
+    stop: impl Fn() -> bool + Sync,
+    told: impl FnMut(usize, usize),
 ) -> Outcome {
     let log = workspace.log("build")?;
-    let mut file = File::create(&log).context(|| format!("cannot write `{}`", log.display()))?;
     let mut command = cargo();
     command.arg("build").args(arguments).current_dir(workspace.root()).process_group(0);
     command.env("CARGO_TERM_PROGRESS_WHEN", "always").env("CARGO_TERM_PROGRESS_WIDTH", "80");
@@ -32,6 +35,30 @@ pub(crate) fn build(
     let mut child = command.spawn().context(|| "cannot start cargo".into())?;
     let process = Process::find(child.id());
     let pipe = child.stderr.take().ok_or_else(|| Problem::new("cargo has no output"))?;
+    let over = AtomicBool::new(false);
+    let status = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                if let Some(process) = process.as_ref().filter(|_| stop()) {
+                    process.signal_group("TERM");
+                }
+                thread::sleep(Duration::from_millis(100));
+            }
+        });
+        let read = listen(pipe, &log, told);
+        let status = child.wait().context(|| "cannot wait for cargo".into());
+        over.store(true, Ordering::SeqCst);
+        read.and(status)
+    })?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Problem::new(format!("the build failed, see {}\n{}", workspace.short(&log), tail(&log, 25))))
+}
+
+/// Reads cargo's bar, which ends in carriage returns, and writes its lines to the log.
+fn listen(pipe: impl Read, log: &Path, mut told: impl FnMut(usize, usize)) -> Outcome {
+    let mut file = File::create(log).context(|| format!("cannot write `{}`", log.display()))?;
     let mut line = Vec::new();
     for byte in BufReader::new(pipe).bytes() {
         match byte.context(|| "cannot read from cargo".into())? {
@@ -45,18 +72,11 @@ pub(crate) fn build(
                     None => {}
                 }
                 line.clear();
-                if let Some(process) = process.as_ref().filter(|_| interrupts.asked()) {
-                    process.signal_group("TERM");
-                }
             }
             byte => line.push(byte),
         }
     }
-    let status = child.wait().context(|| "cannot wait for cargo".into())?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(Problem::new(format!("the build failed, see {}\n{}", workspace.short(&log), tail(&log, 25))))
+    Ok(())
 }
 
 /// The cargo that started us.

@@ -7,6 +7,7 @@ mod stack;
 mod traffic;
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -113,9 +114,11 @@ impl Demo<'_> {
         let found = doctor::examine(self.workspace, Scope::Demo)?;
         let ports = Ports::choose()?;
         self.board.done("doctor", found);
+        let unwanted = AtomicBool::new(false);
         let (data, built) = thread::scope(|scope| {
-            let building = scope.spawn(|| self.build());
+            let building = scope.spawn(|| self.build(&unwanted));
             let data = self.prepare(stack);
+            unwanted.store(data.is_err(), Ordering::SeqCst);
             (data, building.join().unwrap_or_else(|_| Err(Problem::new("the build step panicked"))))
         });
         data?;
@@ -186,12 +189,13 @@ impl Demo<'_> {
         ))
     }
 
-    /// Step 5: the two binaries.
-    fn build(&self) -> Outcome {
+    /// Step 5: the two binaries; given up when the data cannot be had anyway.
+    fn build(&self, unwanted: &AtomicBool) -> Outcome {
         self.board.say("build", "proxy and handlers");
         let wanted = ["--package", "ficus", "--package", "rust-handlers", "--bins"];
         let told = |done, total| self.board.say("build", format!("proxy and handlers {}", bar(done, total)));
-        build(self.workspace, &wanted, &self.interrupts, told)?;
+        let stop = || self.interrupts.asked() || unwanted.load(Ordering::SeqCst);
+        build(self.workspace, &wanted, stop, told)?;
         self.board.done("build", "target/debug/ficus, target/debug/rust-handlers");
         Ok(())
     }
