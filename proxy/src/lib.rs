@@ -4,6 +4,7 @@
 //! `diagnostic`, `settings`, `route`, `identity`, `decide`, `store`, `control`, `upstream`, `observe`, `gateway`, `admin`,
 //! `server`, `cli`. What each is for, and two walkthroughs, stand in `docs/architecture.md`.
 
+pub mod admin;
 pub mod control;
 pub mod decide;
 pub mod diagnostic;

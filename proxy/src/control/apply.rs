@@ -158,6 +158,9 @@ impl Control {
         running.state.overrides = next.overrides;
         running.state.last = Some(LastChange::from(&record));
         self.swap(running);
+        if writes {
+            self.tell(true);
+        }
         let mut warnings = Vec::new();
         warnings.extend(self.state_file.save(&running.state).err());
         if !writes {

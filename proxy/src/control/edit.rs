@@ -75,7 +75,7 @@ fn apply(table: &mut dyn TableLike, edit: &RouteEdit, inherited: &str) {
         None if edit.canary > 0 => {
             let mut canary = toml_edit::InlineTable::new();
             set_share(&mut canary, edit.canary);
-            table.insert("canary", Item::Value(canary.into()));
+            add(table, "canary", canary.into());
         }
         None => {}
     }
@@ -100,8 +100,25 @@ fn set(table: &mut dyn TableLike, key: &str, mut value: Value) {
             *value.decor_mut() = old.decor().clone();
             *old = value;
         }
-        None => drop(table.insert(key, Item::Value(value))),
+        None => add(table, key, value),
     }
+}
+
+/// Adds a key at the end; in `{ a = 1 }` the space before the brace stays before the brace.
+fn add(table: &mut dyn TableLike, key: &str, mut value: Value) {
+    let last = table.iter_mut().last().and_then(|(_, item)| item.as_value_mut().map(Value::decor_mut));
+    let blank = |decor: &&mut toml_edit::Decor| {
+        decor
+            .suffix()
+            .and_then(|text| text.as_str())
+            .is_some_and(|text| !text.is_empty() && text.trim().is_empty())
+    };
+    if let Some(decor) = last.filter(blank) {
+        value.decor_mut().set_prefix(" ");
+        value.decor_mut().set_suffix(decor.suffix().cloned().unwrap_or_default());
+        decor.set_suffix("");
+    }
+    table.insert(key, Item::Value(value));
 }
 
 fn same(a: &Value, b: &Value) -> bool {

@@ -64,18 +64,19 @@ impl Control {
     pub(super) fn look(&self, path: &Path, running: &mut Running) -> Reloaded {
         let text = match settled(path, &running.hash) {
             Ok(text) => text,
-            Err(error) => return refuse(running, unreadable(path, &error)),
+            Err(error) => return self.refuse(running, unreadable(path, &error)),
         };
         let hash = file::hash(&text);
         if hash == running.hash {
             if running.reload.failure.take().is_some() {
                 tracing::info!(path = %path.display(), "the routing file is good again, and is the running one");
+                self.tell(true);
             }
             return Reloaded::Unchanged;
         }
         let (table, report) = read(&Source::new(path.display().to_string(), text.as_str()), &self.context);
         let Some(base) = table else {
-            return refuse(running, bad(path, Some(hash), report));
+            return self.refuse(running, bad(path, Some(hash), report));
         };
         for finding in report.findings() {
             tracing::warn!("{finding}");
@@ -104,6 +105,7 @@ impl Control {
         running.state.text = text;
         running.state.last = Some(known.clone().unwrap_or_else(|| LastChange::from(&record)));
         self.swap(running);
+        self.tell(true);
         tracing::info!(path = %path.display(), revision, changes = count, "routing file taken");
         if known.is_none() {
             log_intent(&self.recorder, &record);
@@ -111,6 +113,27 @@ impl Control {
             let _ = self.state_file.save(&running.state);
         }
         Reloaded::Taken { revision, changes: count }
+    }
+
+    fn refuse(&self, running: &mut Running, failure: Failure) -> Reloaded {
+        let known = running
+            .reload
+            .failure
+            .as_ref()
+            .is_some_and(|old| old.hash == failure.hash && failure.hash.is_some());
+        let refused =
+            Reloaded::Refused { message: failure.message.clone(), errors: failure.report.render(false) };
+        if !known {
+            tracing::error!(
+                revision = running.state.revision,
+                "{}; the running routes stay\n{}",
+                failure.message,
+                failure.report.render(false)
+            );
+            running.reload.failure = Some(failure);
+            self.tell(false);
+        }
+        refused
     }
 
     /// The next revision; or the one that `ficus rollback --offline` gave to this very text a moment ago.
@@ -143,21 +166,4 @@ fn settled(path: &Path, running: &str) -> std::io::Result<String> {
 fn just_written(path: &Path) -> bool {
     let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified());
     modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age < Duration::from_millis(100)))
-}
-
-fn refuse(running: &mut Running, failure: Failure) -> Reloaded {
-    let known =
-        running.reload.failure.as_ref().is_some_and(|old| old.hash == failure.hash && failure.hash.is_some());
-    let refused =
-        Reloaded::Refused { message: failure.message.clone(), errors: failure.report.render(false) };
-    if !known {
-        tracing::error!(
-            revision = running.state.revision,
-            "{}; the running routes stay\n{}",
-            failure.message,
-            failure.report.render(false)
-        );
-        running.reload.failure = Some(failure);
-    }
-    refused
 }

@@ -37,7 +37,8 @@ mod tests {
         let names = ["serve", "methods", "candidate", "customers.list", "customers.detail"];
         assert_eq!(nearest("method", &names), ["methods"]);
         assert_eq!(nearest("sevre", &names), ["serve"]);
-        assert_eq!(nearest("customer.list", &names), ["customers.list", "customers.detail"]);
+        assert_eq!(nearest("customer.list", &names), ["customers.list"]);
+        assert_eq!(nearest("customers", &names), ["customers.list", "customers.detail"]);
         assert!(nearest("zzz", &names).is_empty());
     }
 

@@ -50,6 +50,24 @@ impl Table {
         }
     }
 
+    /// Why no route is found, in a sentence; `None` if one is.
+    pub fn unmatched_because(&self, host: &str, method: &str, path: &str) -> Option<String> {
+        let Some(map) = &self.map else {
+            return Some("there are no routes".to_owned());
+        };
+        Some(match map.find(host, method, path) {
+            Match::Rule(_) => return None,
+            Match::Redirect(redirect) => format!("Flask redirects this path to {}", redirect.location),
+            Match::MethodNotAllowed { allow } => {
+                format!("routes fit the path, but only for {}", allow.join(", "))
+            }
+            Match::NotFound => "no route fits the path".to_owned(),
+            Match::BadHost => "Flask does not take this host".to_owned(),
+            Match::WebsocketMismatch => "Flask takes this path for WebSockets only".to_owned(),
+            Match::ServerError { reason, .. } => format!("Flask's own matching fails: {reason}"),
+        })
+    }
+
     /// Of the routes that share a rule, the one for this method: the one that names it; HEAD belongs to GET;
     /// Flask's automatic OPTIONS to GET or else to the first.
     fn part(&self, rule: usize, method: &str) -> Option<&Arc<Route>> {

@@ -1,0 +1,139 @@
+//! The admin API: JSON over a Unix socket for the CLI, health and metrics over TCP.
+//!
+//! The socket's peers are known by the kernel (`peer`): root, the user ficus runs as, and its group. They may change
+//! the routing, through `control` only. Over TCP there is nothing but numbers to read. Paths are in `api`,
+//! refusals in `problem`, the answer to "who would answer this" in `explain`.
+
+mod api;
+mod explain;
+mod listing;
+mod peer;
+mod problem;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::{TcpListener, UnixListener};
+
+use crate::control::Control;
+use crate::observe::Observer;
+use crate::upstream::Backends;
+
+pub use explain::{Explanation, Question, explain};
+pub use listing::{RouteLine, backend_lines, route_lines};
+pub use problem::Problem;
+
+/// What the admin API shows and changes.
+#[derive(Debug)]
+pub struct Admin {
+    control: Arc<Control>,
+    observer: Arc<Observer>,
+    backends: Arc<Backends>,
+    draining: AtomicBool,
+    started: chrono::DateTime<chrono::Utc>,
+}
+
+impl Admin {
+    /// Shows and changes these.
+    pub fn new(control: Arc<Control>, observer: Arc<Observer>, backends: Arc<Backends>) -> Arc<Self> {
+        let started = chrono::Utc::now();
+        Arc::new(Self { control, observer, backends, draining: AtomicBool::new(false), started })
+    }
+
+    /// From now on `/readyz` says no: this node is about to stop.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Why this node should get no traffic; `None`: it should.
+    fn unready(&self) -> Option<&'static str> {
+        if self.draining.load(Ordering::Relaxed) {
+            Some("draining")
+        } else if self.backends.health().iter().any(crate::upstream::BackendHealth::is_up) {
+            None
+        } else {
+            Some("no backend can be reached")
+        }
+    }
+}
+
+/// Everything, for peers on this machine.
+pub fn socket_router(admin: &Arc<Admin>) -> Router {
+    api::router(admin)
+        .merge(tcp_router(admin))
+        .layer(axum::middleware::from_fn(peer::authorize))
+        .fallback(problem::not_found)
+}
+
+/// Health and metrics, read-only.
+pub fn tcp_router(admin: &Arc<Admin>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(readyz))
+        .with_state(Arc::clone(admin))
+}
+
+async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], admin.observer.render())
+        .into_response()
+}
+
+async fn readyz(State(admin): State<Arc<Admin>>) -> Response {
+    match admin.unready() {
+        None => "ok\n".into_response(),
+        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
+    }
+}
+
+/// Opens the admin socket: what an earlier process left there is removed, nobody but owner and group may connect.
+///
+/// # Errors
+/// When another ficus answers there, or the directory cannot be written.
+pub fn bind_socket(path: &Path) -> std::io::Result<UnixListener> {
+    use std::os::unix::fs::PermissionsExt;
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        std::fs::create_dir_all(directory)?;
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Ok(_) => {
+            return Err(std::io::Error::new(std::io::ErrorKind::AddrInUse, "another ficus answers there"));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
+        Err(_) => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o660))?;
+    Ok(listener)
+}
+
+/// Answers on the socket until `shutdown` ends.
+///
+/// # Errors
+/// When the listener fails for good.
+pub async fn serve_socket(
+    listener: UnixListener,
+    admin: Arc<Admin>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let service = socket_router(&admin).into_make_service_with_connect_info::<peer::Peer>();
+    axum::serve(listener, service).with_graceful_shutdown(shutdown).await
+}
+
+/// Answers over TCP until `shutdown` ends.
+///
+/// # Errors
+/// When the listener fails for good.
+pub async fn serve_tcp(
+    listener: TcpListener,
+    admin: Arc<Admin>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, tcp_router(&admin)).with_graceful_shutdown(shutdown).await
+}

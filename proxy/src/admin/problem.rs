@@ -1,0 +1,89 @@
+//! Refusals, as `application/problem+json` with a stable `code`.
+
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use crate::control::Refused;
+
+/// A refusal. The CLI reads the same type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: u16,
+    /// A word that stays the same.
+    pub code: String,
+    /// What is wrong, in one sentence.
+    pub detail: String,
+    /// Names that may have been meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub near: Vec<String>,
+    /// All errors of a file, as text for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors: Option<String>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+        let (code, detail) = (code.to_owned(), detail.into());
+        Self { status: status.as_u16(), code, detail, near: Vec::new(), errors: None }
+    }
+
+    pub(super) fn forbidden(detail: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", detail)
+    }
+
+    pub(super) fn internal(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    }
+
+    pub(super) fn bad_file(detail: impl Into<String>, errors: String) -> Self {
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_file", detail);
+        problem.errors = (!errors.is_empty()).then_some(errors);
+        problem
+    }
+
+    pub(super) fn unknown_route(route: &str, near: Vec<String>) -> Self {
+        Refused::UnknownRoute { route: route.to_owned(), near }.into()
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let (status, code) = match &refused {
+            Refused::NoFile => (StatusCode::CONFLICT, "no_file"),
+            Refused::UnknownRoute { .. } => (StatusCode::NOT_FOUND, "unknown_route"),
+            Refused::UnknownBackend { .. } => (StatusCode::NOT_FOUND, "unknown_backend"),
+            Refused::CanaryToFallback(_) => (StatusCode::BAD_REQUEST, "canary_to_fallback"),
+            Refused::Stale { .. } => (StatusCode::PRECONDITION_FAILED, "stale"),
+            Refused::FileBroken { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "bad_file"),
+            Refused::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            Refused::CannotWrite(_) => (StatusCode::CONFLICT, "cannot_write"),
+        };
+        let mut problem = Self::new(status, code, refused.to_string());
+        match refused {
+            Refused::UnknownRoute { near, .. } => problem.near = near,
+            Refused::UnknownBackend { known, .. } => problem.near = known,
+            Refused::FileBroken { errors } | Refused::Invalid { errors } => problem.errors = Some(errors),
+            _ => {}
+        }
+        problem
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        (status, kind, Json(self)).into_response()
+    }
+}
+
+pub(super) async fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path")
+}
