@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from apps import office
 
+from apps import office
 from legacy_shim import LegacyShim
 
 try:

@@ -83,7 +83,7 @@ def test_the_environment_counts_and_the_configuration_wins():
 def test_wrong_settings_stop_the_start(key, value, message):
     with pytest.raises(SettingError) as error:
         client(**{"LEGACY_SHIM_" + key: value})
-    assert str(error.value) == "LEGACY_SHIM_{}: {}".format(key, message)
+    assert str(error.value) == f"LEGACY_SHIM_{key}: {message}"
 
 
 def test_a_second_init_does_nothing():

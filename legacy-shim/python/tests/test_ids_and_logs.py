@@ -18,7 +18,7 @@ from legacy_shim.logs import RequestContextFilter
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SPAN = "b7ad6b7169203331"
-TRACEPARENT = "00-{}-{}-01".format(TRACE, SPAN)
+TRACEPARENT = f"00-{TRACE}-{SPAN}-01"
 
 
 @pytest.fixture
@@ -115,16 +115,16 @@ def test_a_trace_is_continued(client):
     "header, expected",
     [
         (TRACEPARENT, (TRACE, SPAN)),
-        ("cc-{}-{}-01-what-comes".format(TRACE, SPAN), (TRACE, SPAN)),
-        ("cc-{}-{}-01".format(TRACE, SPAN), (TRACE, SPAN)),
+        (f"cc-{TRACE}-{SPAN}-01-what-comes", (TRACE, SPAN)),
+        (f"cc-{TRACE}-{SPAN}-01", (TRACE, SPAN)),
         (TRACEPARENT + "-more", ("", "")),
-        ("ff-{}-{}-01".format(TRACE, SPAN), ("", "")),
+        (f"ff-{TRACE}-{SPAN}-01", ("", "")),
         ("00-{}-{}-01".format("0" * 32, SPAN), ("", "")),
         ("00-{}-{}-01".format(TRACE, "0" * 16), ("", "")),
         (TRACEPARENT.upper(), ("", "")),
-        ("cc-{}-{}-01x".format(TRACE, SPAN), ("", "")),
-        ("00-{}-{}".format(TRACE, SPAN), ("", "")),
-        ("00-{}-{}-1".format(TRACE, SPAN), ("", "")),
+        (f"cc-{TRACE}-{SPAN}-01x", ("", "")),
+        (f"00-{TRACE}-{SPAN}", ("", "")),
+        (f"00-{TRACE}-{SPAN}-1", ("", "")),
         ("", ("", "")),
     ],
 )
@@ -135,7 +135,7 @@ def test_only_a_valid_traceparent_counts(header, expected):
 
 def test_log_lines_carry_the_ids(client, lines):
     client().get("/", headers={"X-Request-Id": "r1", "traceparent": TRACEPARENT})
-    assert "seen|r1|{}|{}".format(TRACE, SPAN) in lines()
+    assert f"seen|r1|{TRACE}|{SPAN}" in lines()
     client().get("/", headers={"X-Request-Id": "r2"})
     assert "seen|r2|-|-" in lines()
 
@@ -200,7 +200,9 @@ def test_responses_are_untouched_by_default(client):
     shimmed.add_url_rule("/", "index", lambda: "x")
     LegacyShim(shimmed)
     for method in ("get", "head", "options", "post"):
-        before, after = (getattr(app.test_client(), method)("/", headers={"X-Request-Id": "r"}) for app in (plain, shimmed))
+        before, after = (
+            getattr(app.test_client(), method)("/", headers={"X-Request-Id": "r"}) for app in (plain, shimmed)
+        )
         assert (before.status, list(before.headers), before.data) == (after.status, list(after.headers), after.data)
 
 

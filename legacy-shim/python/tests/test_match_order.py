@@ -48,7 +48,7 @@ def generated(seed):
         # Werkzeug refuses a variable that is used twice.
         if any(names.count(name) > 1 for name in ("<x>", "n>", "<path", "<any", "<y>", "<f>")):
             continue
-        endpoint = "e{}".format(chance.randint(0, 3))
+        endpoint = f"e{chance.randint(0, 3)}"
         methods = chance.choice((["GET"], ["GET"], ["POST"], ["GET", "POST"]))
         app.url_map.add(Rule("/" + "/".join(segments), endpoint=endpoint, methods=methods))
     return app

@@ -142,8 +142,14 @@ def test_login_is_told_by_flask_logins_own_decorator(comments, name, login):
 
 
 def test_other_decorators_and_before_request_functions_are_named(comments):
-    assert [line for line in comments["customers.detail"] if re.match(r"decorators: checked at apps/office.py:\d+$", line)]
-    assert [line for line in comments["hooks.mail"] if re.match(r"before_request: check_signature at apps/office.py:\d+$", line)]
+    assert [
+        line for line in comments["customers.detail"] if re.match(r"decorators: checked at apps/office.py:\d+$", line)
+    ]
+    assert [
+        line
+        for line in comments["hooks.mail"]
+        if re.match(r"before_request: check_signature at apps/office.py:\d+$", line)
+    ]
     assert not [line for line in comments["report"] if line.startswith(("decorators:", "before_request:"))]
 
 

@@ -21,7 +21,13 @@ def main() -> None:
 
 @main.command("routes")
 @click.option(
-    "--app", "-A", "target", envvar="FLASK_APP", required=True, metavar="MODULE[:NAME]", help="The application or factory."
+    "--app",
+    "-A",
+    "target",
+    envvar="FLASK_APP",
+    required=True,
+    metavar="MODULE[:NAME]",
+    help="The application or factory.",
 )
 @routes_options
 def routes_command(target: str, output: Optional[str], serve: str, force: bool) -> None:
@@ -31,7 +37,7 @@ def routes_command(target: str, output: Optional[str], serve: str, force: bool) 
     except AppNotFound as error:
         raise click.ClickException(str(error)) from None
     with app.app_context():
-        run_routes(app, (output, serve, force), "python -m legacy_shim routes --app {}".format(target))
+        run_routes(app, (output, serve, force), f"python -m legacy_shim routes --app {target}")
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def order_is_by_definition(one: Rule, other: Rule) -> bool:
     If not, weights decide, and a reader that sorts as Werkzeug does finds the order by itself.
     """
     if hasattr(one, "match_compare_key"):
-        return bool(one.match_compare_key() == other.match_compare_key())
+        return bool(one.match_compare_key() == other.match_compare_key())  # type: ignore[attr-defined]
     parts, others = getattr(one, "_parts", None), getattr(other, "_parts", None)
     if parts is None or others is None:
         return True
@@ -99,7 +99,6 @@ def _walk(state: Any) -> Iterator[Rule]:
     waiting = [state]
     while waiting:
         state = waiting.pop()
-        for rule in state.rules:
-            yield rule
+        yield from state.rules
         following = list(state.static.values()) + [after for _, after in state.dynamic]
         waiting.extend(reversed(following))

@@ -19,7 +19,7 @@ _BACKEND = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 def _backend(_context: Any, _option: Any, value: str) -> str:
     if not _BACKEND.match(value):
-        raise click.BadParameter("`{}` is not the name of a backend".format(value))
+        raise click.BadParameter(f"`{value}` is not the name of a backend")
     return value
 
 
@@ -30,7 +30,9 @@ def routes_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--serve", default="legacy", show_default=True, callback=_backend, help="Backend that answers every route."
         ),
-        click.option("--output", "-o", type=click.Path(dir_okay=False), help="File to write; default: standard output."),
+        click.option(
+            "--output", "-o", type=click.Path(dir_okay=False), help="File to write; default: standard output."
+        ),
     ):
         command = option(command)
     return command
@@ -43,7 +45,8 @@ shim = AppGroup("shim", help="What Ficus needs to know about this application.")
 @routes_options
 def routes_command(output: Optional[str], serve: str, force: bool) -> None:
     """Write routes.toml from the application's url_map."""
-    run_routes(current_app._get_current_object(), (output, serve, force), "flask shim routes")
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    run_routes(app, (output, serve, force), "flask shim routes")
 
 
 def run_routes(app: Any, options: Any, command: str) -> None:
@@ -54,14 +57,14 @@ def run_routes(app: Any, options: Any, command: str) -> None:
 
     output, serve, force = options
     if serve != "legacy":
-        command += " --serve {}".format(serve)
+        command += f" --serve {serve}"
     document = write_routes(app, serve, command, __version__)
     if output is None or output == "-":
         click.echo(document, nl=False)
     elif _write(output, document.encode("utf-8"), force):
         click.echo("wrote {}: {} routes".format(output, document.count("\n[[route]]\n")), err=True)
     else:
-        click.echo("{} is up to date".format(output), err=True)
+        click.echo(f"{output} is up to date", err=True)
 
 
 def _write(path: str, content: bytes, force: bool) -> bool:
@@ -72,8 +75,8 @@ def _write(path: str, content: bytes, force: bool) -> bool:
                 return False
         if not force:
             raise click.ClickException(
-                "`{}` is there and differs; flips in it would be lost. Write to another file and compare, "
-                "or give --force".format(path)
+                f"`{path}` is there and differs; flips in it would be lost. Write to another file and compare, "
+                "or give --force"
             )
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(os.path.abspath(path)), prefix=".routes-")
     try:

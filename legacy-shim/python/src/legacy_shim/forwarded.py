@@ -103,7 +103,7 @@ def _apply_host(environ: Dict[str, Any]) -> None:
     host = str(environ.get("HTTP_HOST") or "")
     has_port = bool(re.search(r":[0-9]+\Z", host)) and not host.endswith("]")
     if host and not has_port and port != _DEFAULT_PORTS.get(environ.get("wsgi.url_scheme", "")):
-        environ["HTTP_HOST"] = "{}:{}".format(host, port)
+        environ["HTTP_HOST"] = f"{host}:{port}"
 
 
 def _last(environ: Dict[str, Any], key: str) -> str:

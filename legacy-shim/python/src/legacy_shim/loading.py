@@ -25,14 +25,14 @@ def load_app(target: str) -> Any:
     """The Flask application that `module[:name]` stands for."""
     path, _, name = target.partition(":")
     if not path:
-        raise AppNotFound("`{}` names no module; write `module:app` or `module:create_app`".format(target))
+        raise AppNotFound(f"`{target}` names no module; write `module:app` or `module:create_app`")
     module_name = prepare_import(path)
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not (module_name + ".").startswith(error.name + "."):
             raise
-        raise AppNotFound("module `{}` was not found from this directory".format(module_name)) from None
+        raise AppNotFound(f"module `{module_name}` was not found from this directory") from None
     return _named(module, name.strip()) if name.strip() else _searched(module)
 
 
@@ -40,12 +40,12 @@ def _named(module: Any, name: str) -> Any:
     attribute, arguments = _call(name)
     found = getattr(module, attribute, None)
     if found is None:
-        raise AppNotFound("module `{}` has no `{}`".format(module.__name__, attribute))
+        raise AppNotFound(f"module `{module.__name__}` has no `{attribute}`")
     if isinstance(found, Flask):
         return found
     if not callable(found):
-        raise AppNotFound("`{}:{}` is neither an application nor a factory".format(module.__name__, attribute))
-    return _checked(found(*arguments), "{}:{}".format(module.__name__, attribute))
+        raise AppNotFound(f"`{module.__name__}:{attribute}` is neither an application nor a factory")
+    return _checked(found(*arguments), f"{module.__name__}:{attribute}")
 
 
 def _call(name: str) -> Tuple[str, List[Any]]:
@@ -58,7 +58,7 @@ def _call(name: str) -> Tuple[str, List[Any]]:
             return expression.func.id, [ast.literal_eval(argument) for argument in expression.args]
     except (SyntaxError, ValueError):
         pass
-    raise AppNotFound("`{}` is not a name, nor a call with literal arguments".format(name))
+    raise AppNotFound(f"`{name}` is not a name, nor a call with literal arguments")
 
 
 def _searched(module: Any) -> Any:
@@ -69,14 +69,16 @@ def _searched(module: Any) -> Any:
     if len(found) == 1:
         return found[0]
     if len(found) > 1:
-        raise AppNotFound("module `{0}` has several applications; write `{0}:name`".format(module.__name__))
+        raise AppNotFound(f"module `{module.__name__}` has several applications; write `{module.__name__}:name`")
     for name in _FACTORIES:
         if callable(getattr(module, name, None)):
-            return _checked(getattr(module, name)(), "{}:{}".format(module.__name__, name))
-    raise AppNotFound("module `{0}` has no application and no `create_app`; write `{0}:name`".format(module.__name__))
+            return _checked(getattr(module, name)(), f"{module.__name__}:{name}")
+    raise AppNotFound(
+        f"module `{module.__name__}` has no application and no `create_app`; write `{module.__name__}:name`"
+    )
 
 
 def _checked(app: Any, origin: str) -> Any:
     if isinstance(app, Flask):
         return app
-    raise AppNotFound("`{}` returned a {}, not a Flask application".format(origin, type(app).__name__))
+    raise AppNotFound(f"`{origin}` returned a {type(app).__name__}, not a Flask application")

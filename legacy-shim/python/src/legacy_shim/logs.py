@@ -44,7 +44,7 @@ class JsonFormatter(logging.Formatter):
         """The record as one line."""
         when = datetime.datetime.fromtimestamp(record.created, datetime.timezone.utc)
         line = {
-            "time": when.strftime("%Y-%m-%dT%H:%M:%S.") + "{:03d}Z".format(when.microsecond // 1000),
+            "time": when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -76,5 +76,4 @@ def install(app: Any, settings: Settings) -> None:
 
 def _handlers() -> Iterator[logging.Handler]:
     yield default_handler
-    for handler in logging.getLogger().handlers:
-        yield handler
+    yield from logging.getLogger().handlers

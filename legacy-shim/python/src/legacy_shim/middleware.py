@@ -52,7 +52,7 @@ class ShimMiddleware:
             # Servers send a file wrapper with sendfile(2), but only if they see it.
             end()
             return body
-        return ClosingIterator(body, end)  # type: ignore[no-any-return]
+        return ClosingIterator(body, end)
 
 
 def _is_file(environ: Dict[str, Any], body: Iterable[bytes]) -> bool:

@@ -43,7 +43,7 @@ class Peers(NamedTuple):
 
 def parse_peers(value: Any) -> Peers:
     """Reads `loopback, unix, 10.0.0.0/8`, as one text or as a list."""
-    networks = []  # type: List[Network]
+    networks: List[Network] = []
     unix = False
     for item in _items(value):
         if item == "unix":
@@ -84,4 +84,4 @@ def _network(item: str) -> Network:
     try:
         return ipaddress.ip_network(item, strict=False)
     except ValueError:
-        raise ValueError("`{}` is not an address, a network, `loopback` or `unix`".format(item)) from None
+        raise ValueError(f"`{item}` is not an address, a network, `loopback` or `unix`") from None

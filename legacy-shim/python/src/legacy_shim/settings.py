@@ -48,7 +48,7 @@ def load(config: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
     try:
         trusted = parse_peers(value("TRUSTED_PROXIES", "loopback, unix"))
     except ValueError as error:
-        raise SettingError("{}TRUSTED_PROXIES: {}".format(PREFIX, error)) from None
+        raise SettingError(f"{PREFIX}TRUSTED_PROXIES: {error}") from None
     return Settings(
         trusted=trusted,
         remove_untrusted=_choice("UNTRUSTED_FORWARDED", value("UNTRUSTED_FORWARDED", "keep"), "keep", "remove"),
@@ -64,18 +64,18 @@ def _flag(key: str, value: Any) -> bool:
         return value
     flag = _WORDS.get(str(value).strip().lower())
     if flag is None:
-        raise SettingError("{}{}: `{}` is neither true nor false".format(PREFIX, key, value))
+        raise SettingError(f"{PREFIX}{key}: `{value}` is neither true nor false")
     return flag
 
 
 def _choice(key: str, value: Any, no: str, yes: str) -> bool:
     if value not in (no, yes):
-        raise SettingError("{}{}: `{}` is neither `{}` nor `{}`".format(PREFIX, key, value, no, yes))
+        raise SettingError(f"{PREFIX}{key}: `{value}` is neither `{no}` nor `{yes}`")
     return bool(value == yes)
 
 
 def _path(key: str, value: Any) -> str:
     path = str(value or "")
     if path and not re.match(r"/[!-~]*\Z", path):
-        raise SettingError("{}{}: `{}` is not a path that starts with `/`".format(PREFIX, key, path))
+        raise SettingError(f"{PREFIX}{key}: `{path}` is not a path that starts with `/`")
     return path

@@ -64,7 +64,7 @@ def begin(environ: Dict[str, Any]) -> Callable[[], None]:
 def current() -> Optional[Ids]:
     """The ids of the request being handled here, if one is."""
     if has_request_context():
-        return request.environ.get(ENVIRON_KEY)  # type: ignore[no-any-return]
+        return request.environ.get(ENVIRON_KEY)
     return getattr(_current, "ids", None)
 
 

@@ -171,7 +171,7 @@ def add_plain_rules(app):
     app.add_url_rule("/zwei", "two", quiet)
     app.add_url_rule("/quiet", "quiet", quiet, provide_automatic_options=False)
     app.add_url_rule("/options", "options", options, methods=["GET", "OPTIONS"])
-    app.add_url_rule('/quote"d\\<path:rest>', "odd \"name\"", quiet, methods=["POST"])
+    app.add_url_rule('/quote"d\\<path:rest>', 'odd "name"', quiet, methods=["POST"])
     app.url_map.add(Rule("/old/<int:n>", endpoint="old", redirect_to="customers/<n>"))
     app.url_map.add(Rule("/zwo", endpoint="two", alias=True, methods=["GET"]))
     app.url_map.add(Rule("/somewhere/else", endpoint="elsewhere", build_only=True))

@@ -72,7 +72,7 @@ def collect(url_map: Map) -> Collected:
     if ordered is not None:
         known = {id(rule) for rule in ordered}
         rules = ordered + [rule for rule in rules if id(rule) not in known]
-    places = {}  # type: Dict[int, int]
+    places: Dict[int, int] = {}
     for endpoint in {rule.endpoint for rule in rules}:
         places.update((id(rule), place) for place, rule in enumerate(url_map.iter_rules(endpoint)))
     return Collected([_entry(url_map, rule, places[id(rule)]) for rule in rules], ordered is not None)
@@ -88,7 +88,7 @@ def _entry(url_map: Map, rule: Rule, build_place: int) -> Entry:
     methods, remarks = _methods(rule)
     host_matching = bool(url_map.host_matching)
     if rule.merge_slashes is not None and rule.merge_slashes != url_map.merge_slashes:
-        remarks.append("merge_slashes is {} for this rule only".format(str(rule.merge_slashes).lower()))
+        remarks.append(f"merge_slashes is {str(rule.merge_slashes).lower()} for this rule only")
     if rule.redirect_to is not None:
         remarks.append(_redirect_remark(rule.redirect_to))
     return Entry(
@@ -147,16 +147,16 @@ def _strict_slashes(url_map: Map, rule: Rule) -> Optional[bool]:
 def _redirect_remark(target: Any) -> str:
     if callable(target):
         target = "what {} returns".format(getattr(target, "__qualname__", "a function"))
-    return "redirect_to: Flask answers 308 to {}, without calling a view".format(target)
+    return f"redirect_to: Flask answers 308 to {target}, without calling a view"
 
 
 def _custom_converters(url_map: Map, rule: Rule) -> List[Converter]:
     used = dict(variables("{}/{}".format(rule.host or rule.subdomain or "", rule.rule)))
-    own = {}  # type: Dict[str, Converter]
+    own: Dict[str, Converter] = {}
     for variable, instance in rule._converters.items():
         name = used.get(variable, "default")
         cls = type(instance)
         if cls is not Map.default_converters.get(name):
-            qualified = "{}.{}".format(cls.__module__, cls.__qualname__)
+            qualified = f"{cls.__module__}.{cls.__qualname__}"
             own[name] = Converter(name, qualified, str(instance.regex), int(instance.weight))
     return [own[name] for name in sorted(own)]

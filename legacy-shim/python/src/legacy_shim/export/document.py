@@ -56,7 +56,7 @@ def _header(app: Any, collected: Collected, routes: int, made: Any) -> List[str]
     lines = [
         "routes.toml: what runs where. Every route is one Flask endpoint; `serve` says which backend answers it.",
         "",
-        "Written by legacy-shim {} from the url_map of `{}`, with: {}".format(shim_version, app.import_name, command),
+        f"Written by legacy-shim {shim_version} from the url_map of `{app.import_name}`, with: {command}",
         "Flask {}, {}. {} rules, {} routes.".format(versions["flask"], werkzeug, len(collected.entries), routes),
         "Map: strict_slashes {}, merge_slashes {}, host_matching {}, SERVER_NAME {}.".format(
             _on(url_map.strict_slashes),
@@ -69,7 +69,7 @@ def _header(app: Any, collected: Collected, routes: int, made: Any) -> List[str]
     if collected.ordered:
         lines += _ORDER.format(werkzeug=werkzeug).split("\n")
     else:
-        lines.append("Order: UNKNOWN. {} does not show its order; this is the order of definition.".format(werkzeug))
+        lines.append(f"Order: UNKNOWN. {werkzeug} does not show its order; this is the order of definition.")
     lines += [
         "",
         "Comments say what the shim could see. `unknown` and `not seen` are no promise: read the view before you move",
@@ -82,22 +82,22 @@ def _route(app: Any, route: Route, entries: List[Entry], serve: str) -> List[str
     first = route.first
     remarks = notes(app, first) if first.kind == "view" else [_PINNED[first.kind]]
     remarks += list(first.remarks) + _shadows(route, entries)
-    lines = ["[[route]]", "name = {}".format(toml.text(route.name))]
+    lines = ["[[route]]", f"name = {toml.text(route.name)}"]
     if route.name != first.endpoint and first.kind != "alias":
-        lines.append("endpoint = {}".format(toml.text(first.endpoint)))
+        lines.append(f"endpoint = {toml.text(first.endpoint)}")
     if len(route.rules) == 1:
-        lines.append("rule = {}".format(toml.text(first.rule)))
+        lines.append(f"rule = {toml.text(first.rule)}")
     else:
-        lines.append("rules = {}".format(toml.array(route.rules)))
+        lines.append(f"rules = {toml.array(route.rules)}")
     for name in ("host", "subdomain"):
         if getattr(first, name) is not None:
-            lines.append("{} = {}".format(name, toml.text(getattr(first, name))))
-    lines.append("methods = {}".format(toml.array(first.methods)))
+            lines.append(f"{name} = {toml.text(getattr(first, name))}")
+    lines.append(f"methods = {toml.array(first.methods)}")
     defaults, unsaid = _defaults(first)
     if defaults:
         lines.append("defaults = {{ {} }}".format(", ".join(defaults)))
     if first.strict_slashes is not None:
-        lines.append("strict_slashes = {}".format(str(first.strict_slashes).lower()))
+        lines.append(f"strict_slashes = {str(first.strict_slashes).lower()}")
     lines.append("serve = {}".format(toml.text("legacy" if first.kind in _PINNED else serve)))
     return [toml.comment(remark) for remark in remarks + unsaid] + lines
 
@@ -106,9 +106,9 @@ def _defaults(entry: Entry) -> Any:
     said, unsaid = [], []
     for name, item in entry.defaults:
         try:
-            said.append("{} = {}".format(toml.key(name), toml.value(item)))
+            said.append(f"{toml.key(name)} = {toml.value(item)}")
         except toml.NoTomlValue:
-            unsaid.append("defaults: {} is a {} and has no form in TOML".format(name, type(item).__name__))
+            unsaid.append(f"defaults: {name} is a {type(item).__name__} and has no form in TOML")
     return said, unsaid
 
 
@@ -119,13 +119,13 @@ def _shadows(route: Route, entries: List[Entry]) -> List[str]:
         for other in entries[: entries.index(own)]:
             if other.kind == "custom converter" and may_overlap(other.rule, own.rule):
                 lines.append(
-                    "caution: Flask tries `{}` (endpoint {}, not a route here, see the end of the file) before `{}`; "
-                    "paths that fit both belong to it".format(other.rule, other.endpoint, own.rule)
+                    f"caution: Flask tries `{other.rule}` (endpoint {other.endpoint}, not a route here, see the end of "
+                    f"the file) before `{own.rule}`; paths that fit both belong to it"
                 )
             elif other.kind == "websocket" and own.kind != "websocket" and may_overlap(other.rule, own.rule):
-                lines.append("caution: the WebSocket rule `{}` may fit the same paths".format(other.rule))
+                lines.append(f"caution: the WebSocket rule `{other.rule}` may fit the same paths")
             elif _hides(other, own):
-                lines.append("never reached: `{}` is also a rule of {}, which comes first".format(own.rule, other.endpoint))
+                lines.append(f"never reached: `{own.rule}` is also a rule of {other.endpoint}, which comes first")
     return lines
 
 
@@ -140,11 +140,11 @@ def _hides(first: Entry, second: Entry) -> bool:
 
 def _left_out(entry: Entry) -> List[str]:
     methods = ", ".join(entry.methods)
-    lines = ["", "`{}`, endpoint {}, {}: {}".format(entry.rule, entry.endpoint, methods, entry.kind)]
+    lines = ["", f"`{entry.rule}`, endpoint {entry.endpoint}, {methods}: {entry.kind}"]
     if entry.kind == "build only":
         lines.append("  only for url_for(); never matches a request")
     for converter in entry.converters:
-        lines.append("  {} is {}, weight {}, regex: {}".format(converter.name, converter.cls, converter.weight, converter.regex))
+        lines.append(f"  {converter.name} is {converter.cls}, weight {converter.weight}, regex: {converter.regex}")
     return [toml.comment(line) for line in lines + ["  " + remark for remark in entry.remarks]]
 
 

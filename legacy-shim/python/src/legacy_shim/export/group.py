@@ -43,8 +43,8 @@ class Route:
 def group(collected: Collected) -> List[Route]:
     """Makes routes of rules in match order; each stands where its first rule stands."""
     entries = collected.entries
-    routes = []  # type: List[Route]
-    latest = {}  # type: Dict[Tuple[Any, ...], Tuple[Route, int]]
+    routes: List[Route] = []
+    latest: Dict[Tuple[Any, ...], Tuple[Route, int]] = {}
     for position, entry in enumerate(entries):
         if not entry.is_route:
             continue
@@ -78,12 +78,7 @@ def _signature(entry: Entry) -> Tuple[Any, ...]:
 def _jumps(entry: Entry, passed: List[Entry]) -> bool:
     """Whether moving a rule before others changes what a reader that sorts by weight would try first."""
     key = _signature(entry)
-    return any(
-        other.is_route
-        and _signature(other) != key
-        and _tie(entry, other)
-        for other in passed
-    )
+    return any(other.is_route and _signature(other) != key and _tie(entry, other) for other in passed)
 
 
 def _tie(one: Entry, other: Entry) -> bool:
@@ -93,7 +88,7 @@ def _tie(one: Entry, other: Entry) -> bool:
 
 def _name(routes: List[Route]) -> None:
     """The endpoint where it is one route; `endpoint.get` and so on where methods part it; else numbered."""
-    by_endpoint = {}  # type: Dict[str, List[Route]]
+    by_endpoint: Dict[str, List[Route]] = {}
     for route in routes:
         by_endpoint.setdefault(route.first.endpoint, []).append(route)
     taken = set(by_endpoint)
@@ -101,7 +96,7 @@ def _name(routes: List[Route]) -> None:
         plain = [route for route in parts if route.first.kind not in ("alias", "websocket")]
         for route in parts:
             if route not in plain and (plain or route.first.kind == "alias"):
-                route.name = _free("{}.{}".format(endpoint, route.first.kind), taken)
+                route.name = _free(f"{endpoint}.{route.first.kind}", taken)
         if len(plain) > 1:
             _name_parts(endpoint, plain, taken)
 
@@ -115,13 +110,13 @@ def _name_parts(endpoint: str, parts: List[Route], taken: Set[str]) -> None:
         if disjoint:
             route.name = _free("{}.{}".format(endpoint, "-".join(route.first.methods).lower()), taken)
         elif number > 1:
-            route.name = _free("{}.{}".format(endpoint, number), taken)
+            route.name = _free(f"{endpoint}.{number}", taken)
 
 
 def _free(name: str, taken: Set[str]) -> str:
     candidate, number = name, 1
     while candidate in taken:
         number += 1
-        candidate = "{}-{}".format(name, number)
+        candidate = f"{name}-{number}"
     taken.add(candidate)
     return candidate

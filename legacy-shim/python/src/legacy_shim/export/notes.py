@@ -30,24 +30,21 @@ def notes(app: Any, entry: Entry) -> List[str]:
     if view is None:
         return ["view: none is registered for this endpoint"]
     static = _static_folder(app, entry)
-    if static is not None:
-        lines = ["view: Flask's static files, from {}".format(static)]
-    else:
-        lines = ["view: {}".format(_where(view))]
+    lines = [f"view: Flask's static files, from {static}"] if static is not None else [f"view: {_where(view)}"]
     functions = _functions(view, entry)
     lines += _decorators(app, view, functions)
     lines += _before_request(app, entry.endpoint)
-    lines.append("login: {}".format(_login(app, view, functions)))
-    lines.append("csrf: {}".format(_csrf(app, view, entry)))
+    lines.append(f"login: {_login(app, view, functions)}")
+    lines.append(f"csrf: {_csrf(app, view, entry)}")
     streaming = "yes (files)" if static is not None else streaming_note(list(functions.values()))
-    lines.append("streaming: {}".format(streaming))
+    lines.append(f"streaming: {streaming}")
     return lines
 
 
 def _where(view: Any) -> str:
     cls = view_class(view)
     if cls is not None:
-        return "{} (class {})".format(where_class(cls), cls.__name__)
+        return f"{where_class(cls)} (class {cls.__name__})"
     inner = layers(view)[-1]
     return "{} ({})".format(where(inner), getattr(inner, "__name__", type(inner).__name__))
 
@@ -87,17 +84,17 @@ def _login(app: Any, view: Any, functions: Dict[str, Any]) -> str:
     off = ", switched off by LOGIN_DISABLED" if app.config.get("LOGIN_DISABLED") else ""
     whole = _login_decorator(layers(view))
     if whole:
-        return "required ({}){}".format(whole, off)
-    found = {}  # type: Dict[str, List[str]]
+        return f"required ({whole}){off}"
+    found: Dict[str, List[str]] = {}
     for method, function in functions.items():
         name = _login_decorator(layers(function)) or _resource_decorator(view, method)
         found.setdefault(name or "", []).append(method)
     if set(found) == {""}:
         return "unknown (no Flask-Login decorator on the view)"
     if "" not in found and len(found) == 1:
-        return "required ({}){}".format(next(iter(found)), off)
+        return f"required ({next(iter(found))}){off}"
     parts = [
-        "{} on {}".format("required ({})".format(name) if name else "unknown", ", ".join(sort_methods(methods)))
+        "{} on {}".format(f"required ({name})" if name else "unknown", ", ".join(sort_methods(methods)))
         for name, methods in sorted(found.items(), reverse=True)
     ]
     return "{}{}".format("; ".join(parts), off)
@@ -132,7 +129,7 @@ def _csrf(app: Any, view: Any, entry: Entry) -> str:
         return "not checked for {}".format(", ".join(entry.methods))
     blueprint = entry.endpoint.rpartition(".")[0] or None
     if _compat.exempts_blueprint(csrf, app, blueprint):
-        return "exempt (blueprint {}); a FlaskForm still checks its own token".format(blueprint)
+        return f"exempt (blueprint {blueprint}); a FlaskForm still checks its own token"
     if _compat.exempts_view(csrf, view):
         return "exempt (view); a FlaskForm still checks its own token"
     if not app.config.get("WTF_CSRF_CHECK_DEFAULT", True):
@@ -142,7 +139,7 @@ def _csrf(app: Any, view: Any, entry: Entry) -> str:
 
 def _decorators(app: Any, view: Any, functions: Dict[str, Any]) -> List[str]:
     """Wrappers other than Flask-Login's and the plumbing of class-based views."""
-    found = []  # type: List[str]
+    found: List[str] = []
     login = _login_codes()
     cls = view_class(view)
     # Of a class-based view the last layer is as_view()'s own function; of its methods and others, the view.
@@ -154,7 +151,7 @@ def _decorators(app: Any, view: Any, functions: Dict[str, Any]) -> List[str]:
         place = where(layer)
         if code is None or code in login or place.startswith("flask_restful line "):
             continue
-        text = "{} at {}".format(code.co_name, place)
+        text = f"{code.co_name} at {place}"
         if text not in found:
             found.append(text)
     return ["decorators: {}".format(", ".join(found))] if found else []
@@ -162,7 +159,7 @@ def _decorators(app: Any, view: Any, functions: Dict[str, Any]) -> List[str]:
 
 def _before_request(app: Any, endpoint: str) -> List[str]:
     """Functions that run before the view and may refuse the request; Flask-WTF's and the shim's are known."""
-    names = [None]  # type: List[Optional[str]]
+    names: List[Optional[str]] = [None]
     blueprint = endpoint.rpartition(".")[0]
     while blueprint:
         names.insert(1, blueprint)

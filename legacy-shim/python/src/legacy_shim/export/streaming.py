@@ -27,9 +27,9 @@ class _Reading:
     """What has been read and found for one view."""
 
     def __init__(self) -> None:
-        self.signs = []  # type: List[str]
-        self.seen = set()  # type: Set[int]
-        self.doubts = []  # type: List[str]
+        self.signs: List[str] = []
+        self.seen: Set[int] = set()
+        self.doubts: List[str] = []
 
 
 def streaming_note(functions: List[Any]) -> str:
@@ -53,7 +53,7 @@ def _read(function: Any, reading: _Reading, depth: int) -> None:
         if depth == 0:
             reading.doubts.append("source not available")
         return
-    suffix = " in {}".format(where(function)) if depth else ""
+    suffix = f" in {where(function)}" if depth else ""
     scope = getattr(inspect.unwrap(function), "__globals__", {})
     generators = _nested_generators(tree)
     if depth == 0 and inspect.isgeneratorfunction(function):
@@ -78,9 +78,9 @@ def _judge(call: ast.Call, reading: _Reading, context: Any) -> None:
         return
     body = call.args[0] if call.args else next((k.value for k in call.keywords if k.arg == "response"), None)
     if _makes_generator(body, scope, generators):
-        reading.signs.append("{} with a generator{}".format(name, suffix))
+        reading.signs.append(f"{name} with a generator{suffix}")
     elif isinstance(body, ast.Name):
-        reading.doubts.append("{}({}){}".format(name, body.id, suffix))
+        reading.doubts.append(f"{name}({body.id}){suffix}")
 
 
 def _makes_generator(node: Optional[ast.AST], scope: Any, generators: Set[str]) -> bool:
@@ -112,7 +112,7 @@ def _nested_generators(tree: ast.AST) -> Set[str]:
 
 def _own_yields(function: ast.FunctionDef) -> Iterator[ast.AST]:
     """The yields of a function itself, not those of functions inside it."""
-    waiting = list(function.body)  # type: List[ast.AST]
+    waiting: List[ast.AST] = list(function.body)
     while waiting:
         node = waiting.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):

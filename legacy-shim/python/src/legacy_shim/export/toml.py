@@ -30,7 +30,7 @@ def value(item: Any) -> str:
         return str(int(item))
     if isinstance(item, float) and math.isfinite(item):
         return repr(float(item))
-    raise NoTomlValue("{!r} has no form in TOML".format(type(item).__name__))
+    raise NoTomlValue(f"{type(item).__name__!r} has no form in TOML")
 
 
 def array(items: Iterable[str]) -> str:
@@ -39,7 +39,7 @@ def array(items: Iterable[str]) -> str:
     line = "[{}]".format(", ".join(parts))
     if len(line) <= 90:
         return line
-    return "[\n{}]".format("".join("    {},\n".format(part) for part in parts))
+    return "[\n{}]".format("".join(f"    {part},\n" for part in parts))
 
 
 def key(name: str) -> str:
@@ -50,7 +50,7 @@ def key(name: str) -> str:
 def comment(line: str) -> str:
     """A comment line; control characters are shown escaped."""
     shown = "".join(_escape(c) if c not in '"\\' else c for c in line)
-    return "# {}".format(shown).rstrip()
+    return f"# {shown}".rstrip()
 
 
 def _escape(character: str) -> str:
@@ -58,7 +58,7 @@ def _escape(character: str) -> str:
         return _SHORT[character]
     code = ord(character)
     if code < 0x20 or 0x7F <= code <= 0x9F:
-        return "\\u{:04X}".format(code)
+        return f"\\u{code:04X}"
     if 0xD800 <= code <= 0xDFFF:
         # Half a surrogate pair is no character: TOML has no way to write it.
         return "\\uFFFD"

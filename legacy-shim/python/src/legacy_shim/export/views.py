@@ -18,7 +18,7 @@ _INSTALLED = ("site-packages", "dist-packages")
 
 def layers(view: Any) -> List[Any]:
     """The view's functions, outermost first; the last one is the view itself."""
-    found = []  # type: List[Any]
+    found: List[Any] = []
     while view is not None and not any(view is known for known in found):
         found.append(view)
         view = getattr(view, "__wrapped__", None) or getattr(view, "func", None)
@@ -45,7 +45,8 @@ def class_methods(cls: type) -> Dict[str, Any]:
 
 def code_of(function: Any) -> Optional[CodeType]:
     """The code of a function, a bound method or a callable object."""
-    for candidate in (function, getattr(function, "__func__", None), getattr(type(function), "__call__", None)):
+    call = vars(type(function)).get("__call__")
+    for candidate in (function, getattr(function, "__func__", None), call):
         code = getattr(candidate, "__code__", None)
         if isinstance(code, CodeType):
             return code
@@ -86,7 +87,7 @@ def is_local(function: Any) -> bool:
 
 def _place(filename: str, module: str, line: int) -> str:
     path = relative(filename)
-    return "{}:{}".format(path, line) if path else "{} line {}".format(module, line)
+    return f"{path}:{line}" if path else f"{module} line {line}"
 
 
 def _module(function: Any) -> str:
@@ -97,6 +98,8 @@ def _module(function: Any) -> str:
 
 def _is_installed(path: str) -> bool:
     """Whether a file belongs to an installed package, even of a virtual environment in this directory."""
-    return any(part in _INSTALLED for part in path.split(os.sep)) or path.startswith(
-        os.path.realpath(os.path.dirname(os.__file__)) + os.sep
-    ) or (sys.prefix != sys.base_prefix and path.startswith(os.path.realpath(sys.prefix) + os.sep))
+    return (
+        any(part in _INSTALLED for part in path.split(os.sep))
+        or path.startswith(os.path.realpath(os.path.dirname(os.__file__)) + os.sep)
+        or (sys.prefix != sys.base_prefix and path.startswith(os.path.realpath(sys.prefix) + os.sep))
+    )
