@@ -10,6 +10,8 @@ BLUEPRINTS = (
     "activities",
     "attachments",
     "reports",
+    "gdpr",
+    "admin",
     "api",
 )
 
