@@ -1,10 +1,13 @@
 """routes.toml of the office application: what each route says, in values and in comments."""
 
+import functools
 import re
 
 import pytest
 from flask import Blueprint
 from flask import Flask
+from flask import send_file
+from flask import stream_with_context
 from werkzeug.routing import BaseConverter
 from werkzeug.routing import IntegerConverter
 
@@ -114,7 +117,7 @@ def test_rules_that_ficus_cannot_match_are_told_at_the_end(document, routes):
     assert "elsewhere" not in routes
     end = document[document.index("# Rules that are not routes") :]
     assert "`/customers/<list:ids>/merge`, endpoint customers.merge, POST: custom converter" in end
-    assert r"list is apps.office.ListConverter, weight 60, regex: \d+(?:,\d+)*" in end
+    assert r"ids: list, which is apps.office.ListConverter, weight 60, regex \d+(?:,\d+)*" in end
     assert "`/somewhere/else`, endpoint elsewhere" in end
 
 
@@ -209,6 +212,40 @@ def test_a_view_without_source_is_unknown(parse):
     assert len(parse(document)["route"]) == 2
 
 
+def test_views_that_are_objects_or_partial_functions_are_read():
+    class View:
+        def __call__(self):
+            return send_file("x")
+
+    def view(name):
+        return stream_with_context(name)
+
+    plain = Flask("plain", static_folder=None)
+    plain.add_url_rule("/object", "object", View())
+    plain.add_url_rule("/partial", "partial", functools.partial(view, "x"))
+    document = write(plain)
+    assert "# streaming: yes (send_file)" in document
+    assert "# streaming: yes (stream_with_context)" in document
+    assert "(View)" in document
+    assert "(view)" in document
+
+
+def test_every_custom_variable_of_a_rule_is_explained():
+    class Regex(BaseConverter):
+        def __init__(self, url_map, regex):
+            super().__init__(url_map)
+            self.regex = regex
+
+    plain = Flask("plain", static_folder=None)
+    plain.url_map.converters["re"] = Regex
+    plain.add_url_rule('/<re("[a-c]+"):x>/<re("[0-9]"):y>', "index", lambda x, y: "x")
+    document = write(plain)
+    assert '# `/<re("[a-c]+"):x>/<re("[0-9]"):y>`, endpoint index, GET: custom converter' in document
+    assert "x: re, which is test_routes_file." in document
+    assert "weight 100, regex [a-c]+" in document
+    assert "weight 100, regex [0-9]" in document
+
+
 def test_subdomains_hosts_and_maps_that_are_not_strict(parse):
     plain = Flask("plain", static_folder=None)
     plain.url_map.strict_slashes = False
@@ -229,7 +266,7 @@ def test_a_builtin_converter_that_was_replaced_counts_as_custom():
     plain.url_map.converters["int"] = Positive
     plain.add_url_rule("/<int:n>", "one", lambda n: "x")
     assert "[[route]]" not in write(plain)
-    assert r"Positive, weight 50, regex: [1-9]\d*" in write(plain)
+    assert r"Positive, weight 50, regex [1-9]\d*" in write(plain)
 
 
 def test_a_second_rule_that_is_never_reached_is_told():

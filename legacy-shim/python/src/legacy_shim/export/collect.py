@@ -25,6 +25,7 @@ _ANY = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 class Converter(NamedTuple):
     """A converter that is not Werkzeug's own."""
 
+    variable: str
     name: str
     cls: str
     regex: str
@@ -152,11 +153,11 @@ def _redirect_remark(target: Any) -> str:
 
 def _custom_converters(url_map: Map, rule: Rule) -> List[Converter]:
     used = dict(variables("{}/{}".format(rule.host or rule.subdomain or "", rule.rule)))
-    own: Dict[str, Converter] = {}
+    own = []
     for variable, instance in rule._converters.items():
         name = used.get(variable, "default")
         cls = type(instance)
         if cls is not Map.default_converters.get(name):
             qualified = f"{cls.__module__}.{cls.__qualname__}"
-            own[name] = Converter(name, qualified, str(instance.regex), int(instance.weight))
-    return [own[name] for name in sorted(own)]
+            own.append(Converter(variable, name, qualified, str(instance.regex), int(instance.weight)))
+    return own

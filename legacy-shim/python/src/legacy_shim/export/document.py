@@ -144,7 +144,10 @@ def _left_out(entry: Entry) -> List[str]:
     if entry.kind == "build only":
         lines.append("  only for url_for(); never matches a request")
     for converter in entry.converters:
-        lines.append(f"  {converter.name} is {converter.cls}, weight {converter.weight}, regex: {converter.regex}")
+        lines.append(
+            f"  {converter.variable}: {converter.name}, which is {converter.cls}, weight {converter.weight}, "
+            f"regex {converter.regex}"
+        )
     return [toml.comment(line) for line in lines + ["  " + remark for remark in entry.remarks]]
 
 

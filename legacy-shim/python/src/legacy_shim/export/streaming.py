@@ -13,6 +13,7 @@ from typing import List
 from typing import Optional
 from typing import Set
 
+from .views import code_of
 from .views import is_local
 from .views import layers
 from .views import where
@@ -130,6 +131,6 @@ def _last_name(node: ast.AST) -> str:
 
 def _tree(function: Any) -> Optional[ast.AST]:
     try:
-        return ast.parse(textwrap.dedent(inspect.getsource(function)))
+        return ast.parse(textwrap.dedent(inspect.getsource(code_of(function) or function)))
     except (OSError, TypeError, SyntaxError, ValueError):
         return None
