@@ -20,5 +20,7 @@ pub mod routing;
 pub mod session;
 pub mod signing;
 pub mod url;
+#[cfg(feature = "axum")]
+pub mod web;
 
 pub use profile::Profile;

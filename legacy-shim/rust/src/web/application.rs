@@ -1,0 +1,53 @@
+//! What the handlers must know of the Flask application: its settings, keys and URL map.
+
+use crate::Profile;
+use crate::csrf::Csrf;
+use crate::login::{LoginConfig, RememberKey, SecretNotLatin1};
+use crate::routing::Map;
+use crate::session::{SessionCodec, SessionConfig};
+
+/// One Flask application. Build it with [`Application::new`], then change what the application configures.
+#[derive(Debug)]
+pub struct Application {
+    /// Whose formats to write.
+    pub profile: Profile,
+    /// The session cookie.
+    pub sessions: SessionCodec,
+    /// `CSRFProtect`; `None`: the application has none.
+    pub csrf: Option<Csrf>,
+    /// Blueprints and endpoints given to `csrf.exempt`.
+    pub csrf_exempt: Vec<String>,
+    /// Flask-Login.
+    pub login: LoginConfig,
+    /// The key of the remember cookie.
+    pub remember: RememberKey,
+    /// Every rule of the application, moved or not: `url_for` and matching.
+    pub map: Map,
+    /// `MAX_CONTENT_LENGTH` for forms, in bytes.
+    pub max_form_bytes: usize,
+}
+
+impl Application {
+    /// An application with Flask's, Flask-Login's and Flask-WTF's default settings.
+    ///
+    /// # Errors
+    /// When Flask-Login could not sign with this secret key either.
+    pub fn new(secret_key: &str, map: Map, profile: Profile) -> Result<Self, SecretNotLatin1> {
+        Ok(Self {
+            profile,
+            sessions: SessionCodec::new(&[secret_key], SessionConfig::new(profile)),
+            csrf: Some(Csrf::new(&[secret_key], profile)),
+            csrf_exempt: Vec::new(),
+            login: LoginConfig::new(profile),
+            remember: RememberKey::new(secret_key)?,
+            map,
+            max_form_bytes: 512 * 1024,
+        })
+    }
+
+    /// Whether requests to this endpoint are not checked for a CSRF token.
+    pub(super) fn is_csrf_exempt(&self, endpoint: &str) -> bool {
+        let blueprint = endpoint.rsplit_once('.').map(|(blueprint, _)| blueprint);
+        self.csrf_exempt.iter().any(|exempt| exempt == endpoint || Some(exempt.as_str()) == blueprint)
+    }
+}

@@ -1,0 +1,181 @@
+//! One request as its handler sees it: Flask's `request`, `session` and `g` in one place.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use http::header::LOCATION;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::Defer;
+use super::answer::html_with;
+use super::application::Application;
+use crate::answer;
+use crate::cookie::Cookies;
+use crate::flash::{FlashMessage, Flashes, flash};
+use crate::routing::{BuildError, UrlFor, Value};
+use crate::session::Session;
+use crate::url::{Pairs, RequestUrl};
+
+/// The request, cheap to clone. As an extractor it is there in every handler that runs under [`super::Views`].
+#[derive(Debug, Clone)]
+pub struct Context(pub(super) Arc<Request>);
+
+/// What a request is made of, and what the handler changes.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) application: Arc<Application>,
+    pub(super) method: String,
+    pub(super) url: RequestUrl,
+    pub(super) headers: HeaderMap,
+    pub(super) cookies: Cookies,
+    pub(super) args: Pairs,
+    pub(super) form: Pairs,
+    pub(super) endpoint: String,
+    pub(super) view_args: Vec<(String, Value)>,
+    pub(super) identifier: String,
+    pub(super) now: i64,
+    pub(super) session: Mutex<Session>,
+    pub(super) flashes: Mutex<Flashes>,
+    pub(super) csrf_token: Mutex<Option<String>>,
+}
+
+impl Context {
+    /// The application.
+    #[must_use]
+    pub fn application(&self) -> &Application {
+        &self.0.application
+    }
+
+    /// `request.method`.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.0.method
+    }
+
+    /// Scheme, host, path and query of the request.
+    #[must_use]
+    pub fn url(&self) -> &RequestUrl {
+        &self.0.url
+    }
+
+    /// `request.args`.
+    #[must_use]
+    pub fn args(&self) -> &Pairs {
+        &self.0.args
+    }
+
+    /// `request.form`; empty unless the body was an URL-encoded form.
+    #[must_use]
+    pub fn form(&self) -> &Pairs {
+        &self.0.form
+    }
+
+    /// A request header as text, if it is there and ASCII.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.0.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// `request.endpoint`.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.0.endpoint
+    }
+
+    /// `request.blueprint`.
+    #[must_use]
+    pub fn blueprint(&self) -> Option<&str> {
+        self.0.endpoint.rsplit_once('.').map(|(blueprint, _)| blueprint)
+    }
+
+    /// A variable of the rule: `customer_id` of `/customers/<int:customer_id>`.
+    #[must_use]
+    pub fn arg(&self, name: &str) -> Option<&Value> {
+        self.0.view_args.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// `request.remote_addr` behind the proxy: the last address of X-Forwarded-For.
+    #[must_use]
+    pub fn remote_addr(&self) -> Option<&str> {
+        self.header("x-forwarded-for").and_then(|list| list.rsplit(',').next()).map(str::trim)
+    }
+
+    /// Seconds since 1970 at the start of the request.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        self.0.now
+    }
+
+    /// The session. Do not keep the guard while awaiting.
+    pub fn session(&self) -> MutexGuard<'_, Session> {
+        lock(&self.0.session)
+    }
+
+    /// `flash(message, category)`.
+    pub fn flash(&self, message: &str, category: &str) {
+        flash(&mut self.session(), message, category);
+    }
+
+    /// `get_flashed_messages(category_filter=filter)`; all for an empty filter.
+    #[must_use]
+    pub fn flashed_messages(&self, filter: &[&str]) -> Vec<FlashMessage> {
+        lock(&self.0.flashes).get(&mut self.session(), filter)
+    }
+
+    /// `csrf_token()`: the same text for the whole request. Empty if the application has no CSRF protection, or the system
+    /// no randomness (a form with it is refused then, as it must be).
+    #[must_use]
+    pub fn csrf_token(&self) -> String {
+        let Some(csrf) = &self.0.application.csrf else { return String::new() };
+        let mut known = lock(&self.0.csrf_token);
+        if let Some(token) = known.as_ref() {
+            return token.clone();
+        }
+        let Ok(random) = crate::random::bytes::<64>() else { return String::new() };
+        known.insert(csrf.generate(&mut self.session(), &random, self.0.now)).clone()
+    }
+
+    /// `url_for(endpoint, **values)`.
+    ///
+    /// # Errors
+    /// When no rule of the application fits.
+    pub fn url_for(&self, endpoint: &str, values: &[(&str, Value)]) -> Result<String, BuildError> {
+        self.0.application.map.build(endpoint, values, &self.url_options())
+    }
+
+    /// What `url_for` takes from this request; for `_external`, `_anchor` and the like change the result.
+    #[must_use]
+    pub fn url_options(&self) -> UrlFor<'_> {
+        UrlFor {
+            host: &self.0.url.host,
+            scheme: &self.0.url.scheme,
+            request_method: &self.0.method,
+            ..UrlFor::default()
+        }
+    }
+
+    /// `redirect(location)`: 302 with Werkzeug's page.
+    #[must_use]
+    pub fn redirect(&self, location: &str) -> Response {
+        let redirect = answer::redirect(location, &self.0.url);
+        let Ok(location) = HeaderValue::from_str(&redirect.location) else { return Defer.into_response() };
+        let mut response = html_with(StatusCode::FOUND, redirect.body);
+        response.headers_mut().insert(LOCATION, location);
+        response
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Context {
+    type Rejection = Defer;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Defer> {
+        parts.extensions.get::<Self>().cloned().ok_or(Defer)
+    }
+}
+
+/// A panic in another handler must not make this lock unusable; the values behind it are whole at every step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

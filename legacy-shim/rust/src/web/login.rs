@@ -1,0 +1,99 @@
+//! Flask-Login's `current_user` and `login_required` as extractors.
+
+use std::future::Future;
+
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+
+use super::{Context, Defer};
+use crate::login::{Protected, login_url, protect, remembered_user, session_user};
+
+/// The application's `user_loader`.
+pub trait LoadUser<S>: Sized {
+    /// What can go wrong on the way to the database.
+    type Error: std::fmt::Display;
+
+    /// The user with this id, or nobody: unknown, or not allowed to be logged in any more.
+    fn load(state: &S, id: &str) -> impl Future<Output = Result<Option<Self>, Self::Error>> + Send;
+}
+
+/// `current_user` where nobody is a fine answer.
+#[derive(Debug, Clone)]
+pub struct MaybeUser<U>(pub Option<U>);
+
+/// `@login_required`: who is not logged in is sent to the login page.
+#[derive(Debug, Clone)]
+pub struct CurrentUser<U>(pub U);
+
+impl<S: Sync, U: LoadUser<S> + Send> FromRequestParts<S> for MaybeUser<U> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let context = Context::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
+        let load =
+            async |id: String| U::load(state, &id).await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR);
+        let application = context.application();
+        let protected = protect(&mut context.session(), &context.0.identifier, &application.login);
+        let known = session_user(&context.session());
+        if let Some(id) = known
+            && let Some(user) = load(id).await.map_err(IntoResponse::into_response)?
+        {
+            return Ok(Self(Some(user)));
+        }
+        if protected == Protected::Ended {
+            return Ok(Self(None));
+        }
+        let remembered = remembered_user(
+            &mut context.session(),
+            &context.0.cookies,
+            &application.remember,
+            &application.login,
+        );
+        match remembered {
+            Some(id) => load(id).await.map(Self).map_err(IntoResponse::into_response),
+            None => Ok(Self(None)),
+        }
+    }
+}
+
+impl<S: Sync, U: LoadUser<S> + Send> FromRequestParts<S> for CurrentUser<U> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let MaybeUser(user) = MaybeUser::from_request_parts(parts, state).await?;
+        if let Some(user) = user {
+            return Ok(Self(user));
+        }
+        let context = Context::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
+        Err(unauthorized(&context))
+    }
+}
+
+/// `login_manager.unauthorized()`: the message, and the login page with the way back.
+fn unauthorized(context: &Context) -> Response {
+    let config = &context.application().login;
+    // A login view in the session (`USE_SESSION_FOR_NEXT`), of one blueprint only, or none at all: Flask knows what to do.
+    let Some(view) = config.login_view.as_deref().filter(|_| {
+        !config.session_for_next
+            && !config
+                .blueprint_login_views
+                .iter()
+                .any(|(name, _)| Some(name.as_str()) == context.blueprint())
+    }) else {
+        return Defer.into_response();
+    };
+    let page = if view.starts_with('/') || view.starts_with("http") {
+        view.to_owned()
+    } else {
+        match context.url_for(view, &[]) {
+            Ok(page) => page,
+            Err(_) => return Defer.into_response(),
+        }
+    };
+    if !config.login_message.is_empty() {
+        context.flash(&config.login_message, &config.login_message_category);
+    }
+    context.redirect(&login_url(&page, &context.url().url(), config.version, config.force_host.as_deref()))
+}
