@@ -93,7 +93,7 @@ async fn history(
             }
         }
         let store = admin.control.status().store;
-        Ok(json!({ "schema": 1, "revisions": records, "store": store }))
+        Ok(json!({ "schema": 1, "changes": records, "store": store }))
     })
     .await
 }

@@ -104,10 +104,19 @@ pub(super) fn write_state(path: &Path, text: &str) -> std::io::Result<()> {
     let next = beside(path);
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&next)?;
     file.write_all(text.as_bytes())?;
+    give_to_owner_of_directory(&next);
     file.sync_all()?;
     std::fs::rename(&next, path)?;
     sync_directory(path);
     Ok(())
+}
+
+/// When root rolls back offline, the proxy must still be able to read what was written.
+fn give_to_owner_of_directory(path: &Path) {
+    let owner = path.parent().and_then(|directory| std::fs::metadata(directory).ok());
+    if let Some(owner) = owner {
+        let _ = chown(path, Some(owner.uid()), Some(owner.gid()));
+    }
 }
 
 /// The rename itself is on disk only when the directory is. Some file systems cannot do this; the text is whole

@@ -34,6 +34,7 @@ pub struct LastChange {
     /// What was asked for.
     pub action: Action,
     /// What it changed.
+    #[serde(rename = "routes")]
     pub changes: Vec<RouteChange>,
 }
 

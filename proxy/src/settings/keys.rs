@@ -28,7 +28,7 @@ pub const KEYS: &[Key] = &[
     key("flask.session_cookie", "session"),
     key("flask.profile", "werkzeug-1.0"),
     key("store.url", "sqlite:state/ficus.db"),
-    key("store.directory", "state"),
+    key("store.directory", ""),
     key("limits.body_bytes", "1GiB"),
     key("limits.header_bytes", "64KiB"),
     key("limits.uri_bytes", "8KiB"),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::diagnostic::{Document, Report, Section, Source, Value};
+use crate::diagnostic::{Document, Place, Report, Section, Source, Value};
 
 use super::keys::{self, KEYS, OTHER_VARIABLES};
 
@@ -17,6 +17,8 @@ pub struct Inputs {
     pub environment: BTreeMap<String, String>,
     /// Flags, as key, flag and value: `("listen.http", "--listen", "127.0.0.1:80")`.
     pub flags: Vec<(String, String, String)>,
+    /// A secret that cannot be had is worth a warning only: for commands that look at files and serve nobody.
+    pub secrets_optional: bool,
 }
 
 impl Inputs {
@@ -91,6 +93,15 @@ impl<'d> Layers<'d> {
     /// A path: those in the file are relative to the file, all others to the working directory.
     pub(super) fn path(&self, value: &Value<'_>, text: &str) -> PathBuf {
         if value.is_from_file() { self.base.join(text) } else { PathBuf::from(text) }
+    }
+
+    /// Reports a secret that cannot be had.
+    pub(super) fn no_secret(&self, place: &Place, message: String, report: &mut Report) {
+        if self.inputs.secrets_optional {
+            report.warning(place, message).label("identities cannot be read here");
+        } else {
+            report.error(place, message);
+        }
     }
 
     /// The directory of the file.
@@ -169,7 +180,7 @@ pub(super) fn read_file(path: &Path, report: &mut Report) -> Option<Arc<Source>>
         Ok(text) => Some(Source::new(name, text)),
         Err(error) => {
             let source = Source::new(name.clone(), "");
-            report.error(&crate::diagnostic::Place::start(&source), format!("cannot read `{name}`: {error}"));
+            report.error(&Place::start(&source), format!("cannot read `{name}`: {error}"));
             None
         }
     }

@@ -17,7 +17,7 @@ use flask_compat::Profile;
 
 pub use keys::{KEYS, Key, variable};
 pub use layers::Inputs;
-pub use read::load;
+pub use read::{admin_socket, load};
 
 /// Everything this node needs to know before it starts.
 #[derive(Debug, Clone)]

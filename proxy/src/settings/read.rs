@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::diagnostic::{Document, Report, Value, bytes, duration};
+use crate::diagnostic::{Document, Report, Severity, Value, bytes, duration};
 
 use super::keys::{LEGACY_DEFAULT, default_of};
 use super::layers::{Inputs, Layers, read_file};
@@ -184,9 +184,9 @@ impl Reader<'_> {
     }
 
     fn flask(&mut self) -> Option<Flask> {
-        let before = self.report.findings().len();
+        let before = self.report.count(Severity::Error);
         let secret_key = values::secret_key(&self.layers, &mut self.report);
-        let good = self.report.findings().len() == before;
+        let good = self.report.count(Severity::Error) == before;
         let session_cookie = self.key("flask.session_cookie", |text| {
             let token = |c: char| c.is_ascii_graphic() && !"()<>@,;:\\\"/[]?={}".contains(c);
             if !text.is_empty() && text.chars().all(token) {
@@ -201,10 +201,14 @@ impl Reader<'_> {
     }
 
     fn store(&mut self) -> Option<StoreSettings> {
-        let directory = self.path("store.directory");
         let value = self.layers.value("store.url").unwrap_or_else(|| unset("store.url"));
         let url = value.parsed(&mut self.report, |text| values::store_url(&value, &self.layers, text));
-        Some(StoreSettings { url: url?, directory: directory? })
+        let url = url?;
+        let directory = match self.layers.value("store.directory") {
+            Some(_) => self.path("store.directory")?,
+            None => beside(&url),
+        };
+        Some(StoreSettings { url, directory })
     }
 
     fn limits(&mut self) -> Option<Limits> {
@@ -256,6 +260,26 @@ impl Reader<'_> {
         let beside = self.layers.base().join(Path::new(default_of("routes")));
         beside.exists().then_some(beside)
     }
+}
+
+/// The directory of the database.
+fn beside(url: &str) -> PathBuf {
+    let file = Path::new(url.trim_start_matches("sqlite:"));
+    match file.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Where the admin socket is: all that most commands need to know, and no reason to complain about anything else.
+pub fn admin_socket(inputs: &Inputs) -> PathBuf {
+    let mut ignored = Report::default();
+    let source = inputs.config_file().and_then(|(path, _)| read_file(&path, &mut ignored));
+    let document = source.as_ref().map(|source| Document::parse(source, &mut ignored));
+    let layers = Layers::new(inputs, document.as_ref(), &mut ignored);
+    let value = layers.value("listen.admin_socket").unwrap_or_else(|| unset("listen.admin_socket"));
+    let text = value.text(&mut ignored).unwrap_or_else(|| default_of("listen.admin_socket").to_owned());
+    layers.path(&value, &text)
 }
 
 /// A key that nobody set, as a value that holds its default.

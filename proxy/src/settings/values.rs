@@ -117,7 +117,7 @@ pub(super) fn secret_key(layers: &Layers<'_>, report: &mut Report) -> Option<Sec
     }
     if let Some(value) = file {
         let path = value.text(report)?;
-        return secret_file(&value, Path::new(&path), report);
+        return secret_file(&value, Path::new(&path), layers, report);
     }
     let Some(value) = layers.value("flask.secret_key") else {
         return layers.environment("FLASK_SECRET_KEY").map(|text| Secret(text.to_owned()));
@@ -134,13 +134,14 @@ pub(super) fn secret_key(layers: &Layers<'_>, report: &mut Report) -> Option<Sec
             let name = variable.text(report)?;
             let found = layers.environment(&name).map(|text| Secret(text.to_owned()));
             if found.is_none() {
-                report.error(variable.place(), format!("environment variable `{name}` is not set"));
+                let message = format!("environment variable `{name}` is not set");
+                layers.no_secret(variable.place(), message, report);
             }
             found
         }
         (None, Some(file)) => {
             let path = file.text(report)?;
-            secret_file(&file, &layers.path(&file, &path), report)
+            secret_file(&file, &layers.path(&file, &path), layers, report)
         }
         _ => {
             report.error(value.place(), "`flask.secret_key` needs either `env` or `file`");
@@ -149,18 +150,14 @@ pub(super) fn secret_key(layers: &Layers<'_>, report: &mut Report) -> Option<Sec
     }
 }
 
-fn secret_file(value: &Value<'_>, path: &Path, report: &mut Report) -> Option<Secret> {
-    match std::fs::read_to_string(path) {
-        Ok(text) if !text.trim().is_empty() => Some(Secret(text.trim_end_matches(['\r', '\n']).to_owned())),
-        Ok(_) => {
-            report.error(value.place(), format!("`{}` is empty", path.display()));
-            None
-        }
-        Err(error) => {
-            report.error(value.place(), format!("cannot read `{}`: {error}", path.display()));
-            None
-        }
-    }
+fn secret_file(value: &Value<'_>, path: &Path, layers: &Layers<'_>, report: &mut Report) -> Option<Secret> {
+    let message = match std::fs::read_to_string(path) {
+        Ok(text) if !text.trim().is_empty() => return Some(Secret(text.trim_end_matches(['\r', '\n']).to_owned())),
+        Ok(_) => format!("`{}` is empty", path.display()),
+        Err(error) => format!("cannot read `{}`: {error}", path.display()),
+    };
+    layers.no_secret(value.place(), message, report);
+    None
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
 use super::Record;
@@ -34,6 +35,7 @@ impl Journal {
         line.push('\n');
         let mut file = OpenOptions::new().create(true).append(true).open(&self.path)?;
         file.write_all(line.as_bytes())?;
+        give_to_owner_of_directory(&self.path);
         file.sync_data()
     }
 
@@ -50,7 +52,16 @@ impl Journal {
         let next = self.path.with_extension("jsonl.next");
         let mut file = File::create(&next)?;
         file.write_all(text.as_bytes())?;
+        give_to_owner_of_directory(&next);
         file.sync_data()?;
         std::fs::rename(&next, &self.path)
+    }
+}
+
+/// When root rolls back offline, the proxy must still be able to go on writing.
+fn give_to_owner_of_directory(path: &Path) {
+    let owner = path.parent().and_then(|directory| std::fs::metadata(directory).ok());
+    if let Some(owner) = owner {
+        let _ = chown(path, Some(owner.uid()), Some(owner.gid()));
     }
 }

@@ -27,6 +27,7 @@ pub struct Record {
     /// What was asked for.
     pub action: Action,
     /// What it changed, route by route.
+    #[serde(rename = "routes")]
     pub changes: Vec<RouteChange>,
     /// Hash of the routing file that belongs to it.
     pub hash: String,
