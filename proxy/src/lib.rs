@@ -5,6 +5,7 @@
 //! `server`, `cli`. What each is for, and two walkthroughs, stand in `docs/architecture.md`.
 
 pub mod admin;
+pub mod cli;
 pub mod control;
 pub mod decide;
 pub mod diagnostic;

@@ -1,3 +1,7 @@
 //! The one binary, `ficus`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ficus::cli::main()
+}

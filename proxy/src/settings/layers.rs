@@ -27,6 +27,11 @@ impl Inputs {
         Self { environment: std::env::vars().collect(), ..Self::default() }
     }
 
+    /// Whether there is a ficus.toml.
+    pub fn has_config(&self) -> bool {
+        self.config_file().is_some()
+    }
+
     /// ficus.toml: named by a flag, else by `FICUS_CONFIG`, else the one in the working directory if there is one.
     pub(super) fn config_file(&self) -> Option<(PathBuf, bool)> {
         let named = self.config.clone().or_else(|| self.environment.get("FICUS_CONFIG").map(PathBuf::from));

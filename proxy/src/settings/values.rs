@@ -152,7 +152,9 @@ pub(super) fn secret_key(layers: &Layers<'_>, report: &mut Report) -> Option<Sec
 
 fn secret_file(value: &Value<'_>, path: &Path, layers: &Layers<'_>, report: &mut Report) -> Option<Secret> {
     let message = match std::fs::read_to_string(path) {
-        Ok(text) if !text.trim().is_empty() => return Some(Secret(text.trim_end_matches(['\r', '\n']).to_owned())),
+        Ok(text) if !text.trim().is_empty() => {
+            return Some(Secret(text.trim_end_matches(['\r', '\n']).to_owned()));
+        }
         Ok(_) => format!("`{}` is empty", path.display()),
         Err(error) => format!("cannot read `{}`: {error}", path.display()),
     };

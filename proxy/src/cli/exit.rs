@@ -1,0 +1,79 @@
+//! How a command ends when it does not end well.
+
+use std::path::Path;
+
+use crate::admin::Problem;
+
+use super::screen;
+
+/// Code and message.
+#[derive(Debug)]
+pub(super) struct Exit {
+    code: u8,
+    message: String,
+    details: Option<String>,
+}
+
+impl Exit {
+    fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), details: None }
+    }
+
+    /// It did not work.
+    pub(super) fn failed(message: impl Into<String>) -> Self {
+        Self::new(1, message)
+    }
+
+    /// It did not work, and everything is said already.
+    pub(super) fn silent(code: u8) -> Self {
+        Self::new(code, "")
+    }
+
+    /// Nobody answers on the admin socket.
+    pub(super) fn unreachable(socket: &Path, cause: &str) -> Self {
+        let message = format!(
+            "cannot reach ficus at `{}`: {cause}\n\
+             is it running? `ficus serve` starts it; `--socket` or `--config` say where it is\n\
+             `ficus rollback ROUTE --offline` works without it",
+            socket.display()
+        );
+        Self::new(5, message)
+    }
+
+    /// The running ficus refused.
+    pub(super) fn refused(problem: Problem) -> Self {
+        let mut message = problem.detail;
+        match (problem.code.as_str(), problem.near.as_slice()) {
+            (_, []) => {}
+            ("unknown_backend", near) => message.push_str(&format!("; there are: {}", quoted(near))),
+            (_, near) => message.push_str(&format!(
+                "; did you mean {}?",
+                near.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(" or ")
+            )),
+        }
+        if problem.code == "unknown_route" && problem.near.is_empty() {
+            message.push_str("; `ficus routes` lists them");
+        }
+        let code = if problem.code == "stale" { 4 } else { 1 };
+        Self { code, message, details: problem.errors }
+    }
+
+    /// The exit code.
+    pub(super) fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// Says why.
+    pub(super) fn print(&self) {
+        if let Some(details) = &self.details {
+            eprintln!("{}", details.trim_end());
+        }
+        if !self.message.is_empty() {
+            eprintln!("{} {}", screen::error_word(), self.message);
+        }
+    }
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,51 @@
+//! The command line: one word for each intent.
+//!
+//! Commands that look or change ask the running ficus over its admin socket (`client`); `check`, and `explain`
+//! without a proxy, read the files themselves. Data go to standard output, everything else to standard error. Exit
+//! codes are in `exit`, what people read is drawn by `screen`.
+
+mod arguments;
+mod change;
+mod check;
+mod client;
+mod exit;
+mod explain;
+mod history;
+mod offline;
+mod routes;
+mod screen;
+mod serve;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use exit::Exit;
+
+/// Runs the command of this process.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let Arguments { common, command } = arguments;
+    let done = match command {
+        Command::Serve(flags) => serve::run(&common, &flags),
+        Command::Check(flags) => check::run(&common, &flags),
+        Command::Status(flags) => status::run(&common, &flags),
+        Command::Routes(flags) => routes::run(&common, &flags),
+        Command::Explain(flags) => explain::run(&common, &flags),
+        Command::Flip(flags) => change::flip(&common, &flags),
+        Command::Rollback(flags) => change::rollback(&common, &flags),
+        Command::History(flags) => history::run(&common, &flags),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(exit) => {
+            exit.print();
+            ExitCode::from(exit.code())
+        }
+    }
+}
+
+/// What a command comes to.
+type Done = Result<(), Exit>;

@@ -1,0 +1,29 @@
+//! `ficus serve`.
+
+use crate::{server, settings};
+
+use super::Done;
+use super::arguments::{Common, Serve};
+use super::exit::Exit;
+use super::screen;
+
+pub(super) fn run(common: &Common, flags: &Serve) -> Done {
+    let mut inputs = common.inputs();
+    let named = [
+        ("listen.http", "--listen", &flags.listen),
+        ("listen.admin", "--admin", &flags.admin),
+        ("backends.legacy", "--legacy", &flags.legacy),
+        ("backends.rust", "--rust", &flags.rust),
+    ];
+    for (key, flag, value) in named {
+        if let Some(value) = value {
+            inputs.flags.push((key.to_owned(), flag.to_owned(), value.clone()));
+        }
+    }
+    let (settings, report) = settings::load(&inputs);
+    if !report.findings().is_empty() {
+        eprint!("{}", report.render(screen::colour_on_stderr()));
+    }
+    let settings = settings.ok_or_else(|| Exit::failed(format!("the settings have {}", report.summary())))?;
+    server::run(settings).map_err(|error| Exit::failed(format!("{error:#}")))
+}

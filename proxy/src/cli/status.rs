@@ -1,0 +1,163 @@
+//! `ficus status`: what runs and how it is; what needs somebody comes first.
+
+use chrono::Utc;
+use serde_json::Value;
+
+use super::Done;
+use super::arguments::{Common, Status};
+use super::client::Client;
+use super::exit::Exit;
+use super::screen;
+
+pub(super) fn run(common: &Common, flags: &Status) -> Done {
+    let answer = Client::new(common).get("/v1/status")?;
+    if common.json {
+        screen::print_json(&answer);
+    } else {
+        screen::print(&text(&answer));
+    }
+    let healthy = answer["ready"] == true
+        && answer["file"]["ok"] != false
+        && answer["drift"].as_array().is_none_or(Vec::is_empty);
+    if flags.exit_code && !healthy { Err(Exit::silent(3)) } else { Ok(()) }
+}
+
+fn text(answer: &Value) -> String {
+    let mut lines = alarms(answer);
+    let ready = if answer["ready"] == true {
+        "ready".to_owned()
+    } else {
+        format!("not ready: {}", word(&answer["unready_because"]))
+    };
+    let up = screen::since(&word(&answer["started"]), Utc::now());
+    lines.push(format!("ficus     {}, {ready}, up {up}", word(&answer["version"])));
+    lines.push(format!("revision  {}", revision(answer)));
+    lines.push(format!("routes    {}", routes(answer)));
+    lines.push(format!("file      {}", file(answer)));
+    lines.push(format!("store     {}", store(answer)));
+    let rows: Vec<Vec<String>> = answer["backends"].as_array().into_iter().flatten().map(backend).collect();
+    format!(
+        "{}\n\n{}",
+        lines.join("\n"),
+        screen::table(&["BACKEND", "STATE", "IN FLIGHT", "UPSTREAMS"], &rows)
+    )
+}
+
+/// What somebody has to look at.
+fn alarms(answer: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    let file = &answer["file"];
+    if file["ok"] == false {
+        let since = screen::since(&word(&file["failed_at"]), Utc::now());
+        lines.push(screen::bad(&format!(
+            "! {}, since {since}; the routes of revision {} run on",
+            word(&file["message"]),
+            answer["revision"]
+        )));
+        for finding in file["findings"].as_array().into_iter().flatten() {
+            lines.push(format!(
+                "  {}:{}:{}: {}: {}",
+                word(&finding["file"]),
+                finding["line"],
+                finding["column"],
+                word(&finding["severity"]),
+                word(&finding["message"])
+            ));
+        }
+    }
+    for drift in answer["drift"].as_array().into_iter().flatten() {
+        let line = format!(
+            "! {}: the file says {}, running is {}: rolled back over the file by {} at {}",
+            word(&drift["route"]),
+            word(&drift["file"]),
+            word(&drift["running"]),
+            word(&drift["author"]),
+            screen::time(&word(&drift["since"]))
+        );
+        lines.push(screen::bad(&line));
+    }
+    for backend in
+        answer["backends"].as_array().into_iter().flatten().filter(|backend| backend["up"] == false)
+    {
+        lines.push(screen::bad(&format!("! backend {} cannot be reached", word(&backend["name"]))));
+    }
+    lines
+}
+
+fn revision(answer: &Value) -> String {
+    let last = &answer["last"];
+    if last.is_null() {
+        return answer["revision"].to_string();
+    }
+    let changes: Vec<String> = last["routes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|change| {
+            format!("{}: {} -> {}", word(&change["route"]), word(&change["before"]), word(&change["after"]))
+        })
+        .collect();
+    let what = match changes.len() {
+        0 => word(&last["action"]),
+        1..=3 => changes.join("; "),
+        n => format!("{n} routes changed"),
+    };
+    let why = last["reason"].as_str().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let when = screen::time(&word(&last["at"]));
+    format!("{}, by {} at {when}: {what}{why}", answer["revision"], word(&last["author"]))
+}
+
+fn routes(answer: &Value) -> String {
+    let by: Vec<String> = answer["routes_by_serve"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(serve, count)| format!("{count} {serve}"))
+        .collect();
+    let split = if by.is_empty() { String::new() } else { format!(" ({})", by.join(", ")) };
+    format!("{}{split}; what no route matches goes to {}", answer["routes"], word(&answer["default"]))
+}
+
+fn file(answer: &Value) -> String {
+    let file = &answer["file"];
+    if file.is_null() {
+        return "none, everything goes to legacy".to_owned();
+    }
+    let warnings = file["findings"].as_array().map(Vec::len).unwrap_or_default();
+    match (file["ok"] == true, warnings) {
+        (false, _) => format!("{}, bad", word(&file["path"])),
+        (true, 0) => word(&file["path"]),
+        (true, n) => format!("{}, {n} warnings: `ficus check` shows them", word(&file["path"])),
+    }
+}
+
+fn store(answer: &Value) -> String {
+    let store = &answer["store"];
+    match (store["up"] == true, store["pending"].as_u64().unwrap_or_default()) {
+        (true, 0) => "ok".to_owned(),
+        (true, n) => format!("ok, {n} records on their way"),
+        (false, n) => format!("cannot be used: {}; {n} records wait in the journal", word(&store["error"])),
+    }
+}
+
+fn backend(backend: &Value) -> Vec<String> {
+    let upstreams: Vec<String> = backend["upstreams"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|upstream| {
+            let down = if upstream["up"] == true { "" } else { " (down)" };
+            format!("{}{down}", word(&upstream["address"]))
+        })
+        .collect();
+    vec![
+        word(&backend["name"]),
+        if backend["up"] == true { "up" } else { "down" }.to_owned(),
+        backend["in_flight"].to_string(),
+        upstreams.join(", "),
+    ]
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
