@@ -2,9 +2,11 @@
 //! strings, and the strings of its `json` module. Checked against CPython 3.11; the forms have been stable since 3.2.
 
 mod float;
+mod int;
 mod json_text;
 mod repr;
 
 pub use float::float_repr;
+pub use int::{int, strip};
 pub use json_text::push_json_string;
 pub use repr::{bytes_repr, str_repr};
