@@ -28,7 +28,7 @@ mod join;
 mod machine;
 mod matched;
 mod method;
-mod number;
+pub(crate) mod number;
 mod parse;
 mod pattern;
 mod quote;

@@ -46,7 +46,7 @@ pub struct Integer {
 
 /// Why a text is no integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NotInteger {
+pub(crate) enum NotInteger {
     /// Not written as an integer.
     Malformed,
     /// More digits than CPython converts.
@@ -63,7 +63,7 @@ impl Integer {
     }
 
     /// `int(text)`: white space around, a sign, digits of any script, single underscores between digits.
-    pub(super) fn parse(text: &str) -> Result<Self, NotInteger> {
+    pub(crate) fn parse(text: &str) -> Result<Self, NotInteger> {
         let text = ascii_digits(strip(text));
         let (negative, digits) = split_sign(&text);
         if !well_grouped(digits) {
@@ -84,6 +84,12 @@ impl Integer {
         let text = format!("{:.0}", value.trunc());
         let (negative, digits) = split_sign(&text);
         Some(Integer::new(negative, digits))
+    }
+
+    /// `int(uuid)`.
+    pub(super) fn from_uuid(text: &str) -> Option<Self> {
+        let value = u128::from_str_radix(&text.replace('-', ""), 16).ok()?;
+        Some(Integer { negative: false, digits: value.to_string() })
     }
 
     /// The value, if it fits.
