@@ -55,6 +55,14 @@ pub(super) fn pytest(output: &str) -> Count {
     output.lines().filter_map(ends).fold(Count::default(), Count::plus)
 }
 
+/// Sums the numbers that stand before these words: `werkzeug-1.0: 40000 answers agree`.
+pub(super) fn sum_before(output: &str, words: &str) -> usize {
+    let numbers = output
+        .lines()
+        .filter_map(|line| line.split_once(words)?.0.split_whitespace().next_back()?.parse::<usize>().ok());
+    numbers.sum()
+}
+
 /// `5 passed, 1 failed (slow), 2 skipped`: every part begins with its number and its word.
 fn words(parts: &str, separator: char) -> Count {
     let mut count = Count::default();
@@ -93,6 +101,12 @@ mod tests {
         let text = "test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.00s\n\
                     test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out\n";
         assert_eq!(cargo_test(text), count(7, 1, 1));
+    }
+
+    #[test]
+    fn sums_what_the_differential_compared() {
+        let text = "werkzeug-1.0: 40001 answers agree\nno answers agree\nwerkzeug-2.3: 2 answers agree\n";
+        assert_eq!(sum_before(text, "answers agree"), 40_003);
     }
 
     #[test]

@@ -124,7 +124,8 @@ impl Job<'_> {
                 if self.run.interrupts.insisted() {
                     process.signal_group("KILL");
                 } else if self.run.interrupts.asked() && !told {
-                    process.signal_group("TERM");
+                    // What Ctrl-C would send: pytest and nextest tidy up after it.
+                    process.signal_group("INT");
                     told = true;
                 }
             }

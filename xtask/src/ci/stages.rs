@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use crate::debian::on_path;
-use crate::problem::{Context, Outcome};
+use crate::problem::{Context, Outcome, bail};
 use crate::workspace::Workspace;
-use crate::{floor_plan, licences, links, units};
+use crate::{floor_plan, licences, links, python, units};
 
 use super::count::{self, Count};
 use super::job::Run;
@@ -76,6 +76,13 @@ pub(super) const STAGES: &[Stage] = &[
         about: "the shim on Flask 3.1",
         lane: Lane::Python,
         work: shim_flask_3_1,
+    },
+    Stage { name: "shim-lint", about: "ruff and mypy on the shim", lane: Lane::Python, work: shim_lint },
+    Stage {
+        name: "routing",
+        about: "our URL maps against the real Werkzeug",
+        lane: Lane::Whole,
+        work: routing,
     },
     Stage { name: "system", about: "real binary, Flask and PostgreSQL", lane: Lane::Whole, work: system },
     Stage { name: "browser", about: "journeys in headless Chromium", lane: Lane::Whole, work: browser },
@@ -170,6 +177,40 @@ fn shim(run: &Run<'_>, log: &Path, environment: &str) -> Outcome<Count> {
         .tests(count::pytest)
 }
 
+fn shim_lint(run: &Run<'_>, log: &Path) -> Outcome<Count> {
+    let ruff =
+        run.python(log, "lint", &["ruff", "check", "--no-cache", "."])?.dir("legacy-shim/python").check()?;
+    let cache = ["mypy", "--cache-dir=/dev/null"];
+    Ok(ruff.plus(run.python(log, "lint", &cache)?.dir("legacy-shim/python").check()?))
+}
+
+/// Answers compared per version of Werkzeug, of which there are three.
+const COMPARISONS: usize = 40_000;
+
+fn routing(run: &Run<'_>, log: &Path) -> Outcome<Count> {
+    for environment in ["werkzeug-1.0", "werkzeug-2.3", "werkzeug-3.1"] {
+        python::ensure(run.workspace, environment)?;
+    }
+    let arguments = [
+        "test",
+        "--workspace",
+        "--test",
+        "routing",
+        "--",
+        "--nocapture",
+        "--exact",
+        "agrees_with_real_werkzeug",
+    ];
+    let job = run.cargo(log, &arguments)?.env("FICUS_WERKZEUG_PYTHONS", "target/python");
+    let count = job.env("FICUS_ROUTING_COMPARISONS", COMPARISONS.to_string()).tests(count::cargo_test)?;
+    let output = fs::read_to_string(log).unwrap_or_default();
+    let compared = count::sum_before(&output, "answers agree");
+    if count.failed == 0 && compared < 3 * COMPARISONS {
+        bail!("only {compared} answers were compared, of {}", 3 * COMPARISONS);
+    }
+    Ok(count)
+}
+
 fn system(run: &Run<'_>, log: &Path) -> Outcome<Count> {
     whole(run, log, &["tests", "--ignore=tests/browser"])
 }
@@ -182,7 +223,9 @@ fn browser(run: &Run<'_>, log: &Path) -> Outcome<Count> {
 fn whole(run: &Run<'_>, log: &Path, what: &[&str]) -> Outcome<Count> {
     run.cargo(log, BUILD)?.check()?;
     for environment in ["flask-1.1", "flask-2.3"] {
-        crate::python::ensure(run.workspace, environment)?;
+        python::ensure(run.workspace, environment)?;
     }
-    run.python(log, "tests", &[PYTEST, what].concat())?.with_postgres()?.tests(count::pytest)
+    let binaries = run.workspace.binary("");
+    let job = run.python(log, "tests", &[PYTEST, what].concat())?.with_postgres()?;
+    job.env("FICUS_BINARIES", binaries).tests(count::pytest)
 }
