@@ -37,6 +37,10 @@ class Month:
         return "%s %d" % (NAMES[self.month - 1], self.year)
 
     @property
+    def short_label(self):
+        return "%s %d" % (NAMES[self.month - 1][:3], self.year)
+
+    @property
     def next(self):
         return Month(self.year + 1, 1) if self.month == 12 else Month(self.year, self.month + 1)
 

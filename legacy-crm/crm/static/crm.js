@@ -50,7 +50,7 @@
     var card = row.closest(".card");
     var count = card && card.querySelector("[data-count]");
     if (count) {
-      count.textContent = card.querySelectorAll("[data-activity]:not(.is-done)").length;
+      count.textContent = Math.max(0, Number(count.textContent) - 1);
     }
   });
 

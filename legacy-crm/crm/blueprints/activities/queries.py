@@ -11,7 +11,7 @@ from crm.search import contains
 
 STATES = ("open", "overdue", "done")
 DUE_DAYS = 14
-DUE_LIMIT = 100
+DUE_LIMIT = 30
 PER_DAY = 4
 
 
@@ -37,7 +37,7 @@ class ListFilter:
         if self.state == "done":
             query = query.filter(Activity.done_at.isnot(None))
         elif self.state:
-            query = query.filter(Activity.done_at.is_(None))
+            query = query.filter(Activity.done_at.is_(None), Activity.kind != "note")
         if self.state == "overdue":
             query = query.filter(Activity.due_at < utcnow())
         if self.user_id is not None:
@@ -49,20 +49,31 @@ class ListFilter:
         return {name: value for name, value in values if value not in ("", None)}
 
 
+class Group:
+    """A part of the due list: how much is in it, and the rows that are shown."""
+
+    def __init__(self, title, query, order):
+        self.title = title
+        self.count = query.count()
+        self.activities = with_names(query).order_by(order, Activity.id).limit(DUE_LIMIT).all()
+
+    @property
+    def hidden(self):
+        return self.count - len(self.activities)
+
+
 def due_groups(user, mine):
-    """[(title, activities)] of what is open and due: overdue, today, and the next two weeks."""
-    now, start = utcnow(), today()
-    query = Activity.visible_to(user).filter(
-        Activity.done_at.is_(None), Activity.due_at < start + timedelta(days=DUE_DAYS)
-    )
+    """What is open and due: overdue (the latest first), the rest of today, and the next two weeks."""
+    now, tomorrow = utcnow(), today() + timedelta(days=1)
+    query = Activity.visible_to(user).filter(Activity.done_at.is_(None))
     if mine:
         query = query.filter(Activity.user_id == user.id)
-    rows = with_names(query).order_by(Activity.due_at.desc(), Activity.id).limit(DUE_LIMIT).all()
-    groups = (("Overdue", []), ("Today", []), ("Next two weeks", []))
-    for row in reversed(rows):
-        position = 0 if row.due_at < now else 1 if row.due_at.date() == start else 2
-        groups[position][1].append(row)
-    return groups
+    soon = query.filter(Activity.due_at >= tomorrow, Activity.due_at < tomorrow + timedelta(days=DUE_DAYS))
+    return [
+        Group("Overdue", query.filter(Activity.due_at < now), Activity.due_at.desc()),
+        Group("Today", query.filter(Activity.due_at >= now, Activity.due_at < tomorrow), Activity.due_at),
+        Group("Next two weeks", soon, Activity.due_at),
+    ]
 
 
 class Day:

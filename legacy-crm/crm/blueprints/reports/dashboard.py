@@ -9,7 +9,7 @@ from crm.months import Month
 
 TOP_CUSTOMERS = 8
 RECENT_ACTIVITIES = 8
-WEEKS = 12
+WEEKS = 8
 TEAM_DAYS = 30
 
 

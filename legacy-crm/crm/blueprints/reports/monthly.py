@@ -83,6 +83,6 @@ def _trend(user, month):
     rows = []
     for _ in range(MONTHS_BACK):
         won = _closed(user, month, "won")
-        rows.append({"key": month.key, "label": month.label, "count": len(won), "amount": _sum(won)})
+        rows.append({"label": month.short_label, "count": len(won), "amount": _sum(won)})
         month = month.previous
     return rows[::-1]
