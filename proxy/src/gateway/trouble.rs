@@ -37,7 +37,10 @@ impl Gateway {
             ctx.attempt.trouble = trouble;
             return Err(Error::new_up(UNUSABLE));
         }
-        headers::from_backend(response).inspect_err(|_| ctx.attempt.trouble = Some(Trouble::Garbage))
+        let unasked_tunnel = response.status == 101 && !ctx.upgrade;
+        let checked =
+            if unasked_tunnel { Err(Error::new_up(UNUSABLE)) } else { headers::from_backend(response) };
+        checked.inspect_err(|_| ctx.attempt.trouble = Some(Trouble::Garbage))
     }
 
     /// Nothing was sent: another upstream may be tried, or the fallback, whatever the method.
