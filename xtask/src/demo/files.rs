@@ -116,6 +116,9 @@ secret_key = {{ env = \"FLASK_SECRET_KEY\" }}
 
 [store]
 url = \"sqlite:{}\"
+
+[log]
+access = \"{}\"
 ",
             ports.http,
             ports.admin,
@@ -123,6 +126,7 @@ url = \"sqlite:{}\"
             ports.legacy,
             self.socket("handlers.sock").display(),
             self.path("state/ficus.db").display(),
+            self.path("logs/access.log").display(),
         );
         fs::write(&path, text).context(|| format!("cannot write `{}`", path.display()))?;
         Ok(path)

@@ -237,7 +237,7 @@ Try:    {ficus} flip customers.list rust
         {ficus} status
         {ficus} rollback customers.list
 
-Ctrl-C stops everything. Data stay in .demo/ (--reset wipes it, --traffic adds simulated users)."
+Ctrl-C stops everything. Data and logs stay in .demo/ (--reset wipes it, --traffic adds simulated users)."
         )
     }
 }
