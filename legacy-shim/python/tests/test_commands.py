@@ -59,7 +59,7 @@ def finds_plugins():
 def test_flask_shim_routes_through_the_extension(run, site, parse):
     done = run("-m", "flask", "shim", "routes", FLASK_APP="site_app", PYTHONPATH=path_with(site), cwd=str(site))
     assert done.returncode == 0, done.stderr
-    assert len(parse(done.stdout)["route"]) == 25
+    assert len(parse(done.stdout)["route"]) == 27
     assert "with: flask shim routes\n" in done.stdout
 
 
@@ -67,7 +67,7 @@ def test_flask_shim_routes_through_the_entry_point_alone(run, plugin, parse):
     assert finds_plugins(), "the pinned setuptools is missing"
     done = run("-m", "flask", "shim", "routes", FLASK_APP="apps.office", PYTHONPATH=path_with(plugin))
     assert done.returncode == 0, done.stderr
-    assert len(parse(done.stdout)["route"]) == 25
+    assert len(parse(done.stdout)["route"]) == 27
 
 
 def test_extension_and_entry_point_do_not_clash(run, site, plugin):
@@ -85,7 +85,7 @@ def test_extension_and_entry_point_do_not_clash(run, site, plugin):
 def test_python_m_takes_every_way_to_name_an_application(run, parse, target):
     done = run("-m", "legacy_shim", "routes", "--app", target)
     assert done.returncode == 0, done.stderr
-    assert len(parse(done.stdout)["route"]) == 25
+    assert len(parse(done.stdout)["route"]) == 27
 
 
 def test_the_same_application_gives_the_same_bytes(run):
@@ -120,7 +120,7 @@ def test_a_backend_that_cannot_be_one_is_refused(run):
 def test_output_never_replaces_decisions_unasked(run, tmp_path):
     target = tmp_path / "routes.toml"
     command = ["-m", "legacy_shim", "routes", "--app", "apps.office", "--output", str(target)]
-    assert "25 routes" in run(*command).stderr
+    assert "27 routes" in run(*command).stderr
     written = target.read_bytes()
     assert "is up to date" in run(*command).stderr
     target.write_bytes(written.replace(b'serve = "legacy"\n\n', b'serve = "rust"\n\n', 2))

@@ -11,7 +11,9 @@ from flask import stream_with_context
 from werkzeug.routing import BaseConverter
 from werkzeug.routing import IntegerConverter
 
+from legacy_shim.export import converters
 from legacy_shim.export import write_routes
+from legacy_shim.export.converters import Converter
 
 
 @pytest.fixture
@@ -102,30 +104,71 @@ def test_slashes_and_static_files(routes, comments):
 
 
 def test_names_and_rules_are_escaped(routes):
-    assert routes['odd "name"']["rule"] == '/quote"d\\<path:rest>'
+    assert routes['odd-"name"']["rule"] == '/quote"d\\<path:rest>'
 
 
 def test_what_flasks_map_answers_by_itself_stays_on_legacy(app, parse):
     parsed = parse(write_routes(app, "rust", "flask shim routes --serve rust", "0.0.0"))
     serve = {route["name"]: route["serve"] for route in parsed["route"]}
-    assert {name for name in serve if serve[name] == "legacy"} == {"old", "two.alias", "socket"}
+    assert {name for name in serve if serve[name] == "legacy"} == {"old", "two.alias", "socket", "customers.merge"}
     assert parsed["defaults"]["serve"] == "legacy"
 
 
+def test_a_custom_converter_is_written_down_and_its_routes_stay_on_legacy(routes, comments, document, parse):
+    assert parse(document)["converters"] == {"list": {"regex": r"\d+(?:,\d+)*", "weight": 60}}
+    assert routes["customers.merge"]["rule"] == "/customers/<list:ids>/merge"
+    assert comments["customers.merge"][0].startswith("stays on legacy: its converter is Python;")
+    assert "# list is apps.office.ListConverter; a value that its Python refuses still matches here" in document
+
+
 def test_rules_that_ficus_cannot_match_are_told_at_the_end(document, routes):
-    assert "customers.merge" not in routes
+    assert "customers.by_tag" not in routes
     assert "elsewhere" not in routes
     end = document[document.index("# Rules that are not routes") :]
-    assert "`/customers/<list:ids>/merge`, endpoint customers.merge, POST: custom converter" in end
-    assert r"ids: list, which is apps.office.ListConverter, weight 60, regex \d+(?:,\d+)*" in end
+    assert "`/customers/<not_new:tag>/tags`, endpoint customers.by_tag, GET: unknown converter" in end
+    assert "tag: not_new, which is apps.office.NotNewConverter, weight 100, regex (?!new)[^/]+" in end
     assert "`/somewhere/else`, endpoint elsewhere" in end
 
 
 def test_routes_behind_a_rule_that_is_missing_are_warned_of(comments):
-    caution = [line for line in comments["customers.merge_by_name"] if line.startswith("caution:")]
+    caution = [line for line in comments["customers.by_name"] if line.startswith("caution:")]
     assert len(caution) == 1
-    assert "`/customers/<list:ids>/merge` (endpoint customers.merge" in caution[0]
+    assert "`/customers/<not_new:tag>/tags` (endpoint customers.by_tag" in caution[0]
     assert not [line for line in comments["customers.list"] if line.startswith("caution:")]
+
+
+@pytest.mark.parametrize(
+    "regex, writable",
+    [
+        (r"[a-z]{2}", True),
+        (r"[^/]+?", True),
+        (r"\d{4}-\d{2}", True),
+        (r"(?:a|b)\.json", True),
+        (r"[A-Za-z0-9_-]+", True),
+        (r"(?=a)b", False),
+        (r"(?<!a)b", False),
+        (r"(a)\1", False),
+        (r"a\Z", False),
+        (r"(?i)a", False),
+        (r"[[a]", False),
+        (r"[a--b]", False),
+        (r"[a&&b]", False),
+        (r"a++", False),
+        (r"(?P<n>a)", False),
+        (r"^a$", False),
+        (r"\bword", False),
+    ],
+)
+def test_only_expressions_that_every_engine_reads_alike_are_written(regex, writable):
+    converter = Converter("x", "own", "app.Own", regex, 100, None, True)
+    assert (converters.writable([(converter,)]) == {"own": converter}) is writable
+
+
+def test_a_name_that_stands_for_two_things_is_not_written():
+    converter = Converter("x", "own", "app.Own", "a", 100, None, True)
+    assert converters.writable([(converter, converter._replace(variable="y"))])
+    assert not converters.writable([(converter, converter._replace(regex="b"))])
+    assert not converters.writable([(converter._replace(fixed=False),)])
 
 
 @pytest.mark.parametrize(
@@ -240,33 +283,59 @@ def test_every_custom_variable_of_a_rule_is_explained():
     plain.url_map.converters["re"] = Regex
     plain.add_url_rule('/<re("[a-c]+"):x>/<re("[0-9]"):y>', "index", lambda x, y: "x")
     document = write(plain)
-    assert '# `/<re("[a-c]+"):x>/<re("[0-9]"):y>`, endpoint index, GET: custom converter' in document
+    assert '# `/<re("[a-c]+"):x>/<re("[0-9]"):y>`, endpoint index, GET: unknown converter' in document
     assert "x: re, which is test_routes_file." in document
     assert "weight 100, regex [a-c]+" in document
     assert "weight 100, regex [0-9]" in document
 
 
-def test_subdomains_hosts_and_maps_that_are_not_strict(parse):
-    plain = Flask("plain", static_folder=None)
+def test_what_the_map_says_is_written_where_it_is_not_the_default(document, parse):
+    assert "map" not in parse(document)
+    plain = Flask("plain", static_folder=None, subdomain_matching=True)
+    plain.config["SERVER_NAME"] = "example.com"
     plain.url_map.strict_slashes = False
     plain.add_url_rule("/", "sub", lambda: "x", subdomain="<tenant>")
-    assert parse(write(plain))["route"][0]["subdomain"] == "<tenant>"
-    assert parse(write(plain))["route"][0]["strict_slashes"] is False
+    plain.add_url_rule("/strict/", "strict", lambda: "x", strict_slashes=True)
+    parsed = parse(write(plain))
+    assert parsed["map"] == {"strict_slashes": False, "subdomain_matching": True, "server_name": "example.com"}
+    by_name = {route["name"]: route for route in parsed["route"]}
+    assert by_name["sub"]["subdomain"] == "<tenant>"
+    assert "strict_slashes" not in by_name["sub"]
+    assert by_name["strict"]["strict_slashes"] is True
+
+
+def test_hosts(parse):
     hosts = Flask("hosts", static_folder=None, host_matching=True)
     hosts.add_url_rule("/", "index", lambda: "x", host="a.example.com")
-    assert parse(write(hosts))["route"][0]["host"] == "a.example.com"
-    assert "host_matching on" in write(hosts)
+    parsed = parse(write(hosts))
+    assert parsed["map"] == {"host_matching": True}
+    assert parsed["route"][0]["host"] == "a.example.com"
 
 
-def test_a_builtin_converter_that_was_replaced_counts_as_custom():
+def test_a_builtin_converter_that_was_replaced_counts_as_custom(parse):
     class Positive(IntegerConverter):
         regex = r"[1-9]\d*"
 
     plain = Flask("plain", static_folder=None)
     plain.url_map.converters["int"] = Positive
     plain.add_url_rule("/<int:n>", "one", lambda n: "x")
-    assert "[[route]]" not in write(plain)
-    assert r"Positive, weight 50, regex [1-9]\d*" in write(plain)
+    parsed = parse(write(plain))
+    assert parsed["converters"] == {"int": {"regex": r"[1-9]\d*", "weight": 50}}
+    assert parsed["route"][0]["serve"] == "legacy"
+
+
+def test_a_rule_that_is_registered_twice_is_written_once(parse):
+    plain = Flask("plain", static_folder=None)
+    plain.add_url_rule("/same", "same", len)
+    plain.add_url_rule("/same", "same", len)
+    plain.add_url_rule("/more", "more", len)
+    plain.add_url_rule("/more", "more", len, methods=["GET", "POST"])
+    written = [(route["name"], route["rule"], route["methods"]) for route in parse(write(plain))["route"]]
+    assert written == [
+        ("same", "/same", ["GET"]),
+        ("more.get", "/more", ["GET"]),
+        ("more.post", "/more", ["POST"]),
+    ]
 
 
 def test_a_second_rule_that_is_never_reached_is_told():

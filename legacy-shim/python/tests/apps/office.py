@@ -30,6 +30,12 @@ class ListConverter(BaseConverter):
     weight = 60
 
 
+class NotNewConverter(BaseConverter):
+    """A look-ahead, which not every regex engine has."""
+
+    regex = r"(?!new)[^/]+"
+
+
 def needs_role(role):
     def decorator(view):
         @functools.wraps(view)
@@ -74,6 +80,16 @@ def export():
 @customers.route("/<list:ids>/merge", methods=["POST"])
 def merge(ids):
     return "merged"
+
+
+@customers.route("/<not_new:tag>/tags")
+def by_tag(tag):
+    return "tagged"
+
+
+@customers.route("/<name>/tags")
+def by_name(name):
+    return "tagged"
 
 
 @customers.route("/<name>/merge", methods=["POST"])
@@ -184,6 +200,7 @@ def create_app(config=None):
     app.config.update(SECRET_KEY="only for tests", TESTING=True)
     app.config.update(config if isinstance(config, dict) else {})
     app.url_map.converters["list"] = ListConverter
+    app.url_map.converters["not_new"] = NotNewConverter
     csrf.init_app(app)
     login_manager.init_app(app)
     csrf.exempt(hooks)

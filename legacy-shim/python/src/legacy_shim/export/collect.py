@@ -1,7 +1,7 @@
 """Step 1: every rule of the url_map, in match order, as plain values.
 
-Knows what a rule says; what its view does is in `notes`. Rules that Ficus must not match by itself are marked
-here: build-only ones and those with a converter of the application's own.
+Knows what a rule says; what its view does is in `notes`. Rules that Ficus cannot match are marked here:
+build-only ones and those with a converter that `converters` finds no way to write down.
 """
 
 from typing import Any
@@ -15,21 +15,13 @@ from werkzeug.routing import Map
 from werkzeug.routing import Rule
 
 from .. import _compat
-from .overlap import variables
+from .converters import Converter
+from .converters import own_converters
+from .converters import writable
 
 #: The order in which methods are written; others follow by name.
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _ANY = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-
-class Converter(NamedTuple):
-    """A converter that is not Werkzeug's own."""
-
-    variable: str
-    name: str
-    cls: str
-    regex: str
-    weight: int
 
 
 class Entry(NamedTuple):
@@ -42,10 +34,12 @@ class Entry(NamedTuple):
     subdomain: Optional[str]
     host: Optional[str]
     strict_slashes: Optional[bool]
-    #: `view`, `redirect`, `alias`, `websocket`, `build only` or `custom converter`.
+    merge_slashes: Optional[bool]
+    #: `view`, `converter`, `redirect`, `alias`, `websocket`, `build only` or `unknown converter`.
     kind: str
     #: Facts about the rule itself that routes.toml has no key for.
     remarks: Tuple[str, ...]
+    #: The converters of the application's own that the rule uses.
     converters: Tuple[Converter, ...]
     #: Werkzeug's own rule, for comparing orders.
     source: Rule
@@ -55,13 +49,15 @@ class Entry(NamedTuple):
     @property
     def is_route(self) -> bool:
         """Whether Ficus can match the rule by itself."""
-        return self.kind not in ("build only", "custom converter")
+        return self.kind not in ("build only", "unknown converter")
 
 
 class Collected(NamedTuple):
     """All rules of an application."""
 
     entries: List[Entry]
+    #: The application's own converters that routes.toml can hold, by name.
+    converters: Dict[str, Converter]
     #: False if this Werkzeug does not show its order: then the order is that of definition.
     ordered: bool
 
@@ -71,12 +67,15 @@ def collect(url_map: Map) -> Collected:
     ordered = _compat.match_order(url_map)
     rules = list(url_map.iter_rules())
     if ordered is not None:
-        known = {id(rule) for rule in ordered}
-        rules = ordered + [rule for rule in rules if id(rule) not in known]
+        placed = {id(rule) for rule in ordered}
+        rules = ordered + [rule for rule in rules if id(rule) not in placed]
     places: Dict[int, int] = {}
     for endpoint in {rule.endpoint for rule in rules}:
         places.update((id(rule), place) for place, rule in enumerate(url_map.iter_rules(endpoint)))
-    return Collected([_entry(url_map, rule, places[id(rule)]) for rule in rules], ordered is not None)
+    used = {id(rule): own_converters(rule) for rule in rules}
+    known = writable(used.values())
+    entries = [_entry(url_map, rule, places[id(rule)], (used[id(rule)], known)) for rule in rules]
+    return Collected(entries, known, ordered is not None)
 
 
 def sort_methods(methods: Any) -> Tuple[str, ...]:
@@ -84,12 +83,10 @@ def sort_methods(methods: Any) -> Tuple[str, ...]:
     return tuple(sorted(methods, key=lambda m: (_METHODS.index(m) if m in _METHODS else len(_METHODS), m)))
 
 
-def _entry(url_map: Map, rule: Rule, build_place: int) -> Entry:
-    converters = tuple(_custom_converters(url_map, rule))
+def _entry(url_map: Map, rule: Rule, build_place: int, converters: Any) -> Entry:
+    own, known = converters
     methods, remarks = _methods(rule)
     host_matching = bool(url_map.host_matching)
-    if rule.merge_slashes is not None and rule.merge_slashes != url_map.merge_slashes:
-        remarks.append(f"merge_slashes is {str(rule.merge_slashes).lower()} for this rule only")
     if rule.redirect_to is not None:
         remarks.append(_redirect_remark(rule.redirect_to))
     return Entry(
@@ -99,27 +96,28 @@ def _entry(url_map: Map, rule: Rule, build_place: int) -> Entry:
         defaults=tuple(sorted((rule.defaults or {}).items())),
         subdomain=None if host_matching else (rule.subdomain or None),
         host=(rule.host or None) if host_matching else None,
-        strict_slashes=_strict_slashes(url_map, rule),
-        kind=_kind(rule, converters),
+        strict_slashes=_unless_same(rule.strict_slashes, url_map.strict_slashes),
+        merge_slashes=_unless_same(rule.merge_slashes, url_map.merge_slashes),
+        kind=_kind(rule, own, known),
         remarks=tuple(remarks),
-        converters=converters,
+        converters=own,
         source=rule,
         build_place=build_place,
     )
 
 
-def _kind(rule: Rule, converters: Tuple[Converter, ...]) -> str:
+def _kind(rule: Rule, own: Tuple[Converter, ...], known: Dict[str, Converter]) -> str:
     if rule.build_only:
         return "build only"
-    if converters:
-        return "custom converter"
+    if any(converter.name not in known for converter in own):
+        return "unknown converter"
     if rule.redirect_to is not None:
         return "redirect"
     if rule.alias:
         return "alias"
     if getattr(rule, "websocket", False):
         return "websocket"
-    return "view"
+    return "converter" if own else "view"
 
 
 def _methods(rule: Rule) -> Tuple[Tuple[str, ...], List[str]]:
@@ -139,25 +137,12 @@ def _methods(rule: Rule) -> Tuple[Tuple[str, ...], List[str]]:
     return sort_methods(methods), remarks
 
 
-def _strict_slashes(url_map: Map, rule: Rule) -> Optional[bool]:
-    """The rule's own setting; a map that is not strict is written out too, as Flask's default is strict."""
-    strict = bool(rule.strict_slashes)
-    return strict if strict != url_map.strict_slashes or not strict else None
+def _unless_same(own: Optional[bool], of_map: bool) -> Optional[bool]:
+    """A rule's own switch, where it differs from the map's."""
+    return None if own is None or bool(own) == bool(of_map) else bool(own)
 
 
 def _redirect_remark(target: Any) -> str:
     if callable(target):
         target = "what {} returns".format(getattr(target, "__qualname__", "a function"))
     return f"redirect_to: Flask answers 308 to {target}, without calling a view"
-
-
-def _custom_converters(url_map: Map, rule: Rule) -> List[Converter]:
-    used = dict(variables("{}/{}".format(rule.host or rule.subdomain or "", rule.rule)))
-    own = []
-    for variable, instance in rule._converters.items():
-        name = used.get(variable, "default")
-        cls = type(instance)
-        if cls is not Map.default_converters.get(name):
-            qualified = f"{cls.__module__}.{cls.__qualname__}"
-            own.append(Converter(variable, name, qualified, str(instance.regex), int(instance.weight)))
-    return own

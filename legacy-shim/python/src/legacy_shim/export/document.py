@@ -14,11 +14,13 @@ from .collect import Entry
 from .collect import collect
 from .group import Route
 from .group import group
+from .group import label
 from .notes import notes
 from .overlap import may_overlap
 
 #: What these are answered by is decided by Flask's own map, never by a handler.
 _PINNED = {
+    "converter": "stays on legacy: its converter is Python; routes.toml holds only the regex, so that paths match",
     "redirect": "stays on legacy: Flask's map answers this by itself",
     "alias": "stays on legacy: an alias, which Flask's map redirects to the endpoint's other rule",
     "websocket": "stays on legacy: the rule takes WebSocket requests only",
@@ -41,6 +43,7 @@ def write_routes(app: Any, serve: str, command: str, shim_version: str) -> str:
     left_out = [entry for entry in collected.entries if not entry.is_route]
     blocks = ["\n".join(_header(app, collected, len(routes), (command, shim_version)))]
     blocks.append('version = 1\n\n[defaults]\nserve = "legacy"\ncandidate = "rust"\nfallback = "legacy"')
+    blocks += ["\n".join(block) for block in (_map(app), _converters(collected)) if block]
     blocks += ["\n".join(_route(app, route, collected.entries, serve)) for route in routes]
     if left_out:
         title = "Rules that are not routes. What only they fit goes to [defaults].serve."
@@ -52,18 +55,11 @@ def _header(app: Any, collected: Collected, routes: int, made: Any) -> List[str]
     command, shim_version = made
     versions = _compat.versions()
     werkzeug = "Werkzeug {}".format(versions["werkzeug"])
-    url_map = app.url_map
     lines = [
         "routes.toml: what runs where. Every route is one Flask endpoint; `serve` says which backend answers it.",
         "",
         f"Written by legacy-shim {shim_version} from the url_map of `{app.import_name}`, with: {command}",
         "Flask {}, {}. {} rules, {} routes.".format(versions["flask"], werkzeug, len(collected.entries), routes),
-        "Map: strict_slashes {}, merge_slashes {}, host_matching {}, SERVER_NAME {}.".format(
-            _on(url_map.strict_slashes),
-            _on(url_map.merge_slashes),
-            _on(url_map.host_matching),
-            "set" if app.config.get("SERVER_NAME") else "not set",
-        ),
         "",
     ]
     if collected.ordered:
@@ -78,13 +74,44 @@ def _header(app: Any, collected: Collected, routes: int, made: Any) -> List[str]
     return [toml.comment(line) for line in lines]
 
 
+def _map(app: Any) -> List[str]:
+    """What this application says to Werkzeug's map, where it is not what Flask says by default."""
+    url_map = app.url_map
+    switches = [
+        ("strict_slashes", url_map.strict_slashes, True),
+        ("merge_slashes", url_map.merge_slashes, True),
+        ("redirect_defaults", url_map.redirect_defaults, True),
+        ("host_matching", url_map.host_matching, False),
+        ("subdomain_matching", app.subdomain_matching, False),
+        ("default_subdomain", url_map.default_subdomain or "", ""),
+        ("server_name", app.config.get("SERVER_NAME") or "", ""),
+    ]
+    lines = [f"{name} = {toml.value(own)}" for name, own, usual in switches if own != usual]
+    return ["[map]"] + lines if lines else []
+
+
+def _converters(collected: Collected) -> List[str]:
+    lines = []
+    for name, converter in collected.converters.items():
+        fields = [f"regex = {toml.text(converter.regex)}", f"weight = {converter.weight}"]
+        if converter.part_isolating is not None:
+            fields.append(f"part_isolating = {toml.value(converter.part_isolating)}")
+        lines.append(toml.comment(f"{name} is {converter.cls}; a value that its Python refuses still matches here"))
+        lines.append("{} = {{ {} }}".format(toml.key(name), ", ".join(fields)))
+    return ["[converters]"] + lines if lines else []
+
+
 def _route(app: Any, route: Route, entries: List[Entry], serve: str) -> List[str]:
     first = route.first
-    remarks = notes(app, first) if first.kind == "view" else [_PINNED[first.kind]]
+    remarks = [_PINNED[first.kind]] if first.kind in _PINNED else []
+    if first.kind in ("view", "converter"):
+        remarks += notes(app, first)
+    if label(first.endpoint) != first.endpoint:
+        remarks.append(f"endpoint: really `{first.endpoint}`; names here are written without white space")
     remarks += list(first.remarks) + _shadows(route, entries)
     lines = ["[[route]]", f"name = {toml.text(route.name)}"]
-    if route.name != first.endpoint and first.kind != "alias":
-        lines.append(f"endpoint = {toml.text(first.endpoint)}")
+    if route.endpoint is not None:
+        lines.append(f"endpoint = {toml.text(route.endpoint)}")
     if len(route.rules) == 1:
         lines.append(f"rule = {toml.text(first.rule)}")
     else:
@@ -96,8 +123,9 @@ def _route(app: Any, route: Route, entries: List[Entry], serve: str) -> List[str
     defaults, unsaid = _defaults(first)
     if defaults:
         lines.append("defaults = {{ {} }}".format(", ".join(defaults)))
-    if first.strict_slashes is not None:
-        lines.append(f"strict_slashes = {str(first.strict_slashes).lower()}")
+    for name in ("strict_slashes", "merge_slashes"):
+        if getattr(first, name) is not None:
+            lines.append(f"{name} = {toml.value(getattr(first, name))}")
     lines.append("serve = {}".format(toml.text("legacy" if first.kind in _PINNED else serve)))
     return [toml.comment(remark) for remark in remarks + unsaid] + lines
 
@@ -116,8 +144,8 @@ def _shadows(route: Route, entries: List[Entry]) -> List[str]:
     """Warnings of rules that Flask tries before this route and that routes.toml cannot hold, or hides it with."""
     lines = []
     for own in route.entries:
-        for other in entries[: entries.index(own)]:
-            if other.kind == "custom converter" and may_overlap(other.rule, own.rule):
+        for other in entries[: _place(own, entries)]:
+            if other.kind == "unknown converter" and may_overlap(other.rule, own.rule):
                 lines.append(
                     f"caution: Flask tries `{other.rule}` (endpoint {other.endpoint}, not a route here, see the end of "
                     f"the file) before `{own.rule}`; paths that fit both belong to it"
@@ -127,6 +155,10 @@ def _shadows(route: Route, entries: List[Entry]) -> List[str]:
             elif _hides(other, own):
                 lines.append(f"never reached: `{own.rule}` is also a rule of {other.endpoint}, which comes first")
     return lines
+
+
+def _place(own: Entry, entries: List[Entry]) -> int:
+    return next(place for place, entry in enumerate(entries) if entry.source is own.source)
 
 
 def _hides(first: Entry, second: Entry) -> bool:
@@ -149,7 +181,3 @@ def _left_out(entry: Entry) -> List[str]:
             f"regex {converter.regex}"
         )
     return [toml.comment(line) for line in lines + ["  " + remark for remark in entry.remarks]]
-
-
-def _on(flag: bool) -> str:
-    return "on" if flag else "off"

@@ -5,9 +5,11 @@ in methods, defaults, host or slashes, or when putting two of its rules together
 tried first. Names are decided here too.
 """
 
+import re
 from typing import Any
 from typing import Dict
 from typing import List
+from typing import Optional
 from typing import Set
 from typing import Tuple
 
@@ -16,13 +18,16 @@ from .collect import Collected
 from .collect import Entry
 from .overlap import may_overlap
 
+#: Rules that are beside the rules of their endpoint, and get a name of their own.
+_NO_URL = ("alias", "websocket")
+
 
 class Route:
     """One `[[route]]`: rules that differ in nothing but their text."""
 
     def __init__(self, first: Entry) -> None:
         self.entries = [first]
-        self.name = first.endpoint
+        self.name = label(first.endpoint)
 
     @property
     def first(self) -> Entry:
@@ -39,10 +44,16 @@ class Route:
                 ordered = self.entries
         return [entry.rule for entry in ordered]
 
+    @property
+    def endpoint(self) -> Optional[str]:
+        """The endpoint for url_for(), where the name does not say it; none for rules that are no URL of it."""
+        endpoint = label(self.first.endpoint)
+        return None if endpoint == self.name or self.first.kind in _NO_URL else endpoint
+
 
 def group(collected: Collected) -> List[Route]:
     """Makes routes of rules in match order; each stands where its first rule stands."""
-    entries = collected.entries
+    entries = _without_repeats(collected.entries)
     routes: List[Route] = []
     latest: Dict[Tuple[Any, ...], Tuple[Route, int]] = {}
     for position, entry in enumerate(entries):
@@ -61,6 +72,25 @@ def group(collected: Collected) -> List[Route]:
     return routes
 
 
+def label(endpoint: str) -> str:
+    """An endpoint as a name in routes.toml, which has no white space and no `-` in front."""
+    return re.sub(r"[\s\x00-\x1f\x7f]", "-", endpoint).lstrip("-") or "unnamed"
+
+
+def _without_repeats(entries: List[Entry]) -> List[Entry]:
+    """Rules without the methods that the same rule of the same endpoint has answered before."""
+    claimed: Dict[Tuple[Any, ...], Set[str]] = {}
+    kept = []
+    for entry in entries:
+        same = (entry.endpoint, entry.kind, entry.rule, entry.host, entry.subdomain, repr(entry.defaults))
+        before = claimed.setdefault(same, set())
+        methods = tuple(method for method in entry.methods if method not in before)
+        before.update(methods)
+        if methods or not entry.methods:
+            kept.append(entry._replace(methods=methods))
+    return kept
+
+
 def _signature(entry: Entry) -> Tuple[Any, ...]:
     """What all rules of one route have in common. `repr`, as defaults may be values without a hash."""
     return (
@@ -70,6 +100,7 @@ def _signature(entry: Entry) -> Tuple[Any, ...]:
         entry.subdomain,
         entry.host,
         entry.strict_slashes,
+        entry.merge_slashes,
         entry.kind,
         entry.remarks,
     )
@@ -90,10 +121,10 @@ def _name(routes: List[Route]) -> None:
     """The endpoint where it is one route; `endpoint.get` and so on where methods part it; else numbered."""
     by_endpoint: Dict[str, List[Route]] = {}
     for route in routes:
-        by_endpoint.setdefault(route.first.endpoint, []).append(route)
+        by_endpoint.setdefault(label(route.first.endpoint), []).append(route)
     taken = set(by_endpoint)
     for endpoint, parts in by_endpoint.items():
-        plain = [route for route in parts if route.first.kind not in ("alias", "websocket")]
+        plain = [route for route in parts if route.first.kind not in _NO_URL]
         for route in parts:
             if route not in plain and (plain or route.first.kind == "alias"):
                 route.name = _free(f"{endpoint}.{route.first.kind}", taken)
@@ -103,7 +134,7 @@ def _name(routes: List[Route]) -> None:
 
 def _name_parts(endpoint: str, parts: List[Route], taken: Set[str]) -> None:
     # By text, not by place: names must not change when Werkzeug's order does.
-    parts = sorted(parts, key=lambda route: sorted(route.rules))
+    parts = sorted(parts, key=lambda route: (sorted(route.rules), route.first.methods))
     methods = [set(route.first.methods) for route in parts]
     disjoint = sum(len(some) for some in methods) == len(set().union(*methods))
     for number, route in enumerate(parts, 1):
