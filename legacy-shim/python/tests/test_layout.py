@@ -21,3 +21,11 @@ def test_versions_are_told_apart_in_one_place_only(path):
     if path.name == "_compat.py":
         return
     assert not re.search(r"version_info|_matcher|_remap|match_compare_key", path.read_text(encoding="utf-8"))
+
+
+def test_the_readme_explains_every_setting():
+    readme = (PACKAGE.parent.parent / "README.md").read_text(encoding="utf-8")
+    keys = re.findall(r'value\("([A-Z_]+)"', (PACKAGE / "settings.py").read_text(encoding="utf-8"))
+    assert keys
+    for key in keys:
+        assert f"| `LEGACY_SHIM_{key}` |" in readme
