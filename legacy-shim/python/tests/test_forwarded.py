@@ -156,6 +156,12 @@ def test_a_proxy_fix_around_the_shim_has_decided_already(seen):
     assert view["forwarded_for"] == "203.0.113.9"
 
 
+def test_a_proxy_fix_around_the_shim_is_not_second_guessed(seen):
+    """Its outcome may look like a trusted peer, and must not make the shim believe more of the header."""
+    view = seen({"X-Forwarded-For": "6.6.6.6, 127.0.0.1"}, wrap=lambda wsgi_app: ProxyFix(wsgi_app, x_for=1))
+    assert view["addr"] == "127.0.0.1"
+
+
 def session_ids(with_shim, *requests):
     """The `_id` to which Flask-Login binds a session, for requests given as (peer, X-Forwarded-For)."""
     app = Flask("login", static_folder=None)
