@@ -3,7 +3,7 @@
 //! Source: `Map.bind`, `Map.bind_to_environ`, `MapAdapter.get_host`, `make_redirect_url` of Werkzeug 1.0.1, 2.3.8 and 3.1;
 //! `get_host` of werkzeug/wsgi.py and werkzeug/sansio/utils.py; `Flask.create_url_adapter` of Flask 1.1, 2.3 and 3.1.
 //! Flask 3.1 ignores the host unless hosts or subdomains are matched; before, any other host than `SERVER_NAME` was 404.
-//! A host that is not ASCII is refused (`BadHost`) instead of being encoded with IDNA 2003.
+//! A host that is not ASCII, or up to 2.1 has a `|` in it, is refused (`BadHost`) instead of being encoded with IDNA 2003.
 
 use std::borrow::Cow;
 
@@ -53,7 +53,9 @@ impl<'p> Adapter<'p> {
                 (name, subdomain)
             }
         };
-        if !encodable(&server_name, profile) {
+        // Domain and path are matched apart, Werkzeug's expressions are over `domain|path`.
+        let divided = profile == Profile::Werkzeug10 && (server_name.contains('|') || subdomain.contains('|'));
+        if divided || !encodable(&server_name, profile) {
             return Err(BadHost);
         }
         let script_name = if script_name.ends_with('/') {
@@ -73,7 +75,12 @@ impl<'p> Adapter<'p> {
 
     /// The text that the rules' hosts or subdomains are matched with.
     pub(super) fn domain(&self) -> Cow<'p, str> {
-        if self.host_matching { self.server_name.clone() } else { self.subdomain.clone() }
+        match (self.host_matching, self.profile) {
+            (false, _) => self.subdomain.clone(),
+            // 1.0 takes the absent subdomain for an empty host, and formats it.
+            (true, Profile::Werkzeug10) if self.server_name.is_empty() => Cow::Borrowed("None"),
+            (true, _) => self.server_name.clone(),
+        }
     }
 
     /// WebSocket rules are for WebSocket schemes, the others for the others.

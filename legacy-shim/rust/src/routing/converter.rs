@@ -169,6 +169,7 @@ fn to_integer(value: &Value) -> Option<Integer> {
     match value {
         Value::Str(text) => Integer::parse(text).ok(),
         Value::Float(value) => Integer::from_float(*value),
+        Value::Uuid(text) => Integer::from_uuid(text),
         other => other.as_integer(),
     }
 }

@@ -53,6 +53,18 @@ use method::MethodNames;
 use rule::Rule;
 use sorted::SortedMatcher;
 
+/// The value of a decimal digit of any script, for other readers of Python's numbers.
+#[cfg(feature = "templates")]
+pub(crate) fn decimal_digit(c: char) -> Option<u8> {
+    number::digit_value(c)
+}
+
+/// `int(text)`, for other readers of Python's numbers.
+#[cfg(feature = "templates")]
+pub(crate) fn parse_integer(text: &str) -> Option<Integer> {
+    Integer::parse(text).ok()
+}
+
 /// A checked, immutable URL map.
 #[derive(Debug, Clone)]
 pub struct Map {

@@ -5,9 +5,6 @@
 //! without arguments, then more static parts, then the positions and lengths of the static parts, then more variables,
 //! then their weights, then order of definition. `merge_slashes` makes every slash of a rule `/+?`; the tail
 //! `(?<!/)(/*)` takes trailing slashes. `index` keeps the search from being linear.
-//!
-//! Domain and path are matched apart; a `|` within the domain, which would let Werkzeug's expression split elsewhere, is
-//! not a host name.
 
 use super::fnv::FnvMap;
 use super::index::{Index, Ranks};

@@ -1,0 +1,85 @@
+//! The router against the real Werkzeug.
+//!
+//! `agrees_with_recorded_answers` always runs: committed cases with the answers of Werkzeug 1.0.1, 2.3.8 and 3.1.
+//! `agrees_with_real_werkzeug` asks the real packages about random cases. It needs `FICUS_WERKZEUG_PYTHONS`: a folder with
+//! the virtual environments `werkzeug-1.0`, `werkzeug-2.3` and `werkzeug-3.1` (tests/requirements-werkzeug-*.txt), relative
+//! to the root of the workspace; unset, it says so and passes. Further variables:
+//! - `FICUS_ROUTING_COMPARISONS`: how many answers to compare per version (default 40000);
+//! - `FICUS_ROUTING_SEED`: where to start (default 1); every case can be had again from its seed;
+//! - `FICUS_ROUTING_RECORD`: a number of cases to write to tests/routing_vectors, with their answers, instead.
+
+mod case;
+mod generate;
+mod oracle;
+mod random;
+mod requests;
+mod shrink;
+
+use std::fs;
+use std::path::PathBuf;
+
+use case::{Answer, Case};
+use flask_compat::Profile;
+use oracle::Oracle;
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    variable(name).map_or(default, |value| {
+        value.parse().unwrap_or_else(|_| panic!("{name} must be a number: `{value}`"))
+    })
+}
+
+fn vectors(profile: Profile) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/routing_vectors").join(format!("{profile}.jsonl"))
+}
+
+#[test]
+fn agrees_with_recorded_answers() {
+    for profile in Profile::ALL {
+        let text = fs::read_to_string(vectors(profile)).unwrap();
+        let mut compared = 0;
+        for line in text.lines() {
+            let (case, expected): (Case, Answer) = serde_json::from_str(line).unwrap();
+            let ours = case.answer();
+            if let Some(difference) = expected.first_difference(&ours) {
+                panic!("{profile} {difference}\n{}", case.describe());
+            }
+            compared += expected.len();
+        }
+        assert!(compared > 3000, "{profile}: only {compared} recorded answers");
+    }
+}
+
+#[test]
+fn agrees_with_real_werkzeug() {
+    let Some(folder) = variable("FICUS_WERKZEUG_PYTHONS") else {
+        println!("FICUS_WERKZEUG_PYTHONS is not set: only the recorded answers were compared");
+        return;
+    };
+    let (count, seed) = (number("FICUS_ROUTING_COMPARISONS", 40_000), number("FICUS_ROUTING_SEED", 1));
+    let record = number("FICUS_ROUTING_RECORD", 0);
+    let workers: Vec<_> = Profile::ALL
+        .into_iter()
+        .map(|profile| {
+            let mut oracle = Oracle::start(&folder, profile);
+            std::thread::spawn(move || {
+                if record > 0 {
+                    oracle.record(seed, record, &vectors(profile));
+                    return Ok(0);
+                }
+                oracle.compare(seed, count)
+            })
+        })
+        .collect();
+    let mut disagreements = String::new();
+    for (profile, worker) in Profile::ALL.into_iter().zip(workers) {
+        match worker.join().unwrap() {
+            Ok(compared) => println!("{profile}: {compared} answers agree"),
+            Err(report) => disagreements.push_str(&report),
+        }
+    }
+    assert!(disagreements.is_empty(), "{disagreements}");
+}
