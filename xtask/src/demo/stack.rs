@@ -73,7 +73,7 @@ impl Stack {
         self.handlers =
             Some(Restart { launch: handlers, started: Instant::now(), pause: FIRST_PAUSE, due: None });
         self.ready(demo, "legacy", &Address::Port(ports.legacy), "/auth/login")?;
-        self.ready(demo, "handlers", &Address::Socket(demo.home.socket("handlers.sock")), "/-/ready")?;
+        self.ready(demo, "handlers", &Address::Socket(demo.home.socket("handlers.sock")), "/")?;
         self.start(demo, &proxy)?;
         self.ready(demo, "proxy", &Address::Port(ports.admin), "/readyz")?;
         self.ready(demo, "proxy", &Address::Port(ports.http), "/auth/login")
@@ -84,14 +84,17 @@ impl Stack {
         Ok(())
     }
 
-    /// Polls the endpoint until it answers 200, or the process dies.
+    /// Polls the endpoint until it answers 200, or the process dies. The handlers listen only when they are ready and
+    /// have no page of their own: any answer of theirs will do.
     fn ready(&mut self, demo: &Demo<'_>, name: &str, address: &Address, target: &str) -> Outcome {
         let request = Request::get(target);
         let mut dead = None;
         let ready = demo.interrupts.wait_for(READY_LIMIT, || {
             dead = self.dead();
             dead.is_some()
-                || request.send(address, Duration::from_secs(10)).is_ok_and(|answer| answer.status == 200)
+                || request
+                    .send(address, Duration::from_secs(10))
+                    .is_ok_and(|answer| answer.status == 200 || name == "handlers")
         });
         if let Some(index) = dead {
             return Err(self.obituary(index));

@@ -152,12 +152,10 @@ impl Person {
     /// Ticks off a task the way the page's script does.
     fn finish_task(&mut self) {
         let Some(page) = self.get("/activities/due") else { return };
-        let Some(number) = page.attribute("data-done-url").or_else(|| page.attribute("data-url")) else {
-            return;
-        };
+        let Some(target) = page.attribute("data-post") else { return };
         self.pause();
         let token = page.csrf_token();
-        let answer = self.browser.ajax(&number, &token);
+        let answer = self.browser.ajax(&target, &token);
         self.count(answer.as_ref());
     }
 
