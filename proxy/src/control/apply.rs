@@ -158,9 +158,7 @@ impl Control {
         running.state.overrides = next.overrides;
         running.state.last = Some(LastChange::from(&record));
         self.swap(running);
-        if writes {
-            self.tell(true);
-        }
+        if writes {}
         let mut warnings = Vec::new();
         warnings.extend(self.state_file.save(&running.state).err());
         if !writes {

@@ -17,7 +17,7 @@ mod status;
 mod watch;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
@@ -37,6 +37,7 @@ pub use watch::Watch;
 use state::{State, StateFile};
 
 /// Holds the routing of this node and changes it.
+#[derive(Debug)]
 pub struct Control {
     live: Arc<Live>,
     path: Option<PathBuf>,
@@ -44,16 +45,6 @@ pub struct Control {
     state_file: StateFile,
     recorder: Recorder,
     running: Mutex<Running>,
-    listener: OnceLock<ReloadListener>,
-}
-
-/// Told after each look at the routing file whether it was good.
-type ReloadListener = Box<dyn Fn(bool) + Send + Sync>;
-
-impl std::fmt::Debug for Control {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Control").field("path", &self.path).finish_non_exhaustive()
-    }
 }
 
 /// What holds now. Only one change at a time.
@@ -109,20 +100,6 @@ impl Control {
     pub fn nearest_routes(&self, name: &str) -> Vec<String> {
         let running = self.lock();
         if running.base.route(name).is_some() { Vec::new() } else { near(&running.base, name) }
-    }
-
-    /// Tells `listener` now, and after each change of the file, whether the file on disk is good: for metrics. Only
-    /// the first listener counts.
-    pub fn on_reload(&self, listener: impl Fn(bool) + Send + Sync + 'static) {
-        let good = self.lock().reload.failure.is_none();
-        listener(good);
-        let _ = self.listener.set(Box::new(listener));
-    }
-
-    fn tell(&self, good: bool) {
-        if let Some(listener) = self.listener.get() {
-            listener(good);
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Running> {

@@ -70,7 +70,6 @@ impl Control {
         if hash == running.hash {
             if running.reload.failure.take().is_some() {
                 tracing::info!(path = %path.display(), "the routing file is good again, and is the running one");
-                self.tell(true);
             }
             return Reloaded::Unchanged;
         }
@@ -105,7 +104,6 @@ impl Control {
         running.state.text = text;
         running.state.last = Some(known.clone().unwrap_or_else(|| LastChange::from(&record)));
         self.swap(running);
-        self.tell(true);
         tracing::info!(path = %path.display(), revision, changes = count, "routing file taken");
         if known.is_none() {
             log_intent(&self.recorder, &record);
@@ -131,7 +129,6 @@ impl Control {
                 failure.report.render(false)
             );
             running.reload.failure = Some(failure);
-            self.tell(false);
         }
         refused
     }

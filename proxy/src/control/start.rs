@@ -1,7 +1,7 @@
 //! The first look at the routing file, and where the last run stopped.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use chrono::Utc;
 
@@ -57,7 +57,6 @@ impl Control {
             state_file,
             recorder,
             running: Mutex::new(running),
-            listener: OnceLock::new(),
         };
         control.say_how_it_started();
         Ok(control)

@@ -21,14 +21,14 @@ pub(super) struct Entry<'d> {
     pub(super) merge_slashes: Option<bool>,
 }
 
-/// Reads one route; everything that is wrong goes into the report.
+/// Reads one route; everything that is wrong goes into the report. A route with a name and rules goes on to the checks
+/// across routes even if something else is wrong with it, so that one look finds everything.
 pub(super) fn read<'d>(
     value: &Value<'d>,
     defaults: &Defaults,
     context: &Context,
     report: &mut Report,
 ) -> Option<Entry<'d>> {
-    let before = report.count(crate::diagnostic::Severity::Error);
     let section = value.section(keys::ROUTE, report)?;
     let name = name(&section, value, report);
     let rules = rules(&section, value, report);
@@ -46,9 +46,6 @@ pub(super) fn read<'d>(
     let (name, name_place) = name?;
     let canary = trial::canary(&section, &name, &serving, report);
     trial::not_yet(&section, report);
-    if report.count(crate::diagnostic::Severity::Error) > before {
-        return None;
-    }
     let rules = rules?;
     let route = Route {
         endpoint: endpoint.unwrap_or_else(|| name.clone()),

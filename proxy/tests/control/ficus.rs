@@ -1,0 +1,224 @@
+//! The binary, started in a directory of its own.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::origin;
+
+/// A routing file with comments in every place where people put them.
+pub(crate) const ROUTES: &str = r#"# The CRM. Ask Ana before touching this.
+version = 1
+
+[defaults]
+serve = "legacy"   # everything, until it moves
+
+# -- customers --------------------------------
+[[route]]
+name = 'customers.list'      # the list
+rule = "/customers/"
+serve = 'legacy'             # CRM-812: flip me
+
+[[route]]   # the page
+name = "customers.detail"
+rule = "/customers/<int:customer_id>"
+canary = { users = ["7"], percent = 0.0, group = "customers" } # Ana tries it
+# nothing else yet
+
+# the end
+"#;
+
+/// A running ficus with two backends, `legacy` and `rust`, that say their names.
+pub(crate) struct Ficus {
+    pub(crate) directory: TempDir,
+    pub(crate) port: u16,
+    pub(crate) admin_port: u16,
+    child: Option<Child>,
+}
+
+impl Ficus {
+    /// With this routing file.
+    pub(crate) fn start(routes: &str) -> Self {
+        let ficus = Self::prepare();
+        std::fs::write(ficus.routes(), routes).unwrap();
+        ficus.started()
+    }
+
+    /// Settings only: the routing file is the test's business, and nothing runs.
+    pub(crate) fn prepare() -> Self {
+        let directory = tempfile::Builder::new().prefix("ficus").tempdir().unwrap();
+        let (port, admin_port) = (free_port(), free_port());
+        let (legacy, rust) = (origin::start("legacy"), origin::start("rust"));
+        let settings = format!(
+            r#"[listen]
+http = "127.0.0.1:{port}"
+admin = "127.0.0.1:{admin_port}"
+reveal = true
+admin_socket = "state/admin.sock"
+[backends]
+legacy = {{ upstreams = ["http://{legacy}"] }}
+rust = {{ upstreams = ["http://{rust}"] }}
+[store]
+url = "sqlite:state/ficus.db"
+[log]
+access = "off"
+"#
+        );
+        std::fs::write(directory.path().join("ficus.toml"), settings).unwrap();
+        Self { directory, port, admin_port, child: None }
+    }
+
+    /// Starts the process and waits until it answers.
+    pub(crate) fn started(mut self) -> Self {
+        self.run();
+        self
+    }
+
+    /// Starts the process and waits until it answers.
+    pub(crate) fn run(&mut self) {
+        let log = std::fs::File::options().create(true).append(true).open(self.path("ficus.log")).unwrap();
+        let child = command(self.directory.path())
+            .arg("serve")
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+        self.wait("it serves", |ficus| {
+            ficus.require_alive();
+            ficus.cli(&["status"]).status.success() && TcpStream::connect(("127.0.0.1", ficus.port)).is_ok()
+        });
+    }
+
+    fn require_alive(&self) {
+        let pid = self.child.as_ref().map(Child::id).unwrap();
+        let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let dead = state.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('Z'));
+        assert!(!dead, "ficus ended: {}", self.log());
+    }
+
+    /// The process id.
+    pub(crate) fn pid(&self) -> i32 {
+        i32::try_from(self.child.as_ref().unwrap().id()).unwrap()
+    }
+
+    /// Ends the process without warning.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn routes(&self) -> PathBuf {
+        self.path("routes.toml")
+    }
+
+    pub(crate) fn routes_text(&self) -> String {
+        std::fs::read_to_string(self.routes()).unwrap()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.path("ficus.log")).unwrap_or_default()
+    }
+
+    /// Replaces the routing file as an editor does: a new file, renamed over the old one.
+    pub(crate) fn edit(&self, text: &str) {
+        let next = self.path("routes.toml~");
+        std::fs::write(&next, text).unwrap();
+        std::fs::rename(next, self.routes()).unwrap();
+    }
+
+    /// Runs a command against this ficus.
+    pub(crate) fn cli(&self, arguments: &[&str]) -> Output {
+        command(self.directory.path()).args(arguments).output().unwrap()
+    }
+
+    /// Runs a command that has to work, for its text.
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.cli(arguments);
+        let (out, err) = texts(&output);
+        assert!(
+            output.status.success(),
+            "ficus {arguments:?}: {}\n{out}{err}\n{}",
+            output.status,
+            self.log()
+        );
+        out
+    }
+
+    /// Runs a command that has to work, for its document.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
+        serde_json::from_str(&self.ok(&arguments)).unwrap()
+    }
+
+    pub(crate) fn status(&self) -> Value {
+        self.json(&["status"])
+    }
+
+    pub(crate) fn revision(&self) -> u64 {
+        self.status()["revision"].as_u64().unwrap()
+    }
+
+    /// Which backend answers a path.
+    pub(crate) fn answered_by(&self, path: &str) -> String {
+        self.http(self.port, path).1
+    }
+
+    /// Status and body.
+    pub(crate) fn http(&self, port: u16, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let status = text.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_default();
+        let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
+        (status, body)
+    }
+
+    /// Asks again and again until it is true.
+    pub(crate) fn wait(&self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !condition(self) {
+            assert!(Instant::now() < deadline, "waited too long until {what}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Ficus {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The binary in a directory, without anything from the environment that could change what it does.
+pub(crate) fn command(directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ficus"));
+    command.current_dir(directory).stdin(Stdio::null()).env_remove("FLASK_SECRET_KEY").env("TZ", "UTC");
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("FICUS_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// What a command printed.
+pub(crate) fn texts(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}

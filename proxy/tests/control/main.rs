@@ -1,0 +1,14 @@
+//! The control half through the real binary: what `check` says, what a flip does to file, table and history, what a
+//! hand edit does, what happens when things cannot be written. A file here is one theme; `ficus` starts the binary,
+//! `origin` stands in for the backends.
+
+mod broken;
+mod cli;
+mod ficus;
+mod flips;
+mod offline;
+mod origin;
+mod overrides;
+mod reference;
+mod restarts;
+mod watching;
