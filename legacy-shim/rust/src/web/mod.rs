@@ -19,6 +19,7 @@ mod application;
 mod context;
 mod login;
 mod open;
+mod page;
 mod views;
 
 pub use answer::{Defer, html, restful};
