@@ -101,3 +101,81 @@ fn canary(route: &Route, identity: Option<&Identity>) -> Option<(Option<Reason>,
     };
     Some((reason, Some(bucket)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Source;
+    use crate::route::{Context, read};
+    use std::sync::Arc;
+
+    /// A table with one route, from the lines of its entry.
+    fn table(lines: &str) -> Table {
+        let text = format!("version = 1\n\n[[route]]\nname = \"item\"\nrule = \"/items/<int:id>\"\n{lines}");
+        let context = Context { backends: None, ..Context::default() };
+        let (table, report) = read(&Arc::new(Source::new("routes.toml", text.as_str())), &context);
+        table.unwrap_or_else(|| panic!("{report:?}"))
+    }
+
+    fn user(id: &str) -> Identity {
+        Identity::User(id.to_owned())
+    }
+
+    /// Lines of the route, who asks -> backend, fallback, reason.
+    #[track_caller]
+    fn check(lines: &str, identity: Option<&Identity>, expected: (Option<&str>, Option<&str>, &str)) {
+        let table = table(lines);
+        let found = table.find("crm.example", "GET", "/items/7");
+        let decision = decide(&table, &found, identity);
+        assert_eq!((decision.backend, decision.fallback, decision.reason.word()), expected, "{lines}");
+    }
+
+    #[test]
+    fn a_route_is_served_by_whom_it_says() {
+        check("serve = \"legacy\"\n", None, (Some("legacy"), None, "route"));
+        check("serve = \"rust\"\n", None, (Some("rust"), Some("legacy"), "route"));
+        check("serve = \"legacy-next\"\n", None, (Some("legacy-next"), Some("legacy"), "route"));
+        check("serve = \"off\"\n", None, (None, None, "off"));
+    }
+
+    #[test]
+    fn a_canary_moves_users_from_the_fallback_to_the_candidate() {
+        let all = "serve = \"legacy\"\ncanary = { percent = 100.0, group = \"g\" }\n";
+        check(all, Some(&user("7")), (Some("rust"), Some("legacy"), "canary_bucket"));
+        let named = "serve = \"legacy\"\ncanary = { percent = 0.0, users = [\"7\"], group = \"g\" }\n";
+        check(named, Some(&user("7")), (Some("rust"), Some("legacy"), "canary_user"));
+        check(named, Some(&user("8")), (Some("legacy"), None, "route"));
+    }
+
+    #[test]
+    fn nobody_is_in_a_canary_unasked() {
+        let all = "serve = \"legacy\"\ncanary = { percent = 100.0, group = \"g\" }\n";
+        check(all, None, (Some("legacy"), None, "route"));
+        let table = table(all);
+        let found = table.find("crm.example", "GET", "/items/7");
+        assert!(needs_identity(&found));
+        assert_eq!(decide(&table, &found, None).bucket, None);
+    }
+
+    #[test]
+    fn a_canary_never_moves_a_route_that_somebody_put_elsewhere() {
+        for serve in ["rust", "legacy-next", "off"] {
+            let lines = format!("serve = \"{serve}\"\ncanary = {{ percent = 100.0, group = \"g\" }}\n");
+            let table = table(&lines);
+            let found = table.find("crm.example", "GET", "/items/7");
+            assert!(!needs_identity(&found), "{serve}");
+            let decision = decide(&table, &found, Some(&user("7")));
+            assert_eq!(decision.backend, (serve != "off").then_some(serve));
+        }
+    }
+
+    #[test]
+    fn what_no_route_matches_is_answered_by_the_default() {
+        let table = Table::empty(Serve::Backend("legacy".into()));
+        let decision = decide(&table, &Found::Unmatched, None);
+        assert_eq!((decision.backend, decision.reason), (Some("legacy"), Reason::Unmatched));
+        let table = Table::empty(Serve::Off);
+        let decision = decide(&table, &Found::Unmatched, None);
+        assert_eq!((decision.backend, decision.reason), (None, Reason::Off));
+    }
+}

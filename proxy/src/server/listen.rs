@@ -28,7 +28,7 @@ pub(super) struct Door {
     /// Becomes true when no more connections are accepted and none is kept.
     pub(super) closing: watch::Receiver<bool>,
     /// Every connection holds one; all gone: nobody is connected.
-    pub(super) connected: mpsc::Sender<()>,
+    pub(super) _connected: mpsc::Sender<()>,
     /// For a complete head, and for a TLS handshake.
     pub(super) head_time: Duration,
 }

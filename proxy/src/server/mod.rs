@@ -3,7 +3,9 @@
 //! Start-up, step by step, is `run`; the order matters: nothing listens before everything that could fail has been
 //! tried, and readiness is announced when requests are answered. What happens to a request is in `gateway`.
 
+mod admin;
 mod listen;
+mod log;
 mod report;
 mod stop;
 mod tls;
@@ -52,11 +54,19 @@ struct Parts {
 /// # Errors
 /// When a listener cannot be opened or the routing file is bad.
 pub fn run(settings: Settings) -> anyhow::Result<()> {
+    log::start(&settings.log.level);
     let parts = Parts::new(settings)?;
     let runtime = runtime("ficus", threads())?;
-    let stopped = runtime.block_on(serve(&parts));
+    let (opened, listeners) = {
+        let _entered = runtime.enter();
+        open(&parts.settings)?
+    };
+    let admin = admin::start(&parts)?;
+    let opened = Opened { admin: admin.address, ..opened };
+    let stopped = runtime.block_on(serve(&parts, &opened, listeners, &admin));
     // Answers have been sent; what is left are tasks that watch something.
     runtime.shutdown_timeout(LAST_MOMENT);
+    admin.stop(&parts.settings.listen.admin_socket);
     stopped
 }
 
@@ -105,7 +115,12 @@ fn sources(control: &Arc<Control>, backends: &Arc<Backends>) -> Sources {
     }
 }
 
-async fn serve(parts: &Parts) -> anyhow::Result<()> {
+async fn serve(
+    parts: &Parts,
+    opened: &Opened,
+    listeners: Listeners,
+    admin: &admin::Served,
+) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let proxy = parts.proxy()?;
     let (closing, watch_closing) = watch::channel(false);
@@ -114,10 +129,9 @@ async fn serve(parts: &Parts) -> anyhow::Result<()> {
         proxy: Arc::clone(&proxy),
         observer: Arc::clone(&parts.observer),
         closing: watch_closing,
-        connected,
+        _connected: connected,
         head_time: parts.settings.timeouts.client_header,
     };
-    let (opened, listeners) = open(&parts.settings)?;
     probe::first_look(&parts.backends).await;
     tokio::spawn(probe::watch(Arc::clone(&parts.backends)));
     let _watch = parts.control.watch().context("cannot watch the routing file")?;
@@ -125,10 +139,11 @@ async fn serve(parts: &Parts) -> anyhow::Result<()> {
         tokio::spawn(listen::accept(listener, acceptor, door.clone()));
     }
     drop(door);
-    eprint!("{}", report::report(&opened, &parts.backends, &parts.control));
+    eprint!("{}", report::report(opened, &parts.backends, &parts.control));
     notify(NotifyState::Ready);
 
     signals.stop(|| reload(parts)).await;
+    admin.drain();
     notify(NotifyState::Stopping);
     eprintln!("ficus: stopping, waiting for requests in progress");
     let patience = parts.settings.timeouts.drain;

@@ -1,0 +1,241 @@
+//! Starts the real binary with a configuration of its own, and stops it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::backend::Backend;
+use crate::client::Client;
+
+/// How long anything may take before a test gives up.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A directory of one test, removed at its end.
+pub(crate) struct Directory(PathBuf);
+
+impl Directory {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("ficus-gateway-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What Ficus is started with.
+pub(crate) struct Setup {
+    pub(crate) directory: Directory,
+    legacy: String,
+    rust: String,
+    routes: String,
+    extra: Vec<(String, String)>,
+}
+
+impl Setup {
+    /// Everything goes to `legacy`.
+    pub(crate) fn new(legacy: &Backend) -> Self {
+        let nowhere = "unix:/nonexistent/handlers.sock".to_owned();
+        let (directory, legacy) = (Directory::new(), legacy.url());
+        Self { directory, legacy, rust: nowhere, routes: String::new(), extra: Vec::new() }
+    }
+
+    /// The route `item`, `/items/<int:id>`, is served by `rust`.
+    pub(crate) fn candidate(self, rust: &Backend) -> Self {
+        let url = rust.url();
+        self.candidate_at(&url)
+    }
+
+    /// As [`Self::candidate`], at an address where nobody needs to be.
+    pub(crate) fn candidate_at(mut self, url: &str) -> Self {
+        self.rust = url.to_owned();
+        self.route("serve = \"rust\"\n")
+    }
+
+    /// The route `item` with these lines.
+    pub(crate) fn route(mut self, lines: &str) -> Self {
+        self.routes = format!(
+            "[[route]]\nname = \"item\"\nrule = \"/items/<int:id>\"\n\
+             methods = [\"GET\", \"POST\", \"PUT\", \"DELETE\"]\n{lines}"
+        );
+        self
+    }
+
+    pub(crate) fn rust_at(mut self, url: &str) -> Self {
+        url.clone_into(&mut self.rust);
+        self
+    }
+
+    /// A key of ficus.toml, such as `timeouts.upstream`.
+    pub(crate) fn set(mut self, key: &str, value: &str) -> Self {
+        self.extra.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn start(self) -> Ficus {
+        let path = self.directory.path();
+        std::fs::write(path.join("routes.toml"), format!("version = 1\n\n{}", self.routes)).unwrap();
+        let backends = format!(
+            "[backends]\nlegacy = {{ upstreams = [\"{}\"] }}\nrust = {{ upstreams = [\"{}\"] }}\n",
+            self.legacy, self.rust
+        );
+        std::fs::write(path.join("ficus.toml"), backends).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ficus"));
+        command
+            .args(["serve", "--config"])
+            .arg(path.join("ficus.toml"))
+            .current_dir(path)
+            .env("FICUS_LISTEN_HTTP", "127.0.0.1:0")
+            .env("FICUS_LISTEN_ADMIN", "127.0.0.1:0")
+            .env("FICUS_LOG_ACCESS", path.join("access.log"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        for (key, value) in &self.extra {
+            command.env(format!("FICUS_{}", key.replace('.', "_").to_uppercase()), value);
+        }
+        Ficus::watch(command.spawn().unwrap(), self.directory)
+    }
+}
+
+/// A running Ficus.
+pub(crate) struct Ficus {
+    child: Child,
+    directory: Directory,
+    said: Arc<Mutex<String>>,
+}
+
+impl Ficus {
+    fn watch(mut child: Child, directory: Directory) -> Self {
+        let stderr = child.stderr.take().unwrap();
+        let said = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&said);
+        std::thread::spawn(move || {
+            let mut lines = BufReader::new(stderr);
+            let mut line = String::new();
+            while lines.read_line(&mut line).is_ok_and(|read| read > 0) {
+                heard.lock().unwrap().push_str(&line);
+                line.clear();
+            }
+        });
+        let ficus = Self { child, directory, said };
+        // The last line of the start-up report.
+        ficus.wait_for("  routes ");
+        ficus
+    }
+
+    pub(crate) fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+
+    pub(crate) fn wait_for(&self, text: &str) {
+        eventually(&format!("`{text}` on stderr, which was:\n{}", self.said()), || {
+            self.said().contains(text)
+        });
+    }
+
+    fn address(&self, what: &str) -> SocketAddr {
+        let said = self.said();
+        let line = said.lines().find(|line| line.trim_start().starts_with(what)).unwrap();
+        line.rsplit('/').next().unwrap().parse().unwrap()
+    }
+
+    pub(crate) fn http(&self) -> SocketAddr {
+        self.address("http ")
+    }
+
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.address("admin ")
+    }
+
+    /// A new connection.
+    pub(crate) fn connect(&self) -> Client {
+        Client::connect(self.http())
+    }
+
+    /// The metrics, as a scrape sees them.
+    pub(crate) fn metrics(&self) -> String {
+        let mut client = Client::connect(self.admin());
+        client.send("GET /metrics HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n");
+        client.answer().text()
+    }
+
+    /// The access log, once it has this many lines.
+    pub(crate) fn log(&self, lines: usize) -> Vec<serde_json::Value> {
+        let path = self.directory.path().join("access.log");
+        let read = || std::fs::read_to_string(&path).unwrap_or_default();
+        eventually(&format!("{lines} lines in the access log"), || read().lines().count() >= lines);
+        read().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for the end.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("ficus does not end; it said:\n{}", self.said());
+    }
+}
+
+impl Drop for Ficus {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts the binary with these variables and expects that it gives up; returns what it said.
+pub(crate) fn refused(variables: &[(&str, &str)]) -> String {
+    let directory = Directory::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ficus"));
+    command.arg("serve").current_dir(directory.path()).stdout(Stdio::null()).stderr(Stdio::piped());
+    for (name, value) in variables {
+        command.env(name, value);
+    }
+    let mut child = command.spawn().unwrap();
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(!child.wait().unwrap().success(), "{said}");
+    said
+}
+
+/// Waits until something is true.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut check: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !check() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,160 @@
+//! Bounds on what clients may send and how long anybody may take.
+
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use crate::backend::{Backend, Then};
+use crate::ficus::Setup;
+
+#[test]
+fn a_body_that_announces_too_much_is_refused_before_it_is_sent() {
+    let legacy = Backend::saying("legacy");
+    let ficus = Setup::new(&legacy).set("limits.body_bytes", "1000").start();
+    let mut client = ficus.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n");
+    assert_eq!(client.answer().status, 413);
+    assert_eq!(legacy.requests(), 0);
+    assert_eq!(ficus.connect().request("POST", "/", "", &"x".repeat(1_000)).status, 200);
+}
+
+#[test]
+fn a_client_that_is_still_uploading_can_read_its_413() {
+    let legacy = Backend::saying("legacy");
+    let ficus = Setup::new(&legacy).set("limits.body_bytes", "1000").start();
+    let mut client = ficus.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n");
+    for _ in 0..300 {
+        client.try_send(&[b'x'; 10_000]).unwrap();
+    }
+    assert_eq!(client.answer().status, 413);
+}
+
+#[test]
+fn a_body_of_unknown_length_is_counted() {
+    let legacy = Backend::tcp(|exchange| {
+        exchange.read_body();
+        Then::Close
+    });
+    let ficus = Setup::new(&legacy).set("limits.body_bytes", "1000").start();
+    let mut client = ficus.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for _ in 0..3 {
+        client.send(format!("190\r\n{}\r\n", "x".repeat(400)));
+    }
+    assert_eq!(client.answer().status, 413);
+}
+
+#[test]
+fn long_targets_and_large_heads_have_answers_of_their_own() {
+    let legacy = Backend::saying("legacy");
+    let ficus =
+        Setup::new(&legacy).set("limits.uri_bytes", "1000").set("limits.header_bytes", "4000").start();
+    assert_eq!(ficus.connect().get(&format!("/{}", "x".repeat(1_000))).status, 414);
+    assert_eq!(ficus.connect().get(&format!("/{}", "x".repeat(900))).status, 200);
+    let large = format!("X-Large: {}\r\n", "x".repeat(4_000));
+    assert_eq!(ficus.connect().request("GET", "/", &large, "").status, 431);
+    assert_eq!(legacy.requests(), 1);
+}
+
+#[test]
+fn a_head_must_be_complete_in_time_at_any_pace() {
+    let legacy = Backend::saying("legacy");
+    let ficus = Setup::new(&legacy).set("timeouts.client_header", "300ms").start();
+    let mut silent = ficus.connect();
+    silent.send("GET / HTTP/1.1\r\nHost:");
+    let mut dripping = ficus.connect();
+    dripping.send("GET / HTTP/1.1\r\nHost: a\r\n");
+    let started = Instant::now();
+    // Each byte comes long before the deadline would be over if every byte began it anew.
+    while dripping.try_send(b"X").is_ok() {
+        assert!(started.elapsed() < Duration::from_secs(10), "still open");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(silent.is_closed());
+    assert_eq!(legacy.requests(), 0);
+}
+
+#[test]
+fn the_deadline_holds_for_each_head_on_a_kept_connection() {
+    let legacy = Backend::saying("legacy");
+    let ficus = Setup::new(&legacy).set("timeouts.client_header", "300ms").start();
+    let mut client = ficus.connect();
+    assert_eq!(client.get("/").text(), "legacy");
+    // Longer than the deadline without a byte: idle connections are another matter.
+    std::thread::sleep(Duration::from_millis(400));
+    assert_eq!(client.get("/").text(), "legacy");
+    client.send("GET / HT");
+    assert!(client.is_closed());
+}
+
+#[test]
+fn a_connection_is_not_kept_for_ever() {
+    let legacy = Backend::saying("legacy");
+    let ficus = Setup::new(&legacy).set("timeouts.client_idle", "1s").start();
+    let mut client = ficus.connect();
+    assert_eq!(client.get("/").text(), "legacy");
+    assert!(client.is_closed());
+}
+
+#[test]
+fn a_body_that_stops_coming_is_given_up() {
+    let legacy = Backend::tcp(|exchange| {
+        exchange.read_body();
+        Then::Close
+    });
+    let ficus = Setup::new(&legacy).set("timeouts.client_body", "300ms").start();
+    let mut client = ficus.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf");
+    assert_eq!(client.answer().status, 408);
+}
+
+#[test]
+fn a_backend_that_does_not_answer_in_time_is_a_504() {
+    let (release, wait) = channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let legacy = Backend::tcp(move |_| {
+        let _ = wait.lock().unwrap().recv();
+        Then::Close
+    });
+    let ficus = Setup::new(&legacy).set("timeouts.upstream", "300ms").start();
+    let answer = ficus.connect().get("/");
+    assert_eq!((answer.status, answer.header("retry-after")), (504, Some("5")));
+    assert_eq!(ficus.log(1)[0]["reason"], "timeout");
+    drop(release);
+}
+
+#[test]
+fn a_route_may_have_a_timeout_of_its_own() {
+    let (release, wait) = channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let legacy = Backend::tcp(move |_| {
+        let _ = wait.lock().unwrap().recv();
+        Then::Close
+    });
+    let ficus = Setup::new(&legacy).route("serve = \"legacy\"\ntimeout = \"300ms\"\n").start();
+    assert_eq!(ficus.connect().get("/items/7").status, 504);
+    drop(release);
+}
+
+#[test]
+fn a_full_backend_is_a_503_and_others_are_not_concerned() {
+    let (entered, arrivals) = channel();
+    let (release, wait) = channel::<()>();
+    let (entered, wait) = (std::sync::Mutex::new(entered), std::sync::Mutex::new(wait));
+    let legacy = Backend::tcp(move |exchange| {
+        entered.lock().unwrap().send(()).unwrap();
+        let _ = wait.lock().unwrap().recv();
+        exchange.ok("slow");
+        Then::Keep
+    });
+    let rust = Backend::saying("rust");
+    let ficus = Setup::new(&legacy).candidate(&rust).set("limits.backend_requests", "1").start();
+    let mut first = ficus.connect();
+    first.send("GET /other HTTP/1.1\r\nHost: a\r\n\r\n");
+    arrivals.recv().unwrap();
+    let answer = ficus.connect().get("/other");
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")));
+    assert_eq!(ficus.connect().get("/items/7").text(), "rust");
+    release.send(()).unwrap();
+    assert_eq!(first.answer().text(), "slow");
+}
