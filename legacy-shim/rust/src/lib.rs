@@ -19,6 +19,8 @@ pub mod random;
 pub mod routing;
 pub mod session;
 pub mod signing;
+#[cfg(feature = "templates")]
+pub mod templates;
 pub mod url;
 #[cfg(feature = "axum")]
 pub mod web;

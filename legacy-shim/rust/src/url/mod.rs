@@ -12,3 +12,6 @@ pub use form::{Pairs, decode_pairs, encode_pairs};
 pub use join::{SplitUrl, join, split};
 pub use quote::iri_to_uri;
 pub use request_url::RequestUrl;
+
+#[cfg(feature = "templates")]
+pub(crate) use quote::quote_with;

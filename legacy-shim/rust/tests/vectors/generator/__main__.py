@@ -20,9 +20,9 @@ def lines(vectors):
     for key in sorted(vectors):
         value = vectors[key]
         if isinstance(value, list):
-            text = "[\n" + ",\n".join("  " + json.dumps(case, sort_keys=True) for case in value) + "\n ]"
+            text = "[\n" + ",\n".join("  " + json.dumps(case) for case in value) + "\n ]"
         else:
-            text = json.dumps(value, sort_keys=True)
+            text = json.dumps(value)
         parts.append(" {}: {}".format(json.dumps(key), text))
     return "{\n" + ",\n".join(parts) + "\n}"
 

@@ -1,0 +1,24 @@
+//! Jinja2's filters where minijinja's are missing or give another text.
+
+mod json;
+mod lists;
+mod numbers;
+mod strings;
+mod urls;
+mod wrap;
+
+use minijinja::Environment;
+
+pub(super) use strings::centered;
+
+use crate::Profile;
+
+/// Adds all of them.
+pub(super) fn add(env: &mut Environment<'static>, profile: Profile) {
+    strings::add(env, profile);
+    wrap::add(env);
+    numbers::add(env);
+    lists::add(env);
+    urls::add(env, profile);
+    json::add(env);
+}

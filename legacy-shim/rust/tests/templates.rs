@@ -1,0 +1,156 @@
+//! Probe templates that the real Flask 1.1.2, 2.3.3 and 3.1.3 rendered, rendered by minijinja as set up here.
+
+#![cfg(feature = "templates")]
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use flask_compat::Profile;
+use flask_compat::flash::{FlashMessage, Flashes, flash};
+use flask_compat::routing::{Map, MapOptions, RuleSpec, Value as UrlValue};
+use flask_compat::session::Session;
+use flask_compat::templates::{Page, TemplateRequest, authenticated_user, environment, render};
+use flask_compat::url::{Pairs, RequestUrl, decode_pairs};
+use minijinja::Value;
+use serde_json::Value as Json;
+use support::{ENVIRONMENTS, cases, text, vectors};
+
+/// What minijinja cannot do, and why. Everything else must be Jinja2's text exactly.
+const DIFFERENT: [(&str, &str); 18] = [
+    ("safe plus text", "the operators `+` and `~` lose the mark of safe text"),
+    ("text plus safe", "the operators `+` and `~` lose the mark of safe text"),
+    ("safe tilde text", "the operators `+` and `~` lose the mark of safe text"),
+    ("negative number", "no unary plus"),
+    ("percent format", "no `%` on texts: use the format filter"),
+    ("percent format one", "no `%` on texts: use the format filter"),
+    ("percent format safe", "no `%` on texts: use the format filter"),
+    ("do", "lists cannot be changed"),
+    ("list copy", "lists cannot be changed"),
+    ("dict update", "dictionaries cannot be changed"),
+    ("dict pop", "dictionaries cannot be changed"),
+    ("macro varargs", "macros take what they name"),
+    ("macro varargs loop", "macros take what they name"),
+    ("macro attributes", "arguments are a list, not a tuple"),
+    ("macro default sees args", "a default cannot name another argument"),
+    ("include without context", "included and imported templates see the context"),
+    ("import no context", "included and imported templates see the context"),
+    ("super super", "no grandparent blocks"),
+];
+
+struct Request {
+    url: RequestUrl,
+    args: Pairs,
+    form: Pairs,
+    view_args: Vec<(String, UrlValue)>,
+    map: Map,
+    session: Mutex<Session>,
+    flashes: Mutex<Flashes>,
+}
+
+impl TemplateRequest for Request {
+    fn method(&self) -> &str {
+        "GET"
+    }
+    fn url(&self) -> &RequestUrl {
+        &self.url
+    }
+    fn endpoint(&self) -> Option<&str> {
+        Some("show")
+    }
+    fn view_args(&self) -> &[(String, UrlValue)] {
+        &self.view_args
+    }
+    fn args(&self) -> &Pairs {
+        &self.args
+    }
+    fn form(&self) -> &Pairs {
+        &self.form
+    }
+    fn header_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+    fn header(&self, _: &str) -> Option<&str> {
+        None
+    }
+    fn remote_addr(&self) -> Option<&str> {
+        Some("127.0.0.1")
+    }
+    fn map(&self) -> &Map {
+        &self.map
+    }
+    fn session(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().unwrap()
+    }
+    fn flashed_messages(&self, filter: &[&str]) -> Vec<FlashMessage> {
+        self.flashes.lock().unwrap().get(&mut self.session(), filter)
+    }
+    fn csrf_token(&self) -> Option<String> {
+        None
+    }
+}
+
+fn page(target: &str, profile: Profile) -> Page {
+    let options = MapOptions { profile, ..MapOptions::default() };
+    let rules = [
+        RuleSpec::new("/static/<path:filename>", "static"),
+        RuleSpec::new("/", "index"),
+        RuleSpec::new("/show/<name>", "show").methods(["GET", "POST"]),
+    ];
+    let url = RequestUrl::new("http", "crm.example.com", target, profile);
+    let mut session = Session::new(Default::default(), profile);
+    session.insert("user", "ana");
+    flash(&mut session, "saved <ok>", "message");
+    flash(&mut session, "broken", "error");
+    let request = Request {
+        args: decode_pairs(url.query.as_bytes(), profile),
+        form: Pairs::default(),
+        url,
+        view_args: vec![("name".to_owned(), UrlValue::from("n m"))],
+        map: Map::new(options, &rules).unwrap(),
+        session: Mutex::new(session),
+        flashes: Mutex::default(),
+    };
+    Page {
+        current_user: authenticated_user("7", Value::from_pairs([("name", "Ana <3")])),
+        g: Value::from_pairs([("thing", "T")]),
+        config: Value::from_pairs([("TITLE", "Über & Co")]),
+        ..Page::new(Arc::new(request))
+    }
+}
+
+fn rendered(case: &Json, context: &Json, page: &Page, profile: Profile) -> String {
+    let mut env = environment(profile);
+    for (name, source) in case["more"].as_object().unwrap() {
+        env.add_template_owned(name.clone(), source.as_str().unwrap().to_owned()).unwrap();
+    }
+    if let Err(error) = env.add_template_owned("main.html", text(case, "template").to_owned()) {
+        return format!("syntax: {error:#}");
+    }
+    render(&env, "main.html", page, Value::from(minijinja::value::Serde(context)))
+        .unwrap_or_else(|error| format!("error: {error:#}"))
+}
+
+#[test]
+fn gives_the_text_of_jinja2() {
+    let mut wrong = Vec::new();
+    for (environment, profile) in ENVIRONMENTS {
+        let vectors = vectors(environment, "templates");
+        for case in cases(&vectors, "probes") {
+            let name = text(case, "name");
+            let page = page(text(&vectors, "target"), profile);
+            let ours = rendered(case, &vectors["context"], &page, profile);
+            let known = DIFFERENT.iter().any(|(different, _)| *different == name);
+            let equal = Some(ours.as_str()) == case["expected"].as_str();
+            if equal == known {
+                let what = if known { "is equal, take it off the list" } else { "differs" };
+                wrong.push(format!(
+                    "{environment} {name}: {what}\n  ours   {ours:?}\n  theirs {}",
+                    case["expected"]
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} probes:\n{}", wrong.len(), wrong.join("\n"));
+}
