@@ -107,13 +107,12 @@ mod tests {
     use super::*;
     use crate::diagnostic::Source;
     use crate::route::{Context, read};
-    use std::sync::Arc;
 
     /// A table with one route, from the lines of its entry.
     fn table(lines: &str) -> Table {
         let text = format!("version = 1\n\n[[route]]\nname = \"item\"\nrule = \"/items/<int:id>\"\n{lines}");
-        let context = Context { backends: None, ..Context::default() };
-        let (table, report) = read(&Arc::new(Source::new("routes.toml", text.as_str())), &context);
+        let context = Context::default();
+        let (table, report) = read(&Source::new("routes.toml", text.as_str()), &context);
         table.unwrap_or_else(|| panic!("{report:?}"))
     }
 
