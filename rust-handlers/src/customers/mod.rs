@@ -1,0 +1,7 @@
+//! Pages of the customers (`crm/blueprints/customers`).
+
+pub mod create;
+pub mod detail;
+mod filter;
+mod form;
+pub mod list;

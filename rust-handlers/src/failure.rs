@@ -1,0 +1,40 @@
+//! What ends a handler early: a page for 403 or 404, a request handed back to Flask, or a failure of ours.
+
+use axum::response::{IntoResponse, Response};
+use flask_compat::web::Defer;
+use http::StatusCode;
+
+/// Why a handler did not answer as it meant to.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Flask answers instead; nothing was changed.
+    #[error("handed back to Flask")]
+    Deferred,
+    /// The database refused or did not answer.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A template could not be rendered.
+    #[error("template: {0:#}")]
+    Template(#[from] minijinja::Error),
+    /// Anything else that must not happen.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl IntoResponse for Failure {
+    /// 500 without a word about the cause, which goes to the log. Before anything was sent the proxy asks Flask instead
+    /// where the request may be repeated.
+    fn into_response(self) -> Response {
+        if matches!(self, Self::Deferred) {
+            return Defer.into_response();
+        }
+        tracing::error!(error = %self, "a handler failed");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}
+
+impl From<Defer> for Failure {
+    fn from(_: Defer) -> Self {
+        Self::Deferred
+    }
+}
