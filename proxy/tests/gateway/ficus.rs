@@ -158,6 +158,10 @@ impl Ficus {
         self.address("http ")
     }
 
+    pub(crate) fn https(&self) -> SocketAddr {
+        self.address("https ")
+    }
+
     pub(crate) fn admin(&self) -> SocketAddr {
         self.address("admin ")
     }

@@ -16,4 +16,5 @@ mod headers;
 mod limits;
 mod outcomes;
 mod streaming;
+mod tls;
 mod transparent;

@@ -1,0 +1,160 @@
+//! HTTPS: HTTP/1.1 and HTTP/2 over it, and what the backend is told.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
+
+use crate::backend::{Backend, Then};
+use crate::ficus::{Ficus, Setup};
+
+struct Https {
+    ficus: Ficus,
+    certificate: CertificateDer<'static>,
+}
+
+fn start(setup: Setup) -> Https {
+    let made = rcgen::generate_simple_self_signed(["crm.example".to_owned()]).unwrap();
+    let directory = setup.directory.path();
+    let (certificate, key) = (directory.join("tls.crt"), directory.join("tls.key"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
+    let ficus = setup
+        .set("listen.https.address", "127.0.0.1:0")
+        .set("listen.https.certificate", &certificate)
+        .set("listen.https.key", &key)
+        .start();
+    Https { ficus, certificate: made.cert.der().clone() }
+}
+
+impl Https {
+    async fn connect(&self, protocol: &str) -> TlsStream<TcpStream> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.clone()).unwrap();
+        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        let address: SocketAddr = self.ficus.https();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from("crm.example").unwrap();
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(protocol.as_bytes()));
+        stream
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+#[test]
+fn http2_requests_share_a_connection_and_arrive_as_http1() {
+    let legacy = Backend::tcp(|exchange| {
+        let body = String::from_utf8(exchange.read_body()).unwrap();
+        let path = exchange.head.split(' ').nth(1).unwrap().to_owned();
+        exchange.answer("200 OK", "Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n", &format!("{path} {body}"));
+        Then::Keep
+    });
+    let https = start(Setup::new(&legacy));
+    block_on(async {
+        let (client, connection) = h2::client::handshake(https.connect("h2").await).await.unwrap();
+        tokio::spawn(connection);
+        let mut client = client.ready().await.unwrap();
+        for path in ["/a", "/b%2Fc?d"] {
+            let request = http::Request::post(format!("https://crm.example{path}"))
+                .header("cookie", "x=1")
+                .header("cookie", "y=2")
+                .header("x-forwarded-for", "203.0.113.9")
+                .body(())
+                .unwrap();
+            let (answer, mut body) = client.send_request(request, false).unwrap();
+            body.send_data(Bytes::from_static(b"hello"), true).unwrap();
+            let answer = answer.await.unwrap();
+            assert_eq!(answer.status(), 200);
+            let cookies: Vec<_> = answer.headers().get_all("set-cookie").iter().collect();
+            assert_eq!(cookies, ["a=1", "b=2"]);
+            let mut body = answer.into_body();
+            let text = body.data().await.unwrap().unwrap();
+            assert_eq!(text, format!("{path} hello"));
+        }
+    });
+    for received in legacy.received() {
+        assert!(received.request_line().ends_with(" HTTP/1.1"));
+        assert_eq!(received.all("cookie"), ["x=1; y=2"]);
+        assert_eq!(received.all("host"), ["crm.example"]);
+        assert_eq!(received.all("x-forwarded-proto"), ["https"]);
+        assert_eq!(received.all("x-forwarded-for"), ["127.0.0.1"]);
+    }
+}
+
+#[test]
+fn a_failing_candidate_is_replaced_for_http2_clients_too() {
+    let legacy = Backend::tcp(|exchange| {
+        let body = String::from_utf8(exchange.read_body()).unwrap();
+        exchange.ok(&format!("legacy {body}"));
+        Then::Keep
+    });
+    let rust = Backend::tcp(|exchange| {
+        exchange.answer("503 Service Unavailable", "X-Ficus-Defer: 1\r\n", "");
+        Then::Close
+    });
+    let https = start(Setup::new(&legacy).candidate(&rust));
+    block_on(async {
+        let (client, connection) = h2::client::handshake(https.connect("h2").await).await.unwrap();
+        tokio::spawn(connection);
+        let mut client = client.ready().await.unwrap();
+        let request = http::Request::post("https://crm.example/items/7").body(()).unwrap();
+        let (answer, mut body) = client.send_request(request, false).unwrap();
+        body.send_data(Bytes::from_static(b"hello"), true).unwrap();
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.into_body().data().await.unwrap().unwrap(), "legacy hello");
+    });
+    assert_eq!((legacy.requests(), rust.requests()), (1, 1));
+}
+
+#[test]
+fn http1_works_over_tls_and_says_so_upstream() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let legacy = Backend::saying("legacy");
+    let https = start(Setup::new(&legacy));
+    let answer = block_on(async {
+        let mut stream = https.connect("http/1.1").await;
+        let request = b"GET / HTTP/1.1\r\nHost: crm.example\r\nConnection: close\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        // A close without a goodbye would be an error here.
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    });
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("legacy"), "{answer}");
+    assert_eq!(legacy.only().all("x-forwarded-proto"), ["https"]);
+}
+
+#[test]
+fn a_limit_holds_for_http2_too() {
+    let legacy = Backend::saying("legacy");
+    let https = start(Setup::new(&legacy).set("limits.uri_bytes", "1000").set("limits.header_bytes", "4000"));
+    let status = |path: String, header: String| {
+        block_on(async {
+            let (client, connection) = h2::client::handshake(https.connect("h2").await).await.unwrap();
+            tokio::spawn(connection);
+            let mut client = client.ready().await.unwrap();
+            let request = http::Request::get(format!("https://crm.example{path}")).header("x-large", header);
+            let (answer, _) = client.send_request(request.body(()).unwrap(), true).unwrap();
+            answer.await.unwrap().status().as_u16()
+        })
+    };
+    assert_eq!(status(format!("/{}", "x".repeat(1_000)), "1".into()), 414);
+    assert_eq!(status("/".into(), "x".repeat(4_000)), 431);
+    assert_eq!(status("/".into(), "1".into()), 200);
+}
