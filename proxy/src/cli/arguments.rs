@@ -197,14 +197,17 @@ fn share(text: &str) -> Result<String, String> {
 
 /// `rollback`.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "ficus rollback <ROUTE | --all> [OPTIONS]",
+    after_help = "\
 A rollback is never asked about and never waits for the store. If the routing file cannot be written, it is laid \
 over the file and shown by `ficus status` until the file says the same.
 
 Examples:
   ficus rollback customers.list
   ficus rollback --all --reason 'wrong totals'
-  ficus rollback customers.list --offline    (the running ficus does not answer)")]
+  ficus rollback customers.list --offline    (the running ficus does not answer)"
+)]
 pub(super) struct Rollback {
     /// The route
     #[arg(required_unless_present = "all", conflicts_with = "all")]

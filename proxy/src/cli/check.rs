@@ -34,7 +34,7 @@ pub(super) fn run(common: &Common, _flags: &Check) -> Done {
         }));
     } else {
         eprint!("{}", report.render(screen::colour_on_stderr()));
-        let files = files(settings.as_ref(), path.as_ref(), routes);
+        let files = files(inputs.config_path(), path.as_ref(), routes);
         screen::print(&format!("{files}: {}\n", report.summary()));
     }
     if errors > 0 { Err(Exit::silent(1)) } else { Ok(()) }
@@ -71,18 +71,18 @@ fn check_routes(
 
 /// Without any word about backends, nobody can say whether one is missing.
 fn knows_backends(inputs: &Inputs) -> bool {
-    inputs.has_config() || inputs.environment.keys().any(|name| name.starts_with("FICUS_BACKENDS_"))
+    inputs.config_path().is_some()
+        || inputs.environment.keys().any(|name| name.starts_with("FICUS_BACKENDS_"))
 }
 
-fn files(settings: Option<&Settings>, routes: Option<&PathBuf>, count: Option<usize>) -> String {
-    let mut files = Vec::new();
-    if let Some(config) = settings.and_then(|settings| settings.config.as_ref()) {
-        files.push(config.display().to_string());
-    }
+/// What was checked, for the last line.
+fn files(config: Option<PathBuf>, routes: Option<&PathBuf>, count: Option<usize>) -> String {
+    let mut files: Vec<String> = config.iter().map(|path| path.display().to_string()).collect();
     match (routes, count) {
         (Some(path), Some(count)) => files.push(format!("{} ({count} routes)", path.display())),
         (Some(path), None) => files.push(path.display().to_string()),
-        (None, _) => files.push("no routing file, everything goes to legacy".to_owned()),
+        (None, _) if files.is_empty() => files.push("no files, everything goes to legacy".to_owned()),
+        (None, _) => files.push("no routing file".to_owned()),
     }
     files.join(", ")
 }

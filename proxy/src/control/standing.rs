@@ -61,7 +61,7 @@ impl Standing {
 
     /// The command that brings a route back to this.
     pub fn command(&self, route: &str) -> String {
-        if self.buckets > 0 && self.has_canary() {
+        if self.has_canary() {
             format!("ficus flip {route} {} --canary {}", self.candidate, share(self.buckets))
         } else if self.is_safe() {
             format!("ficus rollback {route}")

@@ -145,7 +145,8 @@ fn good(base: Table, text: String, warnings: Report, mut state: State, past: (u6
             revision: floor + 1,
             at: Utc::now(),
             author: "file".to_owned(),
-            reason: (floor > 0).then(|| "the file was edited while ficus was not running".to_owned()),
+            reason: (state.revision > 0)
+                .then(|| "the file was edited while ficus was not running".to_owned()),
             action: Action::File,
             changes: standing::differences(&before(&state, &base), &effective(&base, &state)),
             hash: hash.clone(),

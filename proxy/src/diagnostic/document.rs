@@ -2,8 +2,10 @@
 //!
 //! A value may also come from an environment variable or a flag; it is then plain text, read by the same rules.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -15,25 +17,27 @@ use super::{Place, Report, Source};
 pub struct Document<'d> {
     source: &'d Arc<Source>,
     table: Spanned<DeTable<'d>>,
-    broken: Vec<Range<usize>>,
+    broken: bool,
 }
 
 impl<'d> Document<'d> {
     /// Parses a text; every syntax error is reported, and what could be read anyhow is there to be checked.
     pub fn parse(source: &'d Arc<Source>, report: &mut Report) -> Self {
         let (table, errors) = DeTable::parse_recoverable(source.text());
-        let mut broken = Vec::new();
+        let mut lines = BTreeSet::new();
         for error in &errors {
-            let span = error.span().unwrap_or(0..0);
-            report.error(&Place::new(source, span.clone()), error.message().to_owned());
-            broken.push(span);
+            let place = Place::new(source, error.span().unwrap_or(0..0));
+            let line = place.line_and_column().0;
+            if lines.insert(line) {
+                syntax_error(&place, error.message(), line, report);
+            }
         }
-        Self { source, table, broken }
+        Self { source, table, broken: !errors.is_empty() }
     }
 
     /// Whether the syntax was wrong somewhere; what is then missing may only be unreadable.
     pub fn is_broken(&self) -> bool {
-        !self.broken.is_empty()
+        self.broken
     }
 
     /// The top level, with the keys it may have.
@@ -46,6 +50,15 @@ impl<'d> Document<'d> {
         };
         section.reject_unknown(known, report);
         section
+    }
+}
+
+/// One syntax error; of several in one line only the first one says anything.
+fn syntax_error(place: &Place, message: &str, line: usize, report: &mut Report) {
+    let text = place.source().text().lines().nth(line - 1).unwrap_or_default();
+    let error = report.error(place, message.to_owned());
+    if ["<<<<<<<", "=======", ">>>>>>>"].iter().any(|mark| text.starts_with(mark)) {
+        error.help("a merge conflict was left here");
     }
 }
 
@@ -182,6 +195,20 @@ impl<'d> Value<'d> {
                 None
             }
         }
+    }
+
+    /// A time longer than nothing, such as `5s`.
+    pub fn duration(&self, report: &mut Report) -> Option<Duration> {
+        if let Some(number) = self.number_text().filter(|_| !self.is_text()) {
+            report
+                .error(&self.place, format!("`{}` needs a unit", self.path))
+                .help(format!("write `\"{number}s\"` or `\"{number}ms\"`"));
+            return None;
+        }
+        self.parsed(report, |text| match super::duration(text)? {
+            Duration::ZERO => Err("must be longer than nothing".to_owned()),
+            time => Ok(time),
+        })
     }
 
     /// `true` or `false`.

@@ -45,6 +45,7 @@ pub struct Diagnostic {
     label: String,
     help: Option<String>,
     related: Option<(Place, String)>,
+    absence: bool,
 }
 
 impl Diagnostic {
@@ -86,6 +87,12 @@ impl Diagnostic {
         if let Some(help) = did_you_mean(word, &candidates) {
             self.help = Some(help);
         }
+        self
+    }
+
+    /// Says that something is missing. In a file with wrong syntax it may only be unreadable, and is not reported.
+    pub fn absence(&mut self) -> &mut Self {
+        self.absence = true;
         self
     }
 
@@ -140,6 +147,7 @@ impl Report {
             label: String::new(),
             help: None,
             related: None,
+            absence: false,
         });
         let last = self.findings.len() - 1;
         &mut self.findings[last]
@@ -165,9 +173,9 @@ impl Report {
         self.findings.extend(other.findings);
     }
 
-    /// Keeps the findings for which `keep` holds.
-    pub fn retain(&mut self, keep: impl FnMut(&Diagnostic) -> bool) {
-        self.findings.retain(keep);
+    /// Forgets what is said to be missing.
+    pub fn forget_absences(&mut self) {
+        self.findings.retain(|finding| !finding.absence);
     }
 
     /// Puts the findings in reading order.

@@ -36,7 +36,9 @@ fn rules(entries: &[Entry<'_>], report: &mut Report) {
         for (rule, value) in &entry.rules {
             for method in methods {
                 let key = (format!("{:?}", identity(entry, rule)), method.as_str());
-                let Some((earlier, place)) = first.get(&key) else {
+                let Some((earlier, place)) =
+                    first.get(&key).filter(|(other, _)| !std::ptr::eq(*other, entry))
+                else {
                     first.insert(key, (entry, value.place().clone()));
                     continue;
                 };

@@ -2,7 +2,7 @@
 
 use flask_compat::routing;
 
-use crate::diagnostic::{Place, Report, Section, Value, duration};
+use crate::diagnostic::{Place, Report, Section, Value};
 
 use super::read::{Context, Defaults};
 use super::{Route, Serve, keys, trial};
@@ -38,7 +38,7 @@ pub(super) fn read<'d>(
     let route_defaults = section.get("defaults");
     let values = route_defaults.as_ref().map(|value| variables(value, report)).unwrap_or_default();
     let serving = serving(&section, defaults, context, report);
-    let timeout = section.get("timeout").and_then(|value| timeout(&value, report));
+    let timeout = section.get("timeout").and_then(|value| value.duration(report));
     let host = located(section.get("host"), report);
     let subdomain = located(section.get("subdomain"), report);
     let strict_slashes = section.get("strict_slashes").and_then(|value| value.boolean(report));
@@ -80,7 +80,10 @@ fn located<'d>(value: Option<Value<'d>>, report: &mut Report) -> Option<(String,
 
 fn name(section: &Section<'_>, route: &Value<'_>, report: &mut Report) -> Option<(String, Place)> {
     let Some(value) = section.get("name") else {
-        report.error(route.place(), "a route needs a `name`").help("use the name of its Flask endpoint");
+        report
+            .error(route.place(), "a route needs a `name`")
+            .help("use the name of its Flask endpoint")
+            .absence();
         return None;
     };
     let name = label(&value, report)?;
@@ -122,7 +125,10 @@ fn rules<'d>(
             None
         }
         (None, None) => {
-            report.error(route.place(), "a route needs a `rule`").help("write `rule = \"/path/<int:id>\"`");
+            report
+                .error(route.place(), "a route needs a `rule`")
+                .help("write `rule = \"/path/<int:id>\"`")
+                .absence();
             None
         }
     }
@@ -249,18 +255,4 @@ pub(super) fn backend(value: &Value<'_>, context: &Context, report: &mut Report)
 
 fn quoted(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-fn timeout(value: &Value<'_>, report: &mut Report) -> Option<std::time::Duration> {
-    if value.number_text().is_some() && !value.is_text() {
-        let seconds = value.number_text().unwrap_or_default();
-        report
-            .error(value.place(), format!("`{}` needs a unit", value.path()))
-            .help(format!("write `\"{seconds}s\"` or `\"{seconds}ms\"`"));
-        return None;
-    }
-    value.parsed(report, |text| match duration(text)? {
-        std::time::Duration::ZERO => Err("must be longer than nothing".to_owned()),
-        time => Ok(time),
-    })
 }

@@ -48,7 +48,7 @@ pub fn read(source: &Arc<Source>, context: &Context) -> (Option<Table>, Report) 
     let mut report = Report::default();
     let document = Document::parse(source, &mut report);
     let root = document.root(keys::TOP, &mut report);
-    version(&root, &document, &mut report);
+    version(&root, &mut report);
     let defaults = defaults(&root, context, &mut report);
     let options = options(&root, context.profile, &mut report);
     let mut entries = Vec::new();
@@ -59,6 +59,9 @@ pub fn read(source: &Arc<Source>, context: &Context) -> (Option<Table>, Report) 
     }
     check::across(&entries, &mut report);
     let table = table(entries, defaults, options, &mut report);
+    if document.is_broken() {
+        report.forget_absences();
+    }
     let report = report.sorted();
     (table.filter(|_| !report.has_errors()), report)
 }
@@ -74,11 +77,10 @@ fn route_list<'d>(routes: &Value<'d>, report: &mut Report) -> Option<Vec<Value<'
 }
 
 /// An empty or cut-off file must never be taken for a table without routes: the version has to be there.
-fn version(root: &Section<'_>, document: &Document<'_>, report: &mut Report) {
+fn version(root: &Section<'_>, report: &mut Report) {
     let Some(value) = root.get("version") else {
-        if !document.is_broken() {
-            report.error(root.place(), "`version` is missing").help("write `version = 1` on the first line");
-        }
+        let help = "write `version = 1` on the first line";
+        report.error(root.place(), "`version` is missing").help(help).absence();
         return;
     };
     if value.integer(1, report).is_some_and(|version| version != 1) {

@@ -1,6 +1,6 @@
 //! The tables of a route that say how its candidate is tried: `canary`, `shadow`, `guard`.
 
-use crate::diagnostic::{Report, Section, Value, duration, percent};
+use crate::diagnostic::{Report, Section, Value, percent};
 
 use super::entry::Serving;
 use super::{Canary, Serve, keys};
@@ -114,7 +114,7 @@ fn guard(value: &Value<'_>, report: &mut Report) {
         ratio.number(0.1, 1_000.0, report);
     }
     if let Some(window) = table.get("window") {
-        window.parsed(report, duration);
+        window.duration(report);
     }
     if let Some(requests) = table.get("min_requests") {
         requests.integer(1, report);

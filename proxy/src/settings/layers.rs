@@ -27,9 +27,9 @@ impl Inputs {
         Self { environment: std::env::vars().collect(), ..Self::default() }
     }
 
-    /// Whether there is a ficus.toml.
-    pub fn has_config(&self) -> bool {
-        self.config_file().is_some()
+    /// The ficus.toml that is read, if there is one.
+    pub fn config_path(&self) -> Option<PathBuf> {
+        self.config_file().map(|(path, _)| path)
     }
 
     /// ficus.toml: named by a flag, else by `FICUS_CONFIG`, else the one in the working directory if there is one.
@@ -114,15 +114,15 @@ impl<'d> Layers<'d> {
         &self.base
     }
 
-    /// Every backend that anybody names, with the value of its `upstreams`.
-    pub(super) fn backends(&self, report: &mut Report) -> BTreeMap<String, Value<'d>> {
+    /// Every backend that anybody names: where, and the value of its `upstreams`.
+    pub(super) fn backends(&self, report: &mut Report) -> BTreeMap<String, (Place, Value<'d>)> {
         let mut found = BTreeMap::new();
         if let Some(section) = self.root.as_ref().and_then(|root| root.get("backends")?.free_section(report))
         {
             for (name, value) in section.entries() {
                 let Some(backend) = value.section(&["upstreams"], report) else { continue };
                 match backend.get("upstreams") {
-                    Some(upstreams) => drop(found.insert(name, upstreams)),
+                    Some(upstreams) => drop(found.insert(name, (value.key().clone(), upstreams))),
                     None => drop(report.error(value.key(), format!("backend `{name}` has no `upstreams`"))),
                 }
             }
@@ -132,12 +132,12 @@ impl<'d> Layers<'d> {
             let plain = variable[prefix.len()..].to_ascii_lowercase().replace('_', "-");
             let name = found.keys().find(|name| name.replace('_', "-") == plain).cloned().unwrap_or(plain);
             if let Some(value) = self.variable(&format!("backends.{name}"), variable) {
-                found.insert(name, value);
+                found.insert(name, (value.key().clone(), value));
             }
         }
         for (key, _, _) in &self.inputs.flags {
             if let (Some(name), Some(value)) = (key.strip_prefix("backends."), self.flag(key)) {
-                found.insert(name.to_owned(), value);
+                found.insert(name.to_owned(), (value.key().clone(), value));
             }
         }
         found

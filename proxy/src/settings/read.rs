@@ -67,10 +67,8 @@ impl Reader<'_> {
     }
 
     fn duration(&mut self, name: &str) -> Option<Duration> {
-        self.key(name, |text| match duration(text)? {
-            Duration::ZERO => Err("must be longer than nothing".to_owned()),
-            time => Ok(time),
-        })
+        let value = self.layers.value(name).unwrap_or_else(|| unset(name));
+        value.duration(&mut self.report)
     }
 
     /// A number of bytes: an integer, or a text with a unit.
@@ -148,21 +146,24 @@ impl Reader<'_> {
             return Some(Vec::new());
         };
         let items = value.list(&mut self.report)?;
-        items.iter().map(|item| item.parsed(&mut self.report, values::network)).collect()
+        let networks: Vec<_> =
+            items.iter().map(|item| item.parsed(&mut self.report, values::network)).collect();
+        networks.into_iter().collect()
     }
 
     fn backends(&mut self) -> Option<BTreeMap<String, Backend>> {
         let mut named = self.layers.backends(&mut self.report);
-        named
-            .entry("legacy".to_owned())
-            .or_insert_with(|| Value::from_text("backends.legacy", "", LEGACY_DEFAULT));
+        named.entry("legacy".to_owned()).or_insert_with(|| {
+            let value = Value::from_text("backends.legacy", "", LEGACY_DEFAULT);
+            (value.place().clone(), value)
+        });
         let mut backends = BTreeMap::new();
         let mut complete = true;
-        for (name, value) in named {
+        for (name, (place, value)) in named {
             let fine = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c));
             if !fine || name.is_empty() || name == "off" {
                 let label = "a name is made of lower-case letters, digits, `-` and `_`; `off` means nobody";
-                self.report.error(value.key(), format!("bad backend name `{name}`")).label(label);
+                self.report.error(&place, format!("bad backend name `{name}`")).label(label);
                 complete = false;
             }
             match self.upstreams(&value) {
@@ -180,7 +181,9 @@ impl Reader<'_> {
             return None;
         }
         let base = if value.is_from_file() { self.layers.base().to_owned() } else { PathBuf::new() };
-        items.iter().map(|item| item.parsed(&mut self.report, |text| values::upstream(text, &base))).collect()
+        let read = |text: &str| values::upstream(text, &base);
+        let upstreams: Vec<_> = items.iter().map(|item| item.parsed(&mut self.report, read)).collect();
+        upstreams.into_iter().collect()
     }
 
     fn flask(&mut self) -> Option<Flask> {

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -36,6 +37,8 @@ pub struct Recorder {
     commands: Option<Sender<Command>>,
     journal: Arc<Mutex<Journal>>,
     health: Arc<Mutex<StoreHealth>>,
+    /// Confirmed records that have not reached the database.
+    pending: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -53,6 +56,7 @@ impl Recorder {
     pub fn start(url: &str, directory: &Path) -> std::io::Result<Self> {
         let journal = Arc::new(Mutex::new(Journal::new(directory)));
         let health = Arc::new(Mutex::new(StoreHealth::default()));
+        let pending = Arc::new(AtomicUsize::new(0));
         let (commands, inbox) = channel();
         let worker = Worker {
             url: url.to_owned(),
@@ -61,10 +65,11 @@ impl Recorder {
             waiting: VecDeque::new(),
             journal: Arc::clone(&journal),
             health: Arc::clone(&health),
+            pending: Arc::clone(&pending),
         };
         let thread =
             std::thread::Builder::new().name("store".to_owned()).spawn(move || worker.run(&inbox))?;
-        Ok(Self { commands: Some(commands), journal, health, thread: Some(thread) })
+        Ok(Self { commands: Some(commands), journal, health, pending, thread: Some(thread) })
     }
 
     /// Puts a record on this node's disk, before what it tells of happens.
@@ -86,6 +91,7 @@ impl Recorder {
 
     /// Hands an intended record over to the database.
     pub fn confirm(&self, record: Record) {
+        self.pending.fetch_add(1, Ordering::SeqCst);
         self.send(Command::Record(Box::new(record)));
     }
 
@@ -110,7 +116,7 @@ impl Recorder {
 
     /// How the database is.
     pub fn health(&self) -> StoreHealth {
-        lock(&self.health).clone()
+        StoreHealth { pending: self.pending.load(Ordering::SeqCst), ..lock(&self.health).clone() }
     }
 
     fn send(&self, command: Command) {
@@ -138,6 +144,7 @@ struct Worker {
     waiting: VecDeque<Record>,
     journal: Arc<Mutex<Journal>>,
     health: Arc<Mutex<StoreHealth>>,
+    pending: Arc<AtomicUsize>,
 }
 
 impl Worker {
@@ -177,9 +184,9 @@ impl Worker {
                 break;
             }
             self.waiting.pop_front();
+            self.pending.fetch_sub(1, Ordering::SeqCst);
             self.forget(&record);
         }
-        lock(&self.health).pending = self.waiting.len();
     }
 
     /// Removes a stored record from the journal; records that were only intended so far stay.

@@ -49,8 +49,10 @@ fn a_flip_ends_what_lay_over_the_file() {
     let ficus = Ficus::start(&moved());
     protect(&ficus, 0o444);
     ficus.ok(&["rollback", "--all"]);
+    assert_eq!(ficus.status()["drift"].as_array().unwrap().len(), 2);
     protect(&ficus, 0o644);
     ficus.ok(&["flip", "customers.list", "rust"]);
+    ficus.ok(&["flip", "customers.detail", "rust", "--canary", "0%"]);
     assert_eq!(ficus.answered_by("/customers/"), "rust");
     assert!(ficus.status()["drift"].as_array().unwrap().is_empty());
     assert_eq!(ficus.routes_text(), moved());
