@@ -13,13 +13,14 @@ pub struct Pagination {
     page: u64,
     per_page: u64,
     total: u64,
+    version_3: bool,
 }
 
 impl Pagination {
     /// Page number `page` (from 1) of `total` items.
     #[must_use]
     pub fn new(items: Value, page: u64, per_page: u64, total: u64) -> Self {
-        Self { items, page, per_page, total }
+        Self { items, page, per_page, total, version_3: false }
     }
 
     /// `pagination.pages`.
@@ -28,24 +29,35 @@ impl Pagination {
         if self.per_page == 0 { 0 } else { self.total.div_ceil(self.per_page) }
     }
 
-    /// `iter_pages(left_edge=2, left_current=2, right_current=5, right_edge=2)` of Flask-SQLAlchemy 2; `None` is a gap.
-    /// Version 3 has 4 for `right_current`: give it.
+    /// Follows Flask-SQLAlchemy 3 instead of 2, where `right_current` counts the pages behind the current one.
+    #[must_use]
+    pub fn like_version_3(mut self) -> Self {
+        self.version_3 = true;
+        self
+    }
+
+    /// `iter_pages(left_edge=2, left_current=2, right_current=5, right_edge=2)`, in version 3 with 4 for `right_current`.
+    /// `None` is a gap.
     #[must_use]
     pub fn iter_pages(&self, edges: PageEdges) -> Vec<Option<u64>> {
         let pages = self.pages();
+        let after = self.page.saturating_add(edges.right_current).saturating_add(u64::from(self.version_3));
+        let before = self.page.saturating_sub(edges.left_current);
         let mut shown = Vec::new();
         let mut last = 0;
         for number in 1..=pages {
-            let near = number + edges.left_current >= self.page && number <= self.page + edges.right_current;
-            // Version 2 writes `num > page - left_current - 1 and num < page + right_current`.
-            let near = near && number < self.page + edges.right_current;
-            if number <= edges.left_edge || near || number + edges.right_edge > pages {
+            let current = number >= before && number < after;
+            if number <= edges.left_edge || current || number > pages.saturating_sub(edges.right_edge) {
                 if last + 1 != number {
                     shown.push(None);
                 }
                 shown.push(Some(number));
                 last = number;
             }
+        }
+        // Version 3 marks the gap at the end as well.
+        if self.version_3 && last != pages {
+            shown.push(None);
         }
         shown
     }
@@ -104,7 +116,7 @@ impl Object for Pagination {
         let edges = PageEdges {
             left_edge: pick(0, "left_edge", 2)?,
             left_current: pick(1, "left_current", 2)?,
-            right_current: pick(2, "right_current", 5)?,
+            right_current: pick(2, "right_current", if self.version_3 { 4 } else { 5 })?,
             right_edge: pick(3, "right_edge", 2)?,
         };
         named.assert_all_used()?;

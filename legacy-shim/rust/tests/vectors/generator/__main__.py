@@ -11,7 +11,7 @@ import json
 import os
 import sys
 
-SECTIONS = ["cookies", "sessions", "login", "csrf", "passwords", "fernets", "pages", "templates", "forms"]
+SECTIONS = ["cookies", "sessions", "login", "csrf", "passwords", "fernets", "pages", "templates", "objects"]
 
 
 def lines(vectors):
