@@ -97,12 +97,20 @@ impl Page {
 
     /// Links like `/customers/7`.
     pub(super) fn numbered_links(&self, prefix: &str) -> Vec<String> {
-        let links = self.body.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
         let numbered = |link: &&str| {
             link.strip_prefix(prefix)
                 .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
         };
-        links.filter(numbered).map(str::to_owned).collect()
+        self.links().filter(numbered).map(str::to_owned).collect()
+    }
+
+    /// The first link that contains the words.
+    pub(super) fn link_with(&self, words: &str) -> Option<String> {
+        self.links().find(|link| link.contains(words)).map(|link| link.replace("&amp;", "&"))
+    }
+
+    fn links(&self) -> impl Iterator<Item = &str> {
+        self.body.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next())
     }
 
     /// What a select field shows: the selected option, else the first one.
@@ -131,6 +139,7 @@ mod tests {
         let page = page(body);
         assert_eq!(page.csrf_token(), "tok");
         assert_eq!(page.numbered_links("/customers/"), ["/customers/7"]);
+        assert_eq!(page.link_with("customers/n").as_deref(), Some("/customers/new"));
         assert_eq!(page.chosen_option("owner_id").as_deref(), Some("2"));
         assert_eq!(page.attribute("data-url"), None);
     }

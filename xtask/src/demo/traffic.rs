@@ -108,10 +108,7 @@ impl Person {
                 let word = self.chance.one_of(WORDS);
                 self.get(&format!("/customers/?q={word}"));
             }
-            10..=11 => {
-                let page = self.chance.below(3) + 1;
-                self.get(&format!("/customers/?page={page}&sort=name"));
-            }
+            10..=11 => self.turn_the_page(),
             12 => self.create_customer(),
             13..=14 => self.open_one("/deals/", "/deals/"),
             15..=16 => self.finish_task(),
@@ -131,6 +128,15 @@ impl Person {
         if let Some(target) = targets.get(self.chance.below(targets.len().max(1) as u64) as usize) {
             self.pause();
             self.get(target);
+        }
+    }
+
+    /// Only as far as there are pages: a rep sees fewer customers than a manager.
+    fn turn_the_page(&mut self) {
+        let Some(page) = self.get("/customers/?sort=name") else { return };
+        if let Some(next) = page.link_with("page=2") {
+            self.pause();
+            self.get(&next);
         }
     }
 
