@@ -40,7 +40,7 @@ impl Config {
             }
             value.unwrap_or_default()
         };
-        let database_url = required("DATABASE_URL");
+        let database_url = with_host(required("DATABASE_URL"));
         let secret_key = required("FLASK_SECRET_KEY");
         let fernet_keys = required("CRM_FERNET_KEYS");
         let socket = PathBuf::from(required("HANDLERS_SOCKET"));
@@ -74,6 +74,12 @@ impl Config {
     }
 }
 
+/// libpq, and so psycopg2, takes `postgresql://user@/name?host=/socket/dir`; URLs as sqlx reads them need a host in that
+/// place. The `host` behind the question mark wins over it.
+fn with_host(url: String) -> String {
+    if url.contains("host=") && url.contains("@/") { url.replacen("@/", "@localhost/", 1) } else { url }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +89,13 @@ mod tests {
         let errors = Config::read(|_| None).err().unwrap();
         assert_eq!(errors.len(), 6);
         assert!(errors.contains(&"environment variable `DATABASE_URL` is not set".to_owned()));
+    }
+
+    #[test]
+    fn a_socket_directory_needs_no_host() {
+        let url = |text: &str| with_host(text.to_owned());
+        assert_eq!(url("postgresql://me@/crm?host=/run/pg"), "postgresql://me@localhost/crm?host=/run/pg");
+        assert_eq!(url("postgresql://me@db:5432/crm"), "postgresql://me@db:5432/crm");
     }
 
     #[test]

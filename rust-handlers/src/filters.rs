@@ -11,7 +11,7 @@ const MONTHS: [&str; 12] =
 const NOTHING: &str = "–";
 
 /// Registers the filters.
-pub fn register(environment: &mut Environment<'_>) {
+pub(crate) fn register(environment: &mut Environment<'_>) {
     environment.add_filter("date", date);
     environment.add_filter("datetime", datetime);
     environment.add_filter("money", money);

@@ -9,7 +9,8 @@ A case starts with `### NAME`, has `# @key value` lines, a request line, headers
 
 Keys: `@as EMAIL` (absent: not logged in), `@expect STATUS` (required: two wrong answers may be equal too),
 `@contains TEXT` (must stand in both bodies), `@tables a,b` (compared after the request), `@then PATH` (a GET
-afterwards, compared too: it shows the flash). In a request `{{csrf}}` is a good token, `{{expired}}` one of
+afterwards, compared too: it shows the flash), `@backend legacy` (Rust hands this request back on purpose). In a
+request `{{csrf}}` is a good token, `{{expired}}` one of
 yesterday, `{{api_token}}` the API token of the user, `{{long:N}}` N letters.
 """
 
@@ -17,7 +18,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-KEYS = {"as", "expect", "contains", "tables", "then"}
+KEYS = {"as", "backend", "expect", "contains", "tables", "then"}
 
 
 @dataclass
@@ -35,6 +36,7 @@ class Case:
     contains: list = field(default_factory=list)
     tables: list = field(default_factory=list)
     then: str = ""
+    backend: str = "rust"
 
     @property
     def id(self) -> str:
@@ -75,7 +77,7 @@ def _read_case(path: Path, start: int, lines: list) -> Case:
     return Case(
         path, start + 1, lines[0][4:].strip(), int(keys["expect"]), request_line, headers, body,
         keys.get("as", ""), contains, [t.strip() for t in keys.get("tables", "").split(",") if t.strip()],
-        keys.get("then", ""),
+        keys.get("then", ""), keys.get("backend", "rust"),
     )
 
 
