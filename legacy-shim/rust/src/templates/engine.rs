@@ -5,7 +5,7 @@ use minijinja::{AutoEscape, Environment, Error, Output, State, Value};
 
 use super::objects::Cycler;
 use super::page::Page;
-use super::text::{is_html, python_str};
+use super::text::{escape_value, python_str};
 use super::{filters, methods};
 use crate::Profile;
 use crate::answer::escape_markup;
@@ -46,13 +46,12 @@ fn show(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error>
     if value.is_undefined() {
         return Ok(());
     }
-    let raw = matches!(state.auto_escape(), AutoEscape::None) || is_html(value);
+    let raw = matches!(state.auto_escape(), AutoEscape::None);
     if value.kind() == ValueKind::String
         && let Some(text) = value.as_str()
     {
-        let plain = raw || !text.contains(['&', '<', '>', '"', '\'']);
+        let plain = raw || value.is_safe() || !text.contains(['&', '<', '>', '"', '\'']);
         return Ok(if plain { out.write_str(text) } else { out.write_str(&escape_markup(text)) }?);
     }
-    let text = python_str(value);
-    Ok(out.write_str(&if raw { text } else { escape_markup(&text) })?)
+    Ok(out.write_str(&if raw { python_str(value) } else { escape_value(value) })?)
 }

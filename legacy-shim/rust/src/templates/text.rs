@@ -12,7 +12,7 @@ pub fn python_str(value: &Value) -> String {
     match value.kind() {
         ValueKind::String => value.as_str().unwrap_or_default().to_owned(),
         ValueKind::Undefined => String::new(),
-        _ => python_repr(value),
+        _ => html_of(value).unwrap_or_else(|| python_repr(value)),
     }
 }
 
@@ -39,12 +39,25 @@ pub fn python_repr(value: &Value) -> String {
 /// The escaped text of a value: as it is when marked as safe.
 #[must_use]
 pub fn escape_value(value: &Value) -> String {
-    if is_html(value) { python_str(value) } else { escape_markup(&python_str(value)) }
+    html_of(value).unwrap_or_else(|| escape_markup(&python_str(value)))
 }
 
-/// Whether a value's text is HTML already: `Markup` or an object with `__html__`.
+/// The text of a value that is HTML already: `Markup`, a part of a form, or an object whose attribute `__html__` is true
+/// (in Python it is a method), which shows its HTML.
+pub(crate) fn html_of(value: &Value) -> Option<String> {
+    if value.is_safe() {
+        return value.as_str().map(str::to_owned);
+    }
+    let object = value.as_object()?;
+    crate::forms::markup(value).or_else(|| {
+        let marked = object.get_value_by_str("__html__").is_some_and(|mark| mark.is_true());
+        marked.then(|| value.to_string())
+    })
+}
+
+/// Whether a value's text is HTML already.
 pub(crate) fn is_html(value: &Value) -> bool {
-    value.is_safe() || super::objects::is_html_object(value)
+    html_of(value).is_some()
 }
 
 /// Objects of this crate that show themselves in their own way though they have items.

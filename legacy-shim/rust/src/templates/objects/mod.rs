@@ -21,19 +21,10 @@ pub(super) use url_for::url_for;
 
 use minijinja::Value;
 
-/// Objects whose text is HTML: as in Python they have an attribute `__html__`, which here is just true.
-pub(super) fn is_html_object(value: &Value) -> bool {
-    value
-        .as_object()
-        .and_then(|object| object.get_value_by_str("__html__"))
-        .is_some_and(|mark| mark.is_true())
-}
-
 /// Objects that have items but do not look like a dictionary when printed.
 pub(super) fn has_own_text(value: &Value) -> bool {
     value.downcast_object_ref::<pairs::PairsView>().is_some()
         || value.downcast_object_ref::<DateTime>().is_some()
         || value.downcast_object_ref::<RequestView>().is_some()
         || value.downcast_object_ref::<Pagination>().is_some()
-        || is_html_object(value)
 }
