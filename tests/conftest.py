@@ -8,6 +8,10 @@ from stack import Databases, Stack
 from stack.stack import BINARIES, MOVED, crm_python, seed
 
 
+def pytest_addoption(parser):
+    parser.addoption("--flask", default="1.1", choices=["1.1", "2.3"], help="the Flask that parity is compared with")
+
+
 def pytest_configure(config):
     for needed in (BINARIES / "ficus", BINARIES / "rust-handlers", crm_python("1.1")):
         if not needed.exists():
@@ -45,15 +49,15 @@ def stacks(databases, template, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def legacy_stack(stacks):
+def legacy_stack(stacks, pytestconfig):
     """Everything on Flask."""
-    return stacks(scope="legacy")
+    return stacks(scope="legacy", flask=pytestconfig.getoption("--flask"))
 
 
 @pytest.fixture(scope="session")
-def rust_stack(stacks):
+def rust_stack(stacks, pytestconfig):
     """The five moved endpoints on Rust."""
-    return stacks(moved=MOVED, scope="rust")
+    return stacks(moved=MOVED, scope="rust", flask=pytestconfig.getoption("--flask"))
 
 
 @pytest.fixture
