@@ -31,7 +31,11 @@ impl From<&str> for Choice {
 impl Choice {
     /// The text of the option; WTForms 3 shows the value where the label is empty.
     pub(super) fn shown_label(&self, version: Version) -> String {
-        if self.label.is_empty() && version == Version::Three { self.value.to_string() } else { self.label.clone() }
+        if self.label.is_empty() && version == Version::Three {
+            self.value.to_string()
+        } else {
+            self.label.clone()
+        }
     }
 }
 
@@ -81,12 +85,20 @@ impl Coerce {
 /// `int(value)`.
 pub(super) fn to_integer(value: &Value) -> Option<Integer> {
     match value {
-        Value::Text(text) => parse_integer(text),
+        Value::Text(text) => text_to_integer(text),
         Value::Integer(number) => Some(number.clone()),
         Value::Bool(value) => Some(Integer::from(i64::from(*value))),
         Value::Decimal(number) => parse_integer(&number.whole_part()?),
         Value::None | Value::Date(_) | Value::DateTime(_) => None,
     }
+}
+
+/// `int(text)`, which does not take the four separators for white space.
+pub(super) fn text_to_integer(text: &str) -> Option<Integer> {
+    if text.contains(|c: char| ('\u{1c}'..='\u{1f}').contains(&c)) {
+        return None;
+    }
+    parse_integer(text)
 }
 
 impl Field {

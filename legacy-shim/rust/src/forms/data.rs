@@ -60,7 +60,10 @@ impl FormData {
 impl<'a, N: Into<Cow<'a, str>>, V: Into<Cow<'a, str>>> FromIterator<(N, V)> for FormData {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
         FormData(Pairs(
-            pairs.into_iter().map(|(name, value)| (name.into().into_owned(), value.into().into_owned())).collect(),
+            pairs
+                .into_iter()
+                .map(|(name, value)| (name.into().into_owned(), value.into().into_owned()))
+                .collect(),
         ))
     }
 }

@@ -125,7 +125,16 @@ mod tests {
         {
             assert_eq!(day(text).as_deref(), Some(value), "{text}");
         }
-        for text in ["2019-02-29", "2020-13-01", "0000-01-01", "2020-01-01 ", "20-01-01", "2020-001-01", "2020-٠١-01", ""] {
+        for text in [
+            "2019-02-29",
+            "2020-13-01",
+            "0000-01-01",
+            "2020-01-01 ",
+            "20-01-01",
+            "2020-001-01",
+            "2020-٠١-01",
+            "",
+        ] {
             assert_eq!(day(text), None, "{text}");
         }
         let moment = |text: &str| parse(text, "%Y-%m-%d %H:%M:%S").map(|moment| moment.to_string());

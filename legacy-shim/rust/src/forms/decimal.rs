@@ -12,6 +12,8 @@ use crate::routing::decimal_digit;
 const CONTEXT_DIGITS: i64 = 28;
 /// The largest exponent of CPython's decimals.
 const MAX_EXPONENT: i64 = 999_999_999_999_999_999;
+/// The smallest exponent of a last digit.
+const MIN_EXPONENT: i64 = -1_999_999_999_999_999_997;
 
 /// How [`Decimal::quantize`] rounds a half.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,8 +99,7 @@ impl Decimal {
             Ok(zeros) => format!("{digits}{}", "0".repeat(zeros)),
             Err(_) => shorten(digits, usize::try_from(-shift).unwrap_or(usize::MAX), rounding),
         };
-        let result =
-            Decimal { negative: self.negative, kind: Kind::Finite { digits, exponent: wanted } };
+        let result = Decimal { negative: self.negative, kind: Kind::Finite { digits, exponent: wanted } };
         result.fits_context().then_some(result)
     }
 
@@ -156,10 +157,10 @@ fn parse_special(lower: &str) -> Option<Kind> {
         Some(payload) => (true, payload),
         None => (false, lower.strip_prefix("nan")?),
     };
-    payload.bytes().all(|byte| byte.is_ascii_digit()).then(|| Kind::Nan {
-        payload: payload.trim_start_matches('0').to_owned(),
-        signaling,
-    })
+    payload
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| Kind::Nan { payload: payload.trim_start_matches('0').to_owned(), signaling })
 }
 
 fn parse_finite(lower: &str) -> Option<Kind> {
@@ -178,7 +179,7 @@ fn parse_finite(lower: &str) -> Option<Kind> {
         rest => rest.to_owned(),
     };
     let first = exponent.checked_add(i64::try_from(digits.len()).ok()? - 1)?;
-    let readable = first <= MAX_EXPONENT && first >= -MAX_EXPONENT;
+    let readable = first <= MAX_EXPONENT && exponent >= MIN_EXPONENT;
     readable.then_some(Kind::Finite { digits, exponent })
 }
 
@@ -285,9 +286,21 @@ mod tests {
     #[test]
     fn reads_and_writes_like_python() {
         let cases = [
-            ("1.50", "1.50"), ("-0", "-0"), ("0.000000", "0.000000"), ("0.0000000", "0E-7"), ("1e3", "1E+3"),
-            (" 1_0.5\n", "10.5"), ("123E-1", "12.3"), (".5", "0.5"), ("5.", "5"), ("٣.٥", "3.5"), ("inf", "Infinity"),
-            ("-sNaN007", "-sNaN7"), ("1E-10", "1E-10"), ("12345e-12", "1.2345E-8"), ("007", "7"),
+            ("1.50", "1.50"),
+            ("-0", "-0"),
+            ("0.000000", "0.000000"),
+            ("0.0000000", "0E-7"),
+            ("1e3", "1E+3"),
+            (" 1_0.5\n", "10.5"),
+            ("123E-1", "12.3"),
+            (".5", "0.5"),
+            ("5.", "5"),
+            ("٣.٥", "3.5"),
+            ("inf", "Infinity"),
+            ("-sNaN007", "-sNaN7"),
+            ("1E-10", "1E-10"),
+            ("12345e-12", "1.2345E-8"),
+            ("007", "7"),
         ];
         for (text, value) in cases {
             assert_eq!(shown(text).as_deref(), Some(value), "{text}");
@@ -303,8 +316,14 @@ mod tests {
             Decimal::parse(text).and_then(|value| value.quantize(2, rounding)).map(|value| value.to_string())
         };
         let cases = [
-            ("1", "1.00", "1.00"), ("0.125", "0.12", "0.13"), ("9.995", "10.00", "10.00"), ("0.005", "0.00", "0.01"),
-            ("0.0051", "0.01", "0.01"), ("1e-9", "0.00", "0.00"), ("-0.001", "-0.00", "-0.00"), ("0E+5", "0.00", "0.00"),
+            ("1", "1.00", "1.00"),
+            ("0.125", "0.12", "0.13"),
+            ("9.995", "10.00", "10.00"),
+            ("0.005", "0.00", "0.01"),
+            ("0.0051", "0.01", "0.01"),
+            ("1e-9", "0.00", "0.00"),
+            ("-0.001", "-0.00", "-0.00"),
+            ("0E+5", "0.00", "0.00"),
         ];
         for (text, even, up) in cases {
             assert_eq!(round(text, Rounding::HalfEven).as_deref(), Some(even), "{text}");

@@ -226,7 +226,10 @@ impl FieldSpec {
 
 impl std::fmt::Debug for FieldSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FieldSpec").field("name", &self.name).field("type", &self.type_name).finish_non_exhaustive()
+        f.debug_struct("FieldSpec")
+            .field("name", &self.name)
+            .field("type", &self.type_name)
+            .finish_non_exhaustive()
     }
 }
 

@@ -113,7 +113,10 @@ impl Opening {
 
     /// `obj=`: values of a row by field name. A later one of the same name wins.
     #[must_use]
-    pub fn values<N: Into<String>, V: Into<Value>>(mut self, values: impl IntoIterator<Item = (N, V)>) -> Self {
+    pub fn values<N: Into<String>, V: Into<Value>>(
+        mut self,
+        values: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
         self.values.extend(values.into_iter().map(|(name, value)| (name.into(), value.into())));
         self
     }
@@ -279,7 +282,10 @@ impl Form {
 
     /// `form.errors`: the fields that have errors.
     pub fn errors(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.fields.iter().map(|field| (field.name(), field.errors())).filter(|(_, errors)| !errors.is_empty())
+        self.fields
+            .iter()
+            .map(|field| (field.name(), field.errors()))
+            .filter(|(_, errors)| !errors.is_empty())
     }
 
     /// The fields in order, the CSRF field last.

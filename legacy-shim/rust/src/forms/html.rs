@@ -99,7 +99,13 @@ mod tests {
         ]
         .map(|(key, value)| (key.to_owned(), value))
         .into();
-        assert_eq!(html_params(&attributes, Version::Two), "checked class=\"a &#34;b&#34;\" data-x-y=\"3\" type_=\"x\"");
-        assert_eq!(html_params(&attributes, Version::Three), "checked class=\"a &#34;b&#34;\" data-x-y=\"3\" type=\"x\"");
+        assert_eq!(
+            html_params(&attributes, Version::Two),
+            "checked class=\"a &#34;b&#34;\" data-x-y=\"3\" type_=\"x\""
+        );
+        assert_eq!(
+            html_params(&attributes, Version::Three),
+            "checked class=\"a &#34;b&#34;\" data-x-y=\"3\" type=\"x\""
+        );
     }
 }

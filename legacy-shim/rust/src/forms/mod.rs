@@ -89,14 +89,14 @@ pub use field::{Field, FieldSpec, Rejected};
 pub use form::{Form, FormMistakes, FormSpec, Opening};
 pub use html::Attribute;
 pub use kinds::{
-    boolean, date, date_time, date_time_local, decimal, email_field, hidden, integer, password, search, select, string,
-    submit, tel, text_area, url_field,
+    boolean, date, date_time, date_time_local, decimal, email_field, hidden, integer, password, search,
+    select, string, submit, tel, text_area, url_field,
 };
 pub use template::markup;
 pub use text::strip_text;
 pub use validators::{
-    Failure, Validator, any_of, custom, data_required, email, equal_to, input_required, length, none_of, number_range,
-    optional, optional_exact, regexp, regexp_ignore_case, url, url_without_tld,
+    Failure, Validator, any_of, custom, data_required, email, equal_to, input_required, length, none_of,
+    number_range, optional, optional_exact, regexp, regexp_ignore_case, url, url_without_tld,
 };
 pub use value::Value;
 pub use widget::{NameGivenTwice, Widget};

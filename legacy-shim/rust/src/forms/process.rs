@@ -1,13 +1,12 @@
 //! Reading: default or object data, then form data, then filters, as `Field.process` does.
 
-use super::choice::to_integer;
+use super::choice::{text_to_integer, to_integer};
 use super::data::FormData;
 use super::dates;
 use super::decimal::Decimal;
 use super::field::{Field, Kind};
 use super::value::Value;
 use super::version::Version;
-use crate::routing::parse_integer;
 
 impl Field {
     /// `field.process(formdata, data)`; without data the default is taken.
@@ -91,15 +90,13 @@ impl Field {
     /// The data, if the input can be read, and what to say if not.
     fn read(&self, first: &str, values: &[String]) -> (Option<Value>, &'static str) {
         match self.spec.kind {
-            Kind::Integer => (parse_integer(first).map(Value::Integer), "Not a valid integer value"),
+            Kind::Integer => (text_to_integer(first).map(Value::Integer), "Not a valid integer value"),
             Kind::Decimal => (Decimal::parse(first).map(Value::Decimal), "Not a valid decimal value"),
             Kind::Date => {
                 (self.read_moment(values).map(|moment| Value::Date(moment.date())), "Not a valid date value")
             }
             Kind::DateTime => (self.read_moment(values).map(Value::DateTime), "Not a valid datetime value"),
-            Kind::Select => {
-                (self.spec.coerce.apply(&Value::from(first)), "Invalid Choice: could not coerce")
-            }
+            Kind::Select => (self.spec.coerce.apply(&Value::from(first)), "Invalid Choice: could not coerce"),
             Kind::Text | Kind::Csrf | Kind::Boolean => (Some(Value::from(first)), ""),
         }
     }

@@ -13,6 +13,7 @@ use super::field::{Field, Kind};
 use super::form::Form;
 use super::html::{Attribute, Attributes, merge_key};
 use super::value::Value;
+use super::version::Version;
 use super::widget::{NameGivenTwice, render_label, render_option};
 use crate::python::float_repr;
 
@@ -61,7 +62,7 @@ impl FormObject {
 
     fn hidden_tag(&self, args: &[Seen]) -> Result<Seen, Error> {
         if args.is_empty() {
-            return self.0.hidden_tag().map(Seen::from_safe_string).map_err(twice);
+            return self.0.hidden_tag().map(Seen::from_safe_string).map_err(Error::from);
         }
         let named = args.iter().filter_map(|arg| {
             let field = arg.as_object().and_then(|object| object.downcast_ref::<FieldObject>());
@@ -69,7 +70,7 @@ impl FormObject {
         });
         let hidden = named.filter(|field| field.is_hidden());
         let tags: Result<Vec<String>, _> = hidden.map(|field| field.render(Vec::new())).collect();
-        Ok(Seen::from_safe_string(tags.map_err(twice)?.join("\n")))
+        Ok(Seen::from_safe_string(tags.map_err(Error::from)?.join("\n")))
     }
 }
 
@@ -85,8 +86,10 @@ impl Object for FormObject {
         }
         match key {
             _ if self.0.removed.iter().any(|name| name == key) => Some(Seen::from(())),
-            "errors" => Some(self.0.errors().map(|(name, errors)| (name, errors.to_vec())).collect()),
-            "data" => Some(self.0.fields().map(|field| (field.name(), Seen::from(field.data()))).collect()),
+            "errors" => Some(Seen::from_pairs(self.0.errors().map(|(name, errors)| (name, errors.to_vec())))),
+            "data" => {
+                Some(Seen::from_pairs(self.0.fields().map(|field| (field.name(), Seen::from(field.data())))))
+            }
             _ => None,
         }
     }
@@ -140,13 +143,15 @@ impl Object for FieldObject {
             "raw_data" => field.raw_data.clone().map_or(Seen::from(()), Seen::from),
             "errors" => Seen::from(field.errors.clone()),
             "process_errors" => Seen::from(field.process_errors.clone()),
-            "flags" => field.flags().into_iter().map(|(flag, value)| (flag, seen(value))).collect(),
+            "flags" => Seen::from_object(FlagsObject(field.clone())),
             "render_kw" if field.spec.render_kw.is_empty() => Seen::from(()),
             "render_kw" => {
-                field.spec.render_kw.iter().map(|(key, value)| (key.as_str(), seen(value.clone()))).collect()
+                let pair = |(key, value): &(String, Attribute)| (key.clone(), seen(value.clone()));
+                Seen::from_pairs(field.spec.render_kw.iter().map(pair))
             }
             "choices" => {
-                let pair = |choice: &Choice| vec![Seen::from(&choice.value), Seen::from(choice.label.as_str())];
+                let pair =
+                    |choice: &Choice| vec![Seen::from(&choice.value), Seen::from(choice.label.as_str())];
                 field.choices.as_ref()?.iter().map(|choice| Seen::from(pair(choice))).collect()
             }
             "current_token" if field.spec.kind == Kind::Csrf => Seen::from(field.token.as_str()),
@@ -170,7 +175,7 @@ impl Object for FieldObject {
 
     fn call(self: &Arc<Self>, _: &mut State<'_, '_>, args: &[Seen]) -> Result<Seen, Error> {
         let (kwargs,): (Kwargs,) = from_args(args)?;
-        self.0.render(attributes(&kwargs)?).map(Seen::from_safe_string).map_err(twice)
+        self.0.render(attributes(&kwargs)?).map(Seen::from_safe_string).map_err(Error::from)
     }
 
     fn call_method(
@@ -187,6 +192,26 @@ impl Object for FieldObject {
 
     fn render(self: &Arc<Self>, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0.render(Vec::new()).map_err(|_| std::fmt::Error)?)
+    }
+}
+
+/// `field.flags`: a flag that nobody set is `False` in WTForms 2 and `None` in 3.
+#[derive(Debug)]
+struct FlagsObject(Field);
+
+impl Object for FlagsObject {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Seen) -> Option<Seen> {
+        let key = key.as_str()?;
+        let set = self.0.flags().into_iter().find(|(flag, _)| *flag == key);
+        Some(match (set, self.0.version) {
+            (Some((_, value)), _) => seen(value),
+            (None, Version::Two) => Seen::from(false),
+            (None, Version::Three) => Seen::from(()),
+        })
     }
 }
 
@@ -255,7 +280,7 @@ impl OptionObject {
     fn html(&self, given: Vec<(String, Attribute)>) -> String {
         let version = self.field.version;
         let mut all = Attributes::new();
-        if version == super::version::Version::Three {
+        if version == Version::Three {
             all.extend(self.field.spec.render_kw.iter().cloned());
         }
         all.extend(given);
@@ -325,6 +350,8 @@ fn seen(attribute: Attribute) -> Seen {
     }
 }
 
-fn twice(error: NameGivenTwice) -> Error {
-    Error::new(ErrorKind::TooManyArguments, error.to_string())
+impl From<NameGivenTwice> for Error {
+    fn from(error: NameGivenTwice) -> Self {
+        Error::new(ErrorKind::TooManyArguments, error.to_string())
+    }
 }

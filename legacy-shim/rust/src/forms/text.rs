@@ -73,6 +73,9 @@ mod tests {
     #[test]
     fn fills_messages() {
         let values = [("min", "2".to_owned()), ("max", "5".to_owned())];
-        assert_eq!(interpolate("%(min)d to %(max)s, 100%% %(other)s 5%", &values), "2 to 5, 100% %(other)s 5%");
+        assert_eq!(
+            interpolate("%(min)d to %(max)s, 100%% %(other)s 5%", &values),
+            "2 to 5, 100% %(other)s 5%"
+        );
     }
 }

@@ -159,15 +159,6 @@ impl Field {
         }
         out
     }
-
-    /// `field.label(text, **attributes)`.
-    pub(super) fn render_label(
-        &self,
-        text: Option<&str>,
-        attributes: impl IntoIterator<Item = (String, Attribute)>,
-    ) -> String {
-        render_label(self.id(), text.filter(|text| !text.is_empty()).unwrap_or(&self.label()), attributes, self.version)
-    }
 }
 
 /// A label for the element with an id.
@@ -192,7 +183,12 @@ pub(super) fn render_label(
 }
 
 /// `Select.render_option`.
-pub(super) fn render_option(choice: &Choice, selected: bool, mut all: Attributes, version: Version) -> String {
+pub(super) fn render_option(
+    choice: &Choice,
+    selected: bool,
+    mut all: Attributes,
+    version: Version,
+) -> String {
     let value = match &choice.value {
         Value::Bool(false) if version == Version::Two => Attribute::Flag(false),
         value => Attribute::Text(value.to_string()),

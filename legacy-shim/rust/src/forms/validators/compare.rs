@@ -27,7 +27,12 @@ pub(super) fn is_absent(field: &Field, strip: bool) -> bool {
 }
 
 impl Validator {
-    pub(super) fn check_length(&self, min: Option<usize>, max: Option<usize>, text: &str) -> Result<(), Failure> {
+    pub(super) fn check_length(
+        &self,
+        min: Option<usize>,
+        max: Option<usize>,
+        text: &str,
+    ) -> Result<(), Failure> {
         let length = text.chars().count();
         if min.is_none_or(|min| length >= min) && max.is_none_or(|max| length <= max) {
             return Ok(());
@@ -83,7 +88,8 @@ impl Validator {
             return Ok(());
         }
         let label = Some(other.label()).filter(|label| !label.is_empty());
-        let values = [("other_label", label.unwrap_or_else(|| name.to_owned())), ("other_name", name.to_owned())];
+        let values =
+            [("other_label", label.unwrap_or_else(|| name.to_owned())), ("other_name", name.to_owned())];
         let own = "Field must be equal to %(other_name)s.";
         Err(interpolate(self.message.as_deref().unwrap_or(own), &values).into())
     }

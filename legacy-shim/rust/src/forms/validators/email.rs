@@ -1,7 +1,11 @@
 //! `Email()`: the rules of the packages `email_validator` 1.1.2 (WTForms 2) and 2.4.0 (WTForms 3), without the DNS question
 //! that WTForms switches off.
 
-use super::domain::to_ascii;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::domain::{Expression, is_all, to_ascii};
 use crate::forms::version::Version;
 
 /// Names that cannot have mail: 2.4.0 refuses them and everything below them.
@@ -13,20 +17,20 @@ const LONGEST_DOMAIN: usize = 253;
 /// Whether the package takes the address.
 pub(super) fn is_valid(address: &str, version: Version) -> bool {
     let Some((local, domain)) = address.split_once('@') else { return false };
-    if domain.contains('@') || !is_dot_atom(local) {
+    if address.len() > LONGEST || domain.contains('@') || !is_dot_atom(local) {
         return false;
     }
     let local_fits = match version {
         Version::Two => local.chars().count() <= LONGEST_LOCAL_PART,
-        Version::Three => !local.chars().any(is_unsafe),
+        Version::Three => is_all(&SAFE, local),
     };
     let Some(ascii) = ascii_domain(domain, version) else { return false };
-    local_fits && address.len() <= LONGEST && local.len() + 1 + ascii.len() <= LONGEST
+    local_fits && local.len() + 1 + ascii.len() <= LONGEST
 }
 
 /// The domain in ASCII, if mail can go there.
 fn ascii_domain(domain: &str, version: Version) -> Option<String> {
-    if version == Version::Three && domain.chars().count() > LONGEST_DOMAIN {
+    if version == Version::Three && (domain.chars().count() > LONGEST_DOMAIN || !is_all(&SAFE, domain)) {
         return None;
     }
     let ascii = to_ascii(domain)?;
@@ -53,16 +57,12 @@ fn is_label(label: &str) -> bool {
 
 /// Words of the permitted characters, with single points between them.
 fn is_dot_atom(text: &str) -> bool {
-    let is_atom = |c: char| {
-        c.is_ascii_alphanumeric() || "_!#$%&'*+-/=?^`{|}~".contains(c) || u32::from(c) >= 0x80
-    };
+    let is_atom =
+        |c: char| c.is_ascii_alphanumeric() || "_!#$%&'*+-/=?^`{|}~".contains(c) || u32::from(c) >= 0x80;
     text.split('.').all(|word| !word.is_empty() && word.chars().all(is_atom))
 }
 
-/// Blanks, separators, control and format characters, private and unassigned ones (the last by their planes only).
-fn is_unsafe(c: char) -> bool {
-    c.is_whitespace()
-        || c.is_control()
-        || matches!(u32::from(c), 0xad | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x180e | 0x200b..=0x200f | 0x202a..=0x202e
-            | 0x2060..=0x206f | 0xe000..=0xf8ff | 0xfeff | 0xfff0..=0xfffb | 0xffff | 0xfffe | 0xe0000..=0x0010_ffff)
-}
+/// Letters, numbers, punctuation and symbols, and marks that stand on something: no blanks, control, format, private or
+/// unassigned characters.
+static SAFE: Expression =
+    LazyLock::new(|| Regex::new(r"^[\p{L}\p{N}\p{P}\p{S}][\p{L}\p{N}\p{P}\p{S}\p{M}]*$").ok());

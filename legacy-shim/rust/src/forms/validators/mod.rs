@@ -211,8 +211,12 @@ impl Validator {
         match (&self.rule, version) {
             (Rule::DataRequired | Rule::InputRequired, _) => vec![("required", true.into())],
             (Rule::Optional { .. }, _) => vec![("optional", true.into())],
-            (Rule::Length { min, max }, Version::Three) => both(["minlength", "maxlength"], [size(min), size(max)]),
-            (Rule::NumberRange { min, max }, Version::Three) => both(["min", "max"], [number(min), number(max)]),
+            (Rule::Length { min, max }, Version::Three) => {
+                both(["minlength", "maxlength"], [size(min), size(max)])
+            }
+            (Rule::NumberRange { min, max }, Version::Three) => {
+                both(["min", "max"], [number(min), number(max)])
+            }
             _ => Vec::new(),
         }
     }

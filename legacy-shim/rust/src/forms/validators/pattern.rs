@@ -14,9 +14,9 @@ impl Pattern {
         let flags = if ignore_case { "(?i)" } else { "" };
         let rewritten = format!("{flags}\\A(?:{})", rewrite(python));
         Pattern(
-            Regex::new(&rewritten)
-                .map(Arc::new)
-                .map_err(|_| format!("`{python}` is a regular expression that cannot be used outside Python")),
+            Regex::new(&rewritten).map(Arc::new).map_err(|_| {
+                format!("`{python}` is a regular expression that cannot be used outside Python")
+            }),
         )
     }
 

@@ -19,7 +19,8 @@ pub(super) fn is_valid(address: &str, require_tld: bool, version: Version) -> bo
 fn host_by_pattern(address: &str) -> Option<String> {
     let (scheme, rest) = address.split_once("://")?;
     // With `re.IGNORECASE` Python takes these two for `s` and `k`, and dotless and dotted `i` for each other.
-    let is_letter = |c: char| c.is_ascii_alphabetic() || matches!(c, '\u{17f}' | '\u{212a}' | '\u{130}' | '\u{131}');
+    let is_letter =
+        |c: char| c.is_ascii_alphabetic() || matches!(c, '\u{17f}' | '\u{212a}' | '\u{130}' | '\u{131}');
     if scheme.is_empty() || !scheme.chars().all(is_letter) {
         return None;
     }
@@ -52,8 +53,8 @@ fn host_by_parts(address: &str) -> Option<String> {
     let (user, host) = parts.netloc.rsplit_once('@').unwrap_or(("", &parts.netloc));
     let has_user = !matches!(user, "" | ":");
     let (name, port) = split_port(host)?;
-    let port_fits = port.is_empty()
-        || (port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok());
+    let port_fits =
+        port.is_empty() || (port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok());
     (!has_user && port_fits && !name.is_empty()).then(|| name.to_lowercase())
 }
 
@@ -70,9 +71,9 @@ fn split_port(host: &str) -> Option<(&str, &str)> {
 /// `urllib` refuses hosts in which compatibility characters hide a separator.
 fn splits_after_nfkc(netloc: &str) -> bool {
     netloc.contains([
-        '\u{2100}', '\u{2101}', '\u{2105}', '\u{2106}', '\u{2048}', '\u{2049}', '\u{2047}', '\u{ff03}', '\u{ff0f}',
-        '\u{ff1a}', '\u{ff1f}', '\u{ff20}', '\u{fe13}', '\u{fe16}', '\u{fe55}', '\u{fe56}', '\u{fe5f}', '\u{fe6b}',
-        '\u{2a74}',
+        '\u{2100}', '\u{2101}', '\u{2105}', '\u{2106}', '\u{2048}', '\u{2049}', '\u{2047}', '\u{ff03}',
+        '\u{ff0f}', '\u{ff1a}', '\u{ff1f}', '\u{ff20}', '\u{fe13}', '\u{fe16}', '\u{fe55}', '\u{fe56}',
+        '\u{fe5f}', '\u{fe6b}', '\u{2a74}',
     ])
 }
 
