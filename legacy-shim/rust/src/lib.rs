@@ -26,3 +26,8 @@ pub mod url;
 pub mod web;
 
 pub use profile::Profile;
+
+/// The examples of the README are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -18,10 +18,11 @@ use serde_json::Value as Json;
 use support::{ENVIRONMENTS, cases, text, vectors};
 
 /// What minijinja cannot do, and why. Everything else must be Jinja2's text exactly.
-const DIFFERENT: [(&str, &str); 18] = [
+const DIFFERENT: [(&str, &str); 19] = [
     ("safe plus text", "the operators `+` and `~` lose the mark of safe text"),
     ("text plus safe", "the operators `+` and `~` lose the mark of safe text"),
     ("safe tilde text", "the operators `+` and `~` lose the mark of safe text"),
+    ("safe slice", "a slice loses the mark of safe text"),
     ("negative number", "no unary plus"),
     ("percent format", "no `%` on texts: use the format filter"),
     ("percent format one", "no `%` on texts: use the format filter"),

@@ -63,6 +63,11 @@ fn string(value: &Value, method: &str, args: &[Value]) -> Result<Option<Value>, 
             text.strip_suffix(from_args::<(String,)>(args)?.0.as_str()).unwrap_or(text).to_owned()
         }
         "format" if value.is_safe() => return format_markup(text, args).map(Some),
+        "replace" if value.is_safe() => {
+            let (old, new, count): (String, Value, Option<i64>) = from_args(args)?;
+            let count = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX);
+            text.replacen(&old, &escape_value(&new), count)
+        }
         "join" if value.is_safe() => {
             let parts: Vec<String> =
                 from_args::<(Value,)>(args)?.0.try_iter()?.map(|item| escape_value(&item)).collect();

@@ -16,8 +16,8 @@ pub(super) fn add(env: &mut Environment<'static>, profile: Profile) {
     env.add_filter("escape", escape);
     env.add_filter("forceescape", |value: &Value| Value::from_safe_string(force(value)));
     env.add_filter("string", string);
-    env.add_filter("title", |text: StringInput| text.preserve_safety(title(text.as_str())));
-    env.add_filter("center", center);
+    env.add_filter("title", |text: StringInput| title(text.as_str()));
+    env.add_filter("center", move |text: StringInput, width: Option<usize>| center(&text, width, profile));
     env.add_filter("striptags", |value: &Value| striptags(&python_str(value)));
     env.add_filter("wordcount", |value: &Value| word_count(&python_str(value)));
     env.add_filter("indent", indent);
@@ -38,7 +38,8 @@ fn string(value: &Value) -> Value {
     if is_html(value) { Value::from_safe_string(python_str(value)) } else { Value::from(python_str(value)) }
 }
 
-/// Jinja2's `title`: a letter is large at the start and after blanks, hyphens and opening brackets, small elsewhere.
+/// Jinja2's `title`: a letter is large at the start and after blanks, hyphens and opening brackets, small elsewhere. The
+/// result is not safe, even of a safe text.
 fn title(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut start = true;
@@ -54,8 +55,10 @@ fn title(text: &str) -> String {
     out
 }
 
-fn center(text: StringInput, width: Option<usize>) -> Value {
-    text.preserve_safety(centered(text.as_str(), width.unwrap_or(80), ' '))
+/// `center(width=80)`. MarkupSafe 1 forgets that the text was safe.
+fn center(text: &StringInput<'_>, width: Option<usize>, profile: Profile) -> Value {
+    let made = centered(text.as_str(), width.unwrap_or(80).min(10_000), ' ');
+    if profile == Profile::Werkzeug10 { Value::from(made) } else { text.preserve_safety(made) }
 }
 
 /// `str.center`: CPython puts the odd blank to the left if the width is odd.

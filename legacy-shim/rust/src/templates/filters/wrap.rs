@@ -3,7 +3,7 @@
 use minijinja::value::{Kwargs, Rest, StringInput};
 use minijinja::{Environment, Error, Value};
 
-use crate::templates::text::python_str;
+use crate::templates::text::{escape_value, python_str};
 
 pub(super) fn add(env: &mut Environment<'static>) {
     env.add_filter("truncate", truncate);
@@ -24,8 +24,8 @@ fn truncate(text: StringInput, args: Rest<Value>, kwargs: Kwargs) -> Result<Valu
     let length = number(0, "length", 255)?;
     let leeway = number(3, "leeway", 5)?;
     let kill = argument(&args, &kwargs, 1, "killwords")?.is_some_and(|value| value.is_true());
-    let end =
-        argument(&args, &kwargs, 2, "end")?.map_or_else(|| "...".to_owned(), |value| python_str(&value));
+    let end = argument(&args, &kwargs, 2, "end")?.unwrap_or_else(|| Value::from("..."));
+    let (end, safe_end) = (python_str(&end), escape_value(&end));
     let chars: Vec<char> = text.as_str().chars().collect();
     if chars.len() <= length.saturating_add(leeway) {
         return Ok(text.preserve_safety(text.as_str().to_owned()));
@@ -35,11 +35,13 @@ fn truncate(text: StringInput, args: Rest<Value>, kwargs: Kwargs) -> Result<Valu
         kept = &kept[..blank];
     }
     let cut: String = kept.iter().collect();
+    let end = if text.is_safe() { safe_end } else { end };
     Ok(text.preserve_safety(cut + &end))
 }
 
-/// `wordwrap(width=79, break_long_words=True, wrapstring=None, break_on_hyphens=True)`: each line on its own.
-fn wordwrap(text: StringInput, args: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+/// `wordwrap(width=79, break_long_words=True, wrapstring=None, break_on_hyphens=True)`: each line on its own. The
+/// result is not safe, even of a safe text.
+fn wordwrap(text: StringInput, args: Rest<Value>, kwargs: Kwargs) -> Result<String, Error> {
     let width = argument(&args, &kwargs, 0, "width")?.and_then(|value| value.as_usize()).unwrap_or(79).max(1);
     let flag = |at, name| -> Result<bool, Error> {
         Ok(argument(&args, &kwargs, at, name)?.is_none_or(|value| value.is_true()))
@@ -48,7 +50,7 @@ fn wordwrap(text: StringInput, args: Rest<Value>, kwargs: Kwargs) -> Result<Valu
     let newline = argument(&args, &kwargs, 2, "wrapstring")?
         .map_or_else(|| "\n".to_owned(), |value| python_str(&value));
     let lines = text.as_str().lines().map(|line| wrap_line(line, width, break_long, hyphens).join(&newline));
-    Ok(text.preserve_safety(lines.collect::<Vec<_>>().join(&newline)))
+    Ok(lines.collect::<Vec<_>>().join(&newline))
 }
 
 /// `textwrap.wrap(line, expand_tabs=False, replace_whitespace=False)`.
