@@ -27,13 +27,13 @@ pub(super) struct Arguments {
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Common {
-    /// Settings of this node [default: ficus.toml, if there is one]
-    #[arg(short, long, global = true, value_name = "FILE", env = "FICUS_CONFIG", hide_env_values = true)]
+    /// Settings of this node [env: FICUS_CONFIG] [default: ficus.toml, if there is one]
+    #[arg(short, long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// Routing file [default: routes.toml beside ficus.toml, if there is one]
-    #[arg(long, global = true, value_name = "FILE", env = "FICUS_ROUTES", hide_env_values = true)]
+    /// Routing file [env: FICUS_ROUTES] [default: routes.toml beside ficus.toml, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(super) routes: Option<PathBuf>,
-    /// Admin socket of the running ficus [default: as in the settings]
+    /// Admin socket of the running ficus [env: FICUS_LISTEN_ADMIN_SOCKET] [default: as in the settings]
     #[arg(
         long,
         global = true,

@@ -34,7 +34,7 @@ pub(super) fn run(common: &Common, _flags: &Check) -> Done {
         }));
     } else {
         eprint!("{}", report.render(screen::colour_on_stderr()));
-        let files = files(inputs.config_path(), path.as_ref(), routes);
+        let files = files(inputs.config_path().as_ref(), path.as_ref(), routes);
         screen::print(&format!("{files}: {}\n", report.summary()));
     }
     if errors > 0 { Err(Exit::silent(1)) } else { Ok(()) }
@@ -76,8 +76,8 @@ fn knows_backends(inputs: &Inputs) -> bool {
 }
 
 /// What was checked, for the last line.
-fn files(config: Option<PathBuf>, routes: Option<&PathBuf>, count: Option<usize>) -> String {
-    let mut files: Vec<String> = config.iter().map(|path| path.display().to_string()).collect();
+fn files(config: Option<&PathBuf>, routes: Option<&PathBuf>, count: Option<usize>) -> String {
+    let mut files: Vec<String> = config.into_iter().map(|path| path.display().to_string()).collect();
     match (routes, count) {
         (Some(path), Some(count)) => files.push(format!("{} ({count} routes)", path.display())),
         (Some(path), None) => files.push(path.display().to_string()),

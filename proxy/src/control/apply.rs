@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::Utc;
 
 use crate::diagnostic::{Report, Source};
-use crate::route::{Route, Table, read};
+use crate::route::{Route, Routing, Table, read};
 use crate::store::{Record, RouteChange};
 
 use super::change::{Applied, Change, Changed, Edit, Refused};
@@ -30,6 +30,8 @@ struct Next {
     base: Table,
     warnings: Report,
     overrides: BTreeMap<String, Override>,
+    /// Holds at once and whatever the disk says.
+    safe: bool,
 }
 
 impl Control {
@@ -115,7 +117,7 @@ impl Control {
         }
         let mut overrides = running.state.overrides.clone();
         overrides.retain(|name, _| !plan.touches(name));
-        Ok(Next { text, base, warnings: report, overrides })
+        Ok(Next { text, base, warnings: report, overrides, safe: plan.safe })
     }
 
     /// Writes, swaps, records. After an error nothing has changed.
@@ -128,7 +130,8 @@ impl Control {
     ) -> Result<Applied, Refused> {
         let before = running.effective();
         let state = super::State { overrides: next.overrides.clone(), ..running.state.clone() };
-        let changes = standing::differences(&before, &effective(&next.base, &state));
+        let after = effective(&next.base, &state);
+        let changes = standing::differences(&before, &after);
         if changes.is_empty() && next.overrides == running.state.overrides {
             return Ok(nothing(running));
         }
@@ -142,6 +145,10 @@ impl Control {
             hash: file::hash(&next.text),
             text: Some(next.text.clone()),
         };
+        if next.safe {
+            // Nobody waits for a disk on the way to safety: if the file cannot be written, this is laid over it.
+            self.live.store(Routing { revision: record.revision, table: after });
+        }
         let writes = next.text != running.state.text;
         if writes {
             log_intent(&self.recorder, &record);
@@ -158,7 +165,6 @@ impl Control {
         running.state.overrides = next.overrides;
         running.state.last = Some(LastChange::from(&record));
         self.swap(running);
-        if writes {}
         let mut warnings = Vec::new();
         warnings.extend(self.state_file.save(&running.state).err());
         if !writes {
@@ -286,6 +292,7 @@ fn overridden(running: &Running, plan: &Plan, change: &Change) -> Next {
         base: running.base.clone(),
         warnings: running.warnings.clone(),
         overrides,
+        safe: true,
     }
 }
 

@@ -96,8 +96,9 @@ fn keep_owner(next: &Path, old: &Metadata) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Writes a small file of our own state the same way.
-pub(super) fn write_state(path: &Path, text: &str) -> std::io::Result<()> {
+/// Writes a small file of our own state the same way. After a power cut it is the old one or, if it was
+/// to be durable, surely the new one.
+pub(super) fn write_state(path: &Path, text: &str, durable: bool) -> std::io::Result<()> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)?;
     }
@@ -107,7 +108,9 @@ pub(super) fn write_state(path: &Path, text: &str) -> std::io::Result<()> {
     give_to_owner_of_directory(&next);
     file.sync_all()?;
     std::fs::rename(&next, path)?;
-    sync_directory(path);
+    if durable {
+        sync_directory(path);
+    }
     Ok(())
 }
 

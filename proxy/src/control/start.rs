@@ -1,5 +1,6 @@
 //! The first look at the routing file, and where the last run stopped.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -36,6 +37,9 @@ impl Control {
     /// When the routing file is bad and no earlier good one is remembered.
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
         let directory = &settings.store.directory;
+        if let Err(error) = std::fs::DirBuilder::new().recursive(true).mode(0o750).create(directory) {
+            tracing::error!(path = %directory.display(), %error, "cannot make the state directory");
+        }
         let recorder = Recorder::start(&settings.store.url, directory)?;
         let state_file = StateFile::new(directory);
         let state = state_file.load();
@@ -73,7 +77,11 @@ impl Control {
         }
         let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         if file::is_mount_point(path, &mountinfo) {
-            tracing::warn!(path = %path.display(), "the routing file is a mount point of its own: edits from outside may not be seen and flips cannot be written; mount its directory");
+            tracing::warn!(
+                path = %path.display(),
+                "the routing file is a mount point of its own: edits from outside may not be seen and flips cannot \
+                 be written; mount its directory"
+            );
         }
         for finding in running.warnings.findings() {
             tracing::warn!("{finding}");

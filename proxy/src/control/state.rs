@@ -85,11 +85,12 @@ impl StateFile {
         })
     }
 
-    /// Saves the state; a disk that refuses is reported and does not stop a flip.
+    /// Saves the state. What the routing file does not say must survive a power cut; the rest is in the journal and in
+    /// the store as well. A disk that refuses is reported and does not stop a flip.
     pub(super) fn save(&self, state: &State) -> Result<(), String> {
         let saved = serde_json::to_string(state)
             .map_err(std::io::Error::other)
-            .and_then(|text| file::write_state(&self.0, &text));
+            .and_then(|text| file::write_state(&self.0, &text, !state.overrides.is_empty()));
         saved.map_err(|error| {
             let message = format!("cannot write `{}`: {error}", self.0.display());
             tracing::error!("{message}");

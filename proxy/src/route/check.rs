@@ -13,6 +13,8 @@ pub(super) fn across(entries: &[Entry<'_>], report: &mut Report) {
 }
 
 fn names(entries: &[Entry<'_>], report: &mut Report) {
+    const HELP: &str =
+        "a name is unique; when methods move apart, write the method behind it: `customers.edit.post`";
     let mut first: BTreeMap<&str, &Place> = BTreeMap::new();
     for entry in entries {
         match first.get(entry.route.name.as_str()) {
@@ -20,7 +22,7 @@ fn names(entries: &[Entry<'_>], report: &mut Report) {
                 report
                     .error(&entry.name, format!("two routes are named `{}`", entry.route.name))
                     .related((*earlier).clone(), "the first one is here")
-                    .help("a name is unique; when methods move apart, write the method behind it: `customers.edit.post`");
+                    .help(HELP);
             }
             None => drop(first.insert(&entry.route.name, &entry.name)),
         }

@@ -1,6 +1,7 @@
 //! Where a value comes from: flag, else environment, else file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,7 +25,9 @@ pub struct Inputs {
 impl Inputs {
     /// The environment of this process and no flags.
     pub fn from_process() -> Self {
-        Self { environment: std::env::vars().collect(), ..Self::default() }
+        let text =
+            |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        Self { environment: std::env::vars_os().filter_map(text).collect(), ..Self::default() }
     }
 
     /// The ficus.toml that is read, if there is one.
@@ -34,7 +37,9 @@ impl Inputs {
 
     /// ficus.toml: named by a flag, else by `FICUS_CONFIG`, else the one in the working directory if there is one.
     pub(super) fn config_file(&self) -> Option<(PathBuf, bool)> {
-        let named = self.config.clone().or_else(|| self.environment.get("FICUS_CONFIG").map(PathBuf::from));
+        let variable =
+            || self.environment.get("FICUS_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let named = self.config.clone().or_else(variable);
         match named {
             Some(path) => Some((path, true)),
             None => Path::new("ficus.toml").exists().then(|| (PathBuf::from("ficus.toml"), false)),

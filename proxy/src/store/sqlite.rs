@@ -18,8 +18,11 @@ const SCHEMA: &[&str] = &[
         reason TEXT,
         action TEXT NOT NULL,
         hash TEXT NOT NULL,
-        text TEXT,
         UNIQUE (number, made_at)
+    )",
+    "CREATE TABLE IF NOT EXISTS routing_file (
+        hash TEXT PRIMARY KEY,
+        text TEXT NOT NULL
     )",
     "CREATE TABLE IF NOT EXISTS audit (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -37,6 +40,10 @@ const SCHEMA: &[&str] = &[
         BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
     "CREATE TRIGGER IF NOT EXISTS audit_remains BEFORE DELETE ON audit
         BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
+    "CREATE TRIGGER IF NOT EXISTS routing_file_stays BEFORE UPDATE ON routing_file
+        BEGIN SELECT RAISE(ABORT, 'routing files are append-only'); END",
+    "CREATE TRIGGER IF NOT EXISTS routing_file_remains BEFORE DELETE ON routing_file
+        BEGIN SELECT RAISE(ABORT, 'routing files are append-only'); END",
 ];
 
 /// An open database.
@@ -67,8 +74,8 @@ impl Sqlite {
     pub(super) async fn append(&mut self, record: &Record) -> Result<(), sqlx::Error> {
         let mut transaction = self.connection.begin().await?;
         let row = sqlx::query(
-            "INSERT INTO revision (number, made_at, author, reason, action, hash, text)
-             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number, made_at) DO NOTHING RETURNING id",
+            "INSERT INTO revision (number, made_at, author, reason, action, hash)
+             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (number, made_at) DO NOTHING RETURNING id",
         )
         .bind(i64::try_from(record.revision).unwrap_or(i64::MAX))
         .bind(record.at)
@@ -76,13 +83,19 @@ impl Sqlite {
         .bind(&record.reason)
         .bind(record.action.word())
         .bind(&record.hash)
-        .bind(&record.text)
         .fetch_optional(&mut *transaction)
         .await?;
         let Some(row) = row else {
             return Ok(());
         };
         let id: i64 = row.try_get("id")?;
+        if let Some(text) = &record.text {
+            sqlx::query("INSERT INTO routing_file (hash, text) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING")
+                .bind(&record.hash)
+                .bind(text)
+                .execute(&mut *transaction)
+                .await?;
+        }
         for change in &record.changes {
             sqlx::query("INSERT INTO audit (revision, route, before, after) VALUES (?, ?, ?, ?)")
                 .bind(id)

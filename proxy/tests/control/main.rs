@@ -2,6 +2,9 @@
 //! hand edit does, what happens when things cannot be written. A file here is one theme; `ficus` starts the binary,
 //! `origin` stands in for the backends.
 
+// All of this is test code, also what is not marked as a test.
+#![allow(clippy::unwrap_used)]
+
 mod broken;
 mod cli;
 mod ficus;
