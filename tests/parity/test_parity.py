@@ -11,6 +11,7 @@ from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
 from parity.case_file import Case, read_cases
 from stack.client import Answer, Client
+from stack.parity_text import mask_tokens
 from stack.session import read_session
 from stack.stack import SECRETS
 
@@ -20,7 +21,6 @@ CASES = [case for path in sorted(FOLDER.glob("*/*.http")) for case in read_cases
 # Headers that may differ: who answered (reveal), when, and how the bytes were framed.
 IGNORED = {"date", "server", "connection", "keep-alive", "transfer-encoding", "x-ficus-route", "x-ficus-backend",
            "x-ficus-revision", "x-request-id"}
-CSRF_TOKEN = re.compile(rb"I[A-Za-z0-9_-]{50,60}\.[A-Za-z0-9_-]{5,8}\.[A-Za-z0-9_-]{27}")
 CLOCK_COLUMNS = {"created_at", "updated_at", "archived_at", "last_login_at"}
 
 
@@ -81,7 +81,7 @@ def comparable(answer: Answer) -> dict:
     headers = sorted((k.lower(), v) for k, v in answer.headers if k.lower() not in IGNORED | {"set-cookie", "vary"})
     headers = [(k, sorted(v.replace(" ", "").split(",")) if k == "allow" else v) for k, v in headers]
     vary = sorted(part.strip() for value in answer.headers_named("Vary") for part in value.split(","))
-    body = CSRF_TOKEN.sub(b"<csrf token>", answer.body)
+    body = mask_tokens(answer.body)
     if body != answer.body:
         headers = [(k, v) for k, v in headers if k != "content-length"]
     return {
