@@ -76,6 +76,20 @@ fn beside(target: &Path) -> PathBuf {
     target.with_file_name(format!(".{name}.{}.next", std::process::id()))
 }
 
+/// Removes what a process that was killed left beside the file.
+pub(super) fn sweep(path: &Path) {
+    let Ok(target) = std::fs::canonicalize(path) else { return };
+    let prefix = format!(".{}.", target.file_name().unwrap_or_default().to_string_lossy());
+    let entries = target.parent().and_then(|directory| std::fs::read_dir(directory).ok());
+    for entry in entries.into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let pid = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".next")?.parse::<u32>().ok());
+        if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 fn write_beside(next: &Path, text: &str, old: &Metadata) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(next)?;
     file.write_all(text.as_bytes())?;
@@ -165,6 +179,19 @@ mod tests {
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o444)).unwrap();
         assert!(matches!(replace(&path, "new"), Err(WriteError::ReadOnly(_))));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+    }
+
+    #[test]
+    fn only_what_the_dead_left_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("routes.toml");
+        let dead = directory.path().join(format!(".routes.toml.{}.next", u32::MAX));
+        let alive = directory.path().join(format!(".routes.toml.{}.next", std::process::id()));
+        for file in [&path, &dead, &alive] {
+            std::fs::write(file, "").unwrap();
+        }
+        sweep(&path);
+        assert_eq!((path.exists(), dead.exists(), alive.exists()), (true, false, true));
     }
 
     #[test]

@@ -50,7 +50,10 @@ impl Control {
         let floor = recorder.latest().unwrap_or_default().max(state.revision);
         let running = match &settings.routes {
             None => without_file(floor),
-            Some(path) => with_file(path, &context, state, floor, &recorder)?,
+            Some(path) => {
+                file::sweep(path);
+                with_file(path, &context, state, floor, &recorder)?
+            }
         };
         let routing =
             Routing { revision: running.state.revision, table: effective(&running.base, &running.state) };

@@ -92,3 +92,47 @@ fn a_flip_that_was_cut_off_after_the_file_is_still_the_authors() {
     assert_eq!(status["revision"], 3);
     assert_eq!(status["last"]["reason"], "CRM-813");
 }
+
+#[test]
+fn killed_between_any_two_steps_of_a_flip_the_file_is_whole_and_the_history_true() {
+    let mut ficus = Ficus::start(ROUTES);
+    let mut acknowledged = 1;
+    for round in 0..12 {
+        let pid = ficus.pid();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                // Not a synchronisation: each round ends the process at another moment of its flips.
+                std::thread::sleep(std::time::Duration::from_millis(7 * (round + 1)));
+                let _ = nix::sys::signal::kill(
+                    nix::unistd::Pid::from_raw(pid),
+                    nix::sys::signal::Signal::SIGKILL,
+                );
+            });
+            for backend in ["rust", "legacy"].iter().cycle() {
+                let output = ficus.cli(&["flip", "customers.list", backend, "--json"]);
+                if !output.status.success() {
+                    break;
+                }
+                let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+                acknowledged = answer["revision"].as_u64().unwrap();
+            }
+        });
+        ficus.kill();
+        ficus.ok(&["check"]);
+        ficus.run();
+        let revision = ficus.revision();
+        assert!(revision == acknowledged || revision == acknowledged + 1, "{acknowledged} became {revision}");
+        acknowledged = revision;
+        let said = if ficus.routes_text().contains("serve = \"rust\" ") { "rust" } else { "legacy" };
+        assert_eq!(ficus.answered_by("/customers/"), said);
+    }
+    let history = ficus.json(&["history", "--limit", "1000"]);
+    let mut revisions: Vec<u64> = history["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| change["revision"].as_u64().unwrap())
+        .collect();
+    revisions.reverse();
+    assert_eq!(revisions, (1..=acknowledged).collect::<Vec<u64>>());
+}
