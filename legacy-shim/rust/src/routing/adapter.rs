@@ -3,7 +3,8 @@
 //! Source: `Map.bind`, `Map.bind_to_environ`, `MapAdapter.get_host`, `make_redirect_url` of Werkzeug 1.0.1, 2.3.8 and 3.1;
 //! `get_host` of werkzeug/wsgi.py and werkzeug/sansio/utils.py; `Flask.create_url_adapter` of Flask 1.1, 2.3 and 3.1.
 //! Flask 3.1 ignores the host unless hosts or subdomains are matched; before, any other host than `SERVER_NAME` was 404.
-//! A host that is not ASCII, or up to 2.1 has a `|` in it, is refused (`BadHost`) instead of being encoded with IDNA 2003.
+//! A host that is not printable ASCII, or up to 2.1 has a `|` in it, is refused (`BadHost`): Werkzeug would encode the former
+//! with IDNA 2003 and split the latter.
 
 use std::borrow::Cow;
 
@@ -54,7 +55,8 @@ impl<'p> Adapter<'p> {
             }
         };
         // Domain and path are matched apart, Werkzeug's expressions are over `domain|path`.
-        let divided = profile == Profile::Werkzeug10 && (server_name.contains('|') || subdomain.contains('|'));
+        let divided =
+            profile == Profile::Werkzeug10 && (server_name.contains('|') || subdomain.contains('|'));
         if divided || !encodable(&server_name, profile) {
             return Err(BadHost);
         }
@@ -161,8 +163,8 @@ fn strip_port<'h>(host: &'h str, scheme: &str, profile: Profile) -> &'h str {
 
 /// `_host_re` of 3.1: a name or `[IPv6]`, and a port.
 fn well_formed(host: &str) -> bool {
-    let (name, port) = if host.starts_with('[') {
-        let Some((address, port)) = host[1..].split_once(']') else { return false };
+    let (name, port) = if let Some(rest) = host.strip_prefix('[') {
+        let Some((address, port)) = rest.split_once(']') else { return false };
         let address_like = |b: u8| b.is_ascii_hexdigit() || b == b':' || b == b'.';
         let Some((before, after)) = address.split_once(':') else { return false };
         if after.is_empty()
@@ -200,7 +202,7 @@ fn subdomain_of(host: &str, server_name: &str) -> String {
 
 /// Whether Python's `idna` codec takes the name: from 2.0 on, labels of 1 to 63 characters, the last may be empty.
 fn encodable(server_name: &str, profile: Profile) -> bool {
-    if !server_name.is_ascii() {
+    if !server_name.bytes().all(|b| b.is_ascii() && !b.is_ascii_control()) {
         return false;
     }
     if profile == Profile::Werkzeug10 {

@@ -145,10 +145,10 @@ impl Binder<'_> {
                 ),
             }
         }
-        if set.contains(self.names.bit("GET")) {
-            if let Some(head) = self.names.intern("HEAD") {
-                set.insert(head);
-            }
+        if set.contains(self.names.bit("GET"))
+            && let Some(head) = self.names.intern("HEAD")
+        {
+            set.insert(head);
         }
         Some(set)
     }

@@ -25,7 +25,7 @@ pub(super) enum Shape {
     Decimal { signed: bool },
     /// `[^/].*?`.
     Path,
-    /// `(?:a|b)`.
+    /// `(?:a|b)`; without items it fits the empty text.
     OneOf(Vec<String>),
     /// Eight, four, four, four and twelve hexadecimal digits.
     Uuid,

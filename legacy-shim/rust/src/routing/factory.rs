@@ -138,7 +138,14 @@ fn limits(arguments: &Arguments, parameters: &[&str]) -> Result<(Limits, bool), 
         }
     };
     let fixed_digits = match bound.get("fixed_digits") {
-        Some(value) if value.is_true() => length("fixed_digits", value)?,
+        Some(value @ Value::Int(_)) => length("fixed_digits", value)?,
+        // Anything else cannot be written into a URL by 1.0 or never fits.
+        Some(value) if value.is_true() => {
+            return Err(format!(
+                "`fixed_digits` must be a length, not `{}`",
+                value.to_text().unwrap_or_default()
+            ));
+        }
         _ => 0,
     };
     let signed = bound.get("signed").is_some_and(|value| value.is_true());
@@ -156,9 +163,7 @@ fn items(arguments: &Arguments) -> Result<Vec<String>, String> {
             Err(format!("item `{shown}` is no text, write it in quotes: `\"{shown}\"`"))
         }
     };
-    // Without items Python's expression is empty and fits the empty text.
-    let items = arguments.positional.iter().map(text).collect::<Result<Vec<_>, _>>()?;
-    Ok(if items.is_empty() { vec![String::new()] } else { items })
+    arguments.positional.iter().map(text).collect()
 }
 
 fn segment(arguments: &Arguments) -> Result<Shape, String> {

@@ -153,7 +153,9 @@ fn is_bounded(shape: &Shape) -> bool {
     match shape {
         Shape::Segment { min, .. } => *min > 0,
         Shape::Digits { .. } | Shape::Decimal { .. } | Shape::Uuid => true,
-        Shape::OneOf(items) => items.iter().all(|item| !item.is_empty() && !item.contains('/')),
+        Shape::OneOf(items) => {
+            !items.is_empty() && items.iter().all(|item| !item.is_empty() && !item.contains('/'))
+        }
         Shape::Path | Shape::Custom { .. } => false,
     }
 }

@@ -11,7 +11,7 @@
 //! of the two matchers over `pattern`. The way of a request: `adapter` (host), `decode` (path), `find` (matcher, redirects),
 //! `matched` (answer). `build` is `url_for`.
 //!
-//! Checked against the real Werkzeug 1.0.1, 2.3.8 and 3.1: see `tests/routing.rs`.
+//! Checked against the real Werkzeug 1.0.1, 2.3.8 and 3.1: see `tests/routing/main.rs`.
 
 mod adapter;
 mod arguments;

@@ -3,7 +3,7 @@
 //!
 //! Why not the `regex` crate: the expressions need a look-behind, `$` before a trailing newline, Unicode 14 digits, and
 //! captures without allocation. Python's engine is exponential in the worst case; here, after some thousand steps, failed
-//! positions are remembered, which bounds the work by elements x length².
+//! positions are remembered, which bounds the work: linear in the length for variables of any length.
 
 use super::converter::Shape;
 use super::number::leading_digit;
@@ -43,16 +43,20 @@ impl Pattern {
     /// Matches `text` from its start. Spans are written from number `base` on, shifted by `offset`. The answer says whether
     /// the tail held a slash.
     pub(super) fn run(&self, text: &str, offset: usize, spans: &mut Spans, base: usize) -> Option<bool> {
-        let mut run = Run {
-            elements: &self.elements,
-            text,
-            offset,
-            spans,
-            base,
-            tail: false,
-            steps: 0,
-            failed: Vec::new(),
-        };
+        self.run_from(text, (offset, base), spans, 0)
+    }
+
+    /// `run` with so many steps counted already.
+    fn run_from(
+        &self,
+        text: &str,
+        (offset, base): (usize, usize),
+        spans: &mut Spans,
+        steps: u32,
+    ) -> Option<bool> {
+        let (failed, dead) = (Vec::new(), Vec::new());
+        let mut run =
+            Run { elements: &self.elements, text, offset, spans, base, tail: false, steps, failed, dead };
         run.step(0, 0).then_some(run.tail)
     }
 }
@@ -65,7 +69,18 @@ struct Run<'a> {
     base: usize,
     tail: bool,
     steps: u32,
+    /// A bit for each element and position that failed.
     failed: Vec<u64>,
+    /// For each element, a run of text in which it fails.
+    dead: Vec<Dead>,
+}
+
+/// A variable of any length that started at `start` and could reach `stop` failed with all ends from `lowest` on.
+#[derive(Debug, Clone, Copy, Default)]
+struct Dead {
+    start: usize,
+    stop: usize,
+    lowest: usize,
 }
 
 impl Run<'_> {
@@ -103,24 +118,49 @@ impl Run<'_> {
         true
     }
 
-    /// Runs `attempt` unless it is known to fail here.
-    fn remember(&mut self, index: usize, at: usize, attempt: impl FnOnce(&mut Self) -> bool) -> bool {
-        self.steps = self.steps.saturating_add(1);
+    /// True once the search has taken so many steps that failures are worth remembering.
+    fn remembers(&mut self) -> bool {
         if self.steps < STEPS_WITHOUT_MEMORY {
-            return attempt(self);
+            return false;
         }
         if self.failed.is_empty() {
             self.failed = vec![0; (self.elements.len() * (self.text.len() + 1)).div_ceil(64)];
+            self.dead = vec![Dead::default(); self.elements.len()];
         }
+        true
+    }
+
+    /// Runs `attempt` unless it is known to fail here.
+    fn remember(&mut self, index: usize, at: usize, attempt: impl FnOnce(&mut Self) -> bool) -> bool {
         let bit = index * (self.text.len() + 1) + at;
-        if self.failed[bit / 64] & (1 << (bit % 64)) != 0 {
-            return false;
+        if self.remembers() {
+            // A later start has no ends that the earlier one did not have.
+            let Dead { start, stop, .. } = self.dead[index];
+            if (start..stop).contains(&at) || self.failed[bit / 64] & (1 << (bit % 64)) != 0 {
+                return false;
+            }
         }
         let matched = attempt(self);
-        if !matched {
+        if !matched && self.remembers() {
             self.failed[bit / 64] |= 1 << (bit % 64);
         }
         matched
+    }
+
+    /// Notes that a variable failed with every end from `lowest` to `stop`.
+    fn give_up(&mut self, index: usize, start: usize, (lowest, stop): (usize, usize)) -> bool {
+        if self.remembers() {
+            self.dead[index] = Dead { start, stop, lowest };
+        }
+        false
+    }
+
+    /// The ends from this one on are known to fail; beyond `stop` if none is known.
+    fn known(&self, index: usize, stop: usize) -> usize {
+        self.dead
+            .get(index)
+            .filter(|dead| dead.stop == stop && dead.start < stop)
+            .map_or(stop + 1, |dead| dead.lowest)
     }
 
     fn lazy_slashes(&mut self, index: usize, at: usize, count: usize) -> bool {
@@ -129,6 +169,7 @@ impl Run<'_> {
 
     /// Takes `at..end` as the variable's text and goes on.
     fn take(&mut self, index: usize, at: usize, end: usize) -> bool {
+        self.steps = self.steps.saturating_add(1);
         if !self.step(index + 1, end) {
             return false;
         }
@@ -144,14 +185,15 @@ impl Run<'_> {
         let Element::Variable { shape, .. } = &elements[index] else { return false };
         match shape {
             Shape::Segment { min, max, .. } => self.segment(index, at, (*min, *max)),
-            Shape::Digits { signed } => self.digits(index, at, self.after_sign(at, *signed)),
+            Shape::Digits { signed } => self.digits(index, at, (self.after_sign(at, *signed), true)),
             Shape::Decimal { signed } => {
                 let whole = skip_digits(self.text, self.after_sign(at, *signed));
                 let point =
                     self.text.as_bytes().get(whole) == Some(&b'.') && whole > self.after_sign(at, *signed);
-                point && self.digits(index, at, whole + 1)
+                point && self.digits(index, at, (whole + 1, false))
             }
             Shape::Path => self.path(index, at),
+            Shape::OneOf(items) if items.is_empty() => self.take(index, at, at),
             Shape::OneOf(items) => items.iter().any(|item| {
                 self.text[at..].starts_with(item.as_str()) && self.take(index, at, at + item.len())
             }),
@@ -180,30 +222,37 @@ impl Run<'_> {
         let rest = &rest[..rest.find('/').unwrap_or(rest.len())];
         let end = max.and_then(|max| rest.char_indices().nth(max)).map_or(rest.len(), |(end, _)| end);
         let Some(least) = nth_boundary(rest, min).filter(|&least| least <= end) else { return false };
-        if self.take(index, at, at + end) {
+        let known = if max.is_none() { self.known(index, at + end) } else { text.len() + 1 };
+        if known > at + end && self.take(index, at, at + end) {
             return true;
         }
         if self.at_boundary(index) {
             return false;
         }
-        rest[least..end].char_indices().rev().any(|(more, _)| self.take(index, at, at + least + more))
+        let upper = end.min(known - at).max(least);
+        let matched =
+            rest[least..upper].char_indices().rev().any(|(more, _)| self.take(index, at, at + least + more));
+        matched || (max.is_none() && self.give_up(index, at, (at + least, at + end)))
     }
 
-    /// `\d+` from `first` on: the longest first.
-    fn digits(&mut self, index: usize, at: usize, first: usize) -> bool {
+    /// `\d+` from `first` on: the longest first. `whole` if these digits are all there is to the variable.
+    fn digits(&mut self, index: usize, at: usize, (first, whole): (usize, bool)) -> bool {
         let end = skip_digits(self.text, first);
         if end == first {
             return false;
         }
-        if self.take(index, at, end) {
+        let known = if whole { self.known(index, end) } else { end + 1 };
+        if known > end && self.take(index, at, end) {
             return true;
         }
         if self.at_boundary(index) {
             return false;
         }
         let text = self.text;
-        let mut shorter = text[first..end].char_indices().rev().take_while(|&(length, _)| length > 0);
-        shorter.any(|(length, _)| self.take(index, at, first + length))
+        let lowest = first + leading_digit(&text[first..]).unwrap_or(1);
+        let mut shorter = text[lowest..end.min(known).max(lowest)].char_indices().rev();
+        shorter.any(|(length, _)| self.take(index, at, lowest + length))
+            || (whole && self.give_up(index, first, (lowest, end)))
     }
 
     /// `[^/].*?`: the shortest first; the dot fits no newline.
@@ -214,9 +263,12 @@ impl Run<'_> {
         if matches!(self.elements.get(index + 1), Some(Element::End | Element::EndOrNewline)) {
             return self.take(index, at, stop);
         }
-        let text = self.text;
-        text[start..stop].char_indices().any(|(end, _)| self.take(index, at, start + end))
-            || self.take(index, at, stop)
+        let (text, known) = (self.text, self.known(index, stop));
+        text[start..stop.min(known).max(start)]
+            .char_indices()
+            .any(|(end, _)| self.take(index, at, start + end))
+            || (known > stop && self.take(index, at, stop))
+            || self.give_up(index, at, (start, stop))
     }
 
     /// A foreign expression: its own favourite first, then the others from its favourite side.
@@ -267,4 +319,71 @@ fn is_uuid(bytes: &[u8]) -> bool {
             8 | 13 | 18 | 23 => *b == b'-',
             _ => b.is_ascii_hexdigit(),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn literal(text: &str) -> Element {
+        Element::Literal(text.into())
+    }
+
+    /// Variables of these shapes with a literal between them.
+    fn pattern(shapes: &[Shape], between: &str) -> Pattern {
+        let mut elements = Vec::new();
+        for (number, shape) in shapes.iter().enumerate() {
+            elements.push(Element::Variable { shape: shape.clone(), number });
+            elements.push(literal(between));
+        }
+        elements.push(Element::Tail { many: true });
+        elements.push(Element::EndOrNewline);
+        Pattern::new(elements)
+    }
+
+    /// All texts of up to six of these characters.
+    fn texts() -> Vec<String> {
+        let mut texts = vec![String::new()];
+        let mut from = 0;
+        for _ in 0..6 {
+            let longer: Vec<String> = texts[from..]
+                .iter()
+                .flat_map(|text| ["1", "-", "/", ".", "\n"].map(|c| format!("{text}{c}")))
+                .collect();
+            from = texts.len();
+            texts.extend(longer);
+        }
+        texts
+    }
+
+    #[test]
+    fn remembering_failures_changes_no_answer() {
+        let any = Shape::Segment { min: 1, max: None, exact: false };
+        let short = Shape::Segment { min: 0, max: Some(2), exact: false };
+        let (number, float) = (Shape::Digits { signed: true }, Shape::Decimal { signed: true });
+        let lists = [
+            vec![any.clone(), any.clone()],
+            vec![Shape::Path, any.clone(), Shape::Path],
+            vec![number.clone(), any.clone(), number],
+            vec![float.clone(), float, Shape::Path],
+            vec![short.clone(), any, short],
+        ];
+        let patterns: Vec<Pattern> =
+            lists.iter().flat_map(|shapes| ["", "-", "/"].map(|between| pattern(shapes, between))).collect();
+        for text in texts() {
+            for pattern in &patterns {
+                let (mut plain, mut remembering) = (Spans::default(), Spans::default());
+                let expected = pattern.run_from(&text, (0, 0), &mut plain, 0);
+                let answer = pattern.run_from(&text, (0, 0), &mut remembering, STEPS_WITHOUT_MEMORY);
+                assert_eq!(answer, expected, "{text:?} {pattern:?}");
+                for number in 0..3 {
+                    assert_eq!(
+                        remembering.text(number, &text),
+                        plain.text(number, &text),
+                        "{text:?} {pattern:?}"
+                    );
+                }
+            }
+        }
+    }
 }

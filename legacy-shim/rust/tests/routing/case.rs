@@ -9,7 +9,8 @@ use flask_compat::routing::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Case {
     pub profile: String,
     pub options: Options,
@@ -18,7 +19,8 @@ pub(super) struct Case {
     pub builds: Vec<Wanted>,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Options {
     pub strict_slashes: bool,
     pub merge_slashes: bool,
@@ -37,7 +39,8 @@ pub(super) struct Converter {
     pub part_isolating: Option<bool>,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Rule {
     pub rule: String,
     pub endpoint: String,
@@ -53,7 +56,8 @@ pub(super) struct Rule {
     pub websocket: bool,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Asked {
     pub host: String,
     pub method: String,
@@ -63,7 +67,8 @@ pub(super) struct Asked {
     pub script_name: String,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Wanted {
     pub endpoint: String,
     pub values: Vec<(String, Json)>,
@@ -77,7 +82,8 @@ pub(super) struct Wanted {
 }
 
 /// What the map says, or why there is none.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Answer {
     pub error: Option<String>,
     pub requests: Vec<Json>,
@@ -150,6 +156,25 @@ impl Case {
         }
     }
 
+    /// The case without what is false or absent, and without unused converters: reading puts it back.
+    pub(super) fn compact(&self) -> Json {
+        let mut case = self.clone();
+        let used = |name: &String| {
+            self.rules.iter().any(|rule| {
+                [Some(&rule.rule), rule.host.as_ref(), rule.subdomain.as_ref()]
+                    .into_iter()
+                    .flatten()
+                    .any(|text| text.contains(name))
+            })
+        };
+        case.options.converters.retain(|name, _| used(name));
+        let mut json = json!(case);
+        for member in ["options", "rules", "requests", "builds"] {
+            strip(&mut json[member]);
+        }
+        json
+    }
+
     /// The case, readable.
     pub(super) fn describe(&self) -> String {
         let mut out = format!("options {}\n", json!(self.options));
@@ -165,6 +190,18 @@ impl Case {
             out.push_str(&format!("build {}\n", json!(wanted)));
         }
         out
+    }
+}
+
+/// Removes the members of an object, or of the objects in a list, that are null, or false where that is the default.
+fn strip(json: &mut Json) {
+    match json {
+        Json::Object(fields) => fields.retain(|name, value| {
+            let optional = matches!(name.as_str(), "strict_slashes" | "merge_slashes");
+            !value.is_null() && (optional || *value != json!(false))
+        }),
+        Json::Array(items) => items.iter_mut().for_each(strip),
+        _ => {}
     }
 }
 

@@ -6,7 +6,9 @@
 //! to the root of the workspace; unset, it says so and passes. Further variables:
 //! - `FICUS_ROUTING_COMPARISONS`: how many answers to compare per version (default 40000);
 //! - `FICUS_ROUTING_SEED`: where to start (default 1); every case can be had again from its seed;
-//! - `FICUS_ROUTING_RECORD`: a number of cases to write to tests/routing_vectors, with their answers, instead.
+//! - `FICUS_ROUTING_RECORD`: a number of cases to write to tests/routing_vectors, with their answers, instead (run this test alone).
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot read or start something fails")]
 
 mod case;
 mod generate;
@@ -49,7 +51,7 @@ fn agrees_with_recorded_answers() {
             }
             compared += expected.len();
         }
-        assert!(compared > 3000, "{profile}: only {compared} recorded answers");
+        assert!(compared > 1200, "{profile}: only {compared} recorded answers");
     }
 }
 

@@ -74,15 +74,20 @@ pub(super) fn asked(random: &mut Random, rules: &[Rule], options: &Options) -> A
 fn fitting_host(random: &mut Random, rule: &Rule, options: &Options) -> String {
     if options.host_matching {
         let host = instance(random, rule.host.as_deref().unwrap_or_default());
-        return if host.is_ascii() && !host.contains('|') { host } else { random.text(&HOSTS) };
+        return if sendable(&host) { host } else { random.text(&HOSTS) };
     }
     let subdomain = instance(random, rule.subdomain.as_deref().unwrap_or(&options.default_subdomain));
     let name = options.server_name.as_deref().unwrap_or("example.com");
-    if subdomain.is_empty() || subdomain.contains('|') || !subdomain.is_ascii() {
+    if subdomain.is_empty() || !sendable(&subdomain) {
         name.to_owned()
     } else {
         format!("{subdomain}.{name}")
     }
+}
+
+/// Hosts that no server passes on are answered with `BadHost`, whatever Werkzeug would do.
+fn sendable(host: &str) -> bool {
+    host.bytes().all(|b| b.is_ascii() && !b.is_ascii_control() && b != b'|')
 }
 
 /// A text for each variable of the rule.
