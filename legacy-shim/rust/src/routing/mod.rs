@@ -11,6 +11,22 @@
 //! of the two matchers over `pattern`. The way of a request: `adapter` (host), `decode` (path), `find` (matcher, redirects),
 //! `matched` (answer). `build` is `url_for`.
 //!
+//! ```
+//! use flask_compat::Profile;
+//! use flask_compat::routing::{Map, MapOptions, Match, RuleSpec, UrlFor};
+//!
+//! let rules = [RuleSpec::new("/customers/<int:customer_id>", "customers.detail").methods(["GET"]).automatic_options()];
+//! let map = Map::new(MapOptions::new(Profile::Werkzeug10), &rules).expect("the rules are good");
+//! let Match::Rule(matched) = map.find("crm.example.com", "HEAD", "/customers/%34%37") else { panic!("no rule fits") };
+//! assert_eq!(matched.endpoint(), "customers.detail");
+//! assert_eq!(matched.arg("customer_id").and_then(|arg| arg.as_i64()), Some(47));
+//! let url = map.build("customers.detail", &[("customer_id", 47.into()), ("tab", "notes".into())], &UrlFor::default());
+//! assert_eq!(url.as_deref(), Ok("/customers/47?tab=notes"));
+//! ```
+//!
+//! A lookup in a map of 1,000 rules takes a fraction of a microsecond and depends on the rules that could fit, not on how
+//! many there are: `cargo run --release -p flask-compat --example bench_routing` prints the numbers.
+//!
 //! Checked against the real Werkzeug 1.0.1, 2.3.8 and 3.1: see `tests/routing/main.rs`.
 
 mod adapter;
