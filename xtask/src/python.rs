@@ -22,6 +22,9 @@ const ENVIRONMENTS: &[(&str, &str)] = &[
     ("werkzeug-1.0", "legacy-shim/rust/tests/requirements-werkzeug-1.0.txt"),
     ("werkzeug-2.3", "legacy-shim/rust/tests/requirements-werkzeug-2.3.txt"),
     ("werkzeug-3.1", "legacy-shim/rust/tests/requirements-werkzeug-3.1.txt"),
+    ("vectors-1.1", "legacy-shim/rust/tests/vectors/requirements-flask-1.1.txt"),
+    ("vectors-2.3", "legacy-shim/rust/tests/vectors/requirements-flask-2.3.txt"),
+    ("vectors-3.1", "legacy-shim/rust/tests/vectors/requirements-flask-3.1.txt"),
     ("lint", "xtask/requirements-lint.txt"),
     ("postgres", "xtask/requirements-postgres.txt"),
 ];

@@ -55,14 +55,19 @@ impl<'a> Run<'a> {
     pub(super) fn cargo(&self, log: &Path, arguments: &[&str]) -> Outcome<Job<'_>> {
         let mut command = cargo();
         command.args(arguments).current_dir(self.workspace.root());
-        command.env("CARGO_TERM_COLOR", "never");
+        command.env("CARGO_TERM_COLOR", "never").stdin(Stdio::null());
         Ok(self.job(log, command))
     }
 
-    /// A module of an environment, `python -m MODULE`, made if it is not there.
+    /// A module in an environment, `python -m MODULE`.
     pub(super) fn python(&self, log: &Path, environment: &str, arguments: &[&str]) -> Outcome<Job<'_>> {
+        self.script(log, environment, &[&["-m"], arguments].concat())
+    }
+
+    /// A script in an environment, which is made if it is not there.
+    pub(super) fn script(&self, log: &Path, environment: &str, arguments: &[&str]) -> Outcome<Job<'_>> {
         let mut command = Command::new(python::ensure(self.workspace, environment)?.join("python"));
-        command.arg("-m").args(arguments).current_dir(self.workspace.root());
+        command.args(arguments).current_dir(self.workspace.root()).stdin(Stdio::null());
         command.env("PYTHONDONTWRITEBYTECODE", "1");
         Ok(self.job(log, command))
     }
@@ -99,6 +104,13 @@ impl Job<'_> {
         self
     }
 
+    /// With a file as its standard input.
+    pub(super) fn input(mut self, path: &Path) -> Outcome<Self> {
+        let file = fs::File::open(path).context(|| format!("cannot read `{}`", path.display()))?;
+        self.command.stdin(file);
+        Ok(self)
+    }
+
     /// In a folder of the checkout.
     pub(super) fn dir(mut self, relative: &str) -> Self {
         self.command.current_dir(self.run.workspace.path(relative));
@@ -111,7 +123,7 @@ impl Job<'_> {
         let log = OpenOptions::new().create(true).append(true).open(&self.log);
         let log = log.context(|| format!("cannot write `{}`", self.log.display()))?;
         let errors = log.try_clone().context(|| format!("cannot write `{}`", self.log.display()))?;
-        self.command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
+        self.command.stdout(log).stderr(errors).process_group(0);
         let program = self.command.get_program().to_string_lossy().into_owned();
         let mut child = self.command.spawn().context(|| format!("cannot start `{program}`"))?;
         let process = Process::find(child.id());

@@ -5,6 +5,7 @@
 mod count;
 mod job;
 mod stages;
+mod vectors;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@ use crate::{floor_plan, licences, links, python, units};
 
 use super::count::{self, Count};
 use super::job::Run;
+use super::vectors;
 
 /// Lanes run beside each other, the stages of a lane one after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,64 +29,36 @@ pub(super) struct Stage {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
     pub(super) lane: Lane,
-    pub(super) work: fn(&Run<'_>, &Path) -> Outcome<Count>,
+    pub(super) work: Work,
+}
+
+type Work = fn(&Run<'_>, &Path) -> Outcome<Count>;
+
+const fn stage(lane: Lane, name: &'static str, about: &'static str, work: Work) -> Stage {
+    Stage { name, about, lane, work }
 }
 
 /// All stages.
 pub(super) const STAGES: &[Stage] = &[
-    Stage { name: "fmt", about: "rustfmt changes nothing", lane: Lane::Cargo, work: fmt },
-    Stage { name: "clippy", about: "no warnings, all targets", lane: Lane::Cargo, work: clippy },
-    Stage { name: "build", about: "binaries and tests", lane: Lane::Cargo, work: build },
-    Stage { name: "unit", about: "Rust tests of the whole workspace", lane: Lane::Cargo, work: unit },
-    Stage { name: "doc-tests", about: "examples in Rust documentation", lane: Lane::Cargo, work: doc_tests },
-    Stage { name: "licences", about: "dependencies against deny.toml", lane: Lane::Cargo, work: licences },
-    Stage {
-        name: "floor-plan",
-        about: "who imports whom in proxy/src",
-        lane: Lane::Python,
-        work: floor_plan,
-    },
-    Stage { name: "links", about: "relative links in Markdown", lane: Lane::Python, work: links },
-    Stage { name: "systemd", about: "units verify, exposure at most 2.0", lane: Lane::Python, work: systemd },
-    Stage {
-        name: "crm-flask-1.1",
-        about: "the CRM's own tests on Flask 1.1.2",
-        lane: Lane::Python,
-        work: crm_flask_1_1,
-    },
-    Stage {
-        name: "crm-flask-2.3",
-        about: "the CRM's own tests on Flask 2.3",
-        lane: Lane::Python,
-        work: crm_flask_2_3,
-    },
-    Stage {
-        name: "shim-flask-1.1",
-        about: "the shim on Flask 1.1.2",
-        lane: Lane::Python,
-        work: shim_flask_1_1,
-    },
-    Stage {
-        name: "shim-flask-2.3",
-        about: "the shim on Flask 2.3",
-        lane: Lane::Python,
-        work: shim_flask_2_3,
-    },
-    Stage {
-        name: "shim-flask-3.1",
-        about: "the shim on Flask 3.1",
-        lane: Lane::Python,
-        work: shim_flask_3_1,
-    },
-    Stage { name: "shim-lint", about: "ruff and mypy on the shim", lane: Lane::Python, work: shim_lint },
-    Stage {
-        name: "routing",
-        about: "our URL maps against the real Werkzeug",
-        lane: Lane::Whole,
-        work: routing,
-    },
-    Stage { name: "system", about: "real binary, Flask and PostgreSQL", lane: Lane::Whole, work: system },
-    Stage { name: "browser", about: "journeys in headless Chromium", lane: Lane::Whole, work: browser },
+    stage(Lane::Cargo, "fmt", "rustfmt changes nothing", fmt),
+    stage(Lane::Cargo, "clippy", "no warnings, all targets", clippy),
+    stage(Lane::Cargo, "build", "binaries and tests", build),
+    stage(Lane::Cargo, "unit", "Rust tests of the whole workspace", unit),
+    stage(Lane::Cargo, "doc-tests", "examples in Rust documentation", doc_tests),
+    stage(Lane::Cargo, "licences", "dependencies against deny.toml", licences),
+    stage(Lane::Python, "floor-plan", "who imports whom in proxy/src", floor_plan),
+    stage(Lane::Python, "links", "relative links in Markdown", links),
+    stage(Lane::Python, "systemd", "units verify, exposure at most 2.0", systemd),
+    stage(Lane::Python, "crm-flask-1.1", "the CRM's own tests on Flask 1.1.2", crm_flask_1_1),
+    stage(Lane::Python, "crm-flask-2.3", "the CRM's own tests on Flask 2.3", crm_flask_2_3),
+    stage(Lane::Python, "shim-flask-1.1", "the shim on Flask 1.1.2", shim_flask_1_1),
+    stage(Lane::Python, "shim-flask-2.3", "the shim on Flask 2.3", shim_flask_2_3),
+    stage(Lane::Python, "shim-flask-3.1", "the shim on Flask 3.1", shim_flask_3_1),
+    stage(Lane::Python, "shim-lint", "ruff and mypy on the shim", shim_lint),
+    stage(Lane::Whole, "vectors", "what Python and Rust write, read by the other", vectors::check),
+    stage(Lane::Whole, "routing", "our URL maps against the real Werkzeug", routing),
+    stage(Lane::Whole, "system", "real binary, Flask and PostgreSQL", system),
+    stage(Lane::Whole, "browser", "journeys in headless Chromium", browser),
 ];
 
 fn fmt(run: &Run<'_>, log: &Path) -> Outcome<Count> {
@@ -96,9 +69,9 @@ fn clippy(run: &Run<'_>, log: &Path) -> Outcome<Count> {
     run.cargo(log, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?.check()
 }
 
-const BUILD: &[&str] = &["build", "--workspace", "--bins", "--tests"];
+const BUILD: &[&str] = &["build", "--workspace", "--bins", "--tests", "--examples"];
 
-fn build(run: &Run<'_>, log: &Path) -> Outcome<Count> {
+pub(super) fn build(run: &Run<'_>, log: &Path) -> Outcome<Count> {
     run.cargo(log, BUILD)?.check()
 }
 
