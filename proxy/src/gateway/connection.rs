@@ -39,6 +39,8 @@ pub(super) struct Marks {
     /// The origin's Date, to be put into the next head.
     date: Mutex<Option<[u8; wire::DATE_LENGTH]>>,
     has_date: AtomicBool,
+    /// The request line has bytes that pingora would repair.
+    bad_line: AtomicBool,
     /// The client may still be sending a body that nobody will read.
     unread: AtomicBool,
 }
@@ -64,6 +66,7 @@ pub struct Connection {
     gathered: BytesMut,
     head_time: Duration,
     head_started: Option<Instant>,
+    line: wire::RequestLine,
     deadline: Option<Pin<Box<Sleep>>>,
     on_malformed: Arc<dyn Fn() + Send + Sync>,
     malformed: bool,
@@ -77,6 +80,11 @@ impl std::fmt::Debug for Connection {
 }
 
 impl Marks {
+    /// Whether the request line is as HTTP wants it.
+    pub(super) fn line_is_good(&self) -> bool {
+        !self.bad_line.load(Ordering::Acquire)
+    }
+
     /// The gateway has read a complete head.
     pub(super) fn head_complete(&self) {
         self.phase.store(Phase::Request as u8, Ordering::Release);
@@ -145,6 +153,7 @@ impl Connection {
             gathered: BytesMut::new(),
             head_time,
             head_started: None,
+            line: wire::RequestLine::default(),
             deadline: None,
             on_malformed,
             malformed: false,
@@ -152,8 +161,12 @@ impl Connection {
         }
     }
 
-    /// Starts the clock at the first byte of a head.
-    fn bytes_arrived(&mut self) -> io::Result<()> {
+    /// Starts the clock at the first byte of a head, and looks at the request line.
+    fn head_arrived(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.head_started.is_none() {
+            self.line = wire::RequestLine::default();
+        }
+        self.marks.bad_line.store(!self.line.is_good_with(bytes), Ordering::Release);
         match self.head_started {
             None => {
                 self.marks.phase.store(Phase::Head as u8, Ordering::Release);
@@ -227,7 +240,7 @@ impl AsyncRead for Connection {
         if buf.filled().len() == before {
             self.client_left = true;
         } else if !self.marks.is(Phase::Request) {
-            self.bytes_arrived()?;
+            self.head_arrived(&buf.filled()[before..])?;
         }
         Poll::Ready(Ok(()))
     }

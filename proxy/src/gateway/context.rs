@@ -86,9 +86,10 @@ impl Context {
         self.attempt = Attempt { backend: self.fallback.take(), ..Attempt::default() };
     }
 
-    /// Requests that must not be repeated get a connection of their own: see `upstream`.
+    /// Requests that must not be repeated get a connection of their own: see `upstream`. So does one that has already
+    /// met a dead connection in the pool, because there may be more of them.
     pub(super) fn single_use(&self) -> bool {
-        !self.safe || self.upgrade
+        !self.safe || self.upgrade || self.attempt.repeated
     }
 
     /// The route's name, for the backend that is being tried for it.

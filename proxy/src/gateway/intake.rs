@@ -41,7 +41,13 @@ impl Gateway {
     fn check(&self, session: &Session) -> std::result::Result<(), Rejection> {
         let request = session.req_header();
         if request.version != Version::HTTP_2 {
-            return request_checks::http1(&session.as_downstream().to_h1_raw(), &self.settings.limits);
+            let head = session.as_downstream().to_h1_raw();
+            let good_line =
+                connection::marks(session.as_downstream().stream()).is_none_or(|m| m.line_is_good());
+            if !good_line && request_checks::looks_repaired(&head) {
+                return Err(Rejection { status: 400, reason: "bad_request_line" });
+            }
+            return request_checks::http1(&head, &self.settings.limits);
         }
         let authority = request.uri.authority().map(|authority| authority.as_str().as_bytes());
         let host = authority.or_else(|| request.headers.get(HOST).map(http::HeaderValue::as_bytes));

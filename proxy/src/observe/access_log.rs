@@ -6,8 +6,9 @@
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::Context;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -19,6 +20,8 @@ use crate::settings;
 
 /// Lines that may wait for the disk.
 const WAITING_LINES: usize = 8_192;
+/// How long lines are gathered before they are written together.
+const BATCH: Duration = Duration::from_millis(20);
 
 enum Message {
     Line(Vec<u8>),
@@ -130,7 +133,7 @@ fn line(outcome: &Outcome<'_>, now: DateTime<Utc>) -> serde_json::Result<Vec<u8>
 }
 
 /// Milliseconds with three decimals.
-fn milliseconds(duration: std::time::Duration) -> f64 {
+fn milliseconds(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1_000.0
 }
 
@@ -172,27 +175,25 @@ impl Output {
     }
 }
 
+/// Sleeps until there is a line, then writes what comes in batches: waking this thread and calling the system for
+/// every line would cost more than the rest of a request's bookkeeping.
 fn write_lines(receiver: &Receiver<Message>, mut output: Output, lost: &Counter) {
     let mut troubled = false;
-    loop {
-        let message = match receiver.try_recv() {
-            Ok(message) => message,
-            Err(TryRecvError::Disconnected) => break,
-            Err(TryRecvError::Empty) => {
-                note(output.flush(), &mut troubled, lost);
-                match receiver.recv() {
-                    Ok(message) => message,
-                    Err(_) => break,
+    while let Ok(first) = receiver.recv() {
+        let mut waiting = Some(first);
+        while let Some(message) = waiting.take().or_else(|| receiver.try_recv().ok()) {
+            match message {
+                Message::Line(line) => note(output.write(&line), &mut troubled, lost),
+                Message::Reopen => output = output.reopen(),
+                Message::End => {
+                    note(output.flush(), &mut troubled, lost);
+                    return;
                 }
             }
-        };
-        match message {
-            Message::Line(line) => note(output.write(&line), &mut troubled, lost),
-            Message::Reopen => output = output.reopen(),
-            Message::End => break,
         }
+        note(output.flush(), &mut troubled, lost);
+        thread::sleep(BATCH);
     }
-    let _ = output.flush();
 }
 
 /// Counts lines that could not be written; says so once per trouble, not once per line.
@@ -211,7 +212,6 @@ fn note(result: io::Result<()>, troubled: &mut bool, lost: &Counter) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     pub(super) fn outcome() -> Outcome<'static> {
         Outcome {

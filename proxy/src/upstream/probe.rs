@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpStream, UnixStream};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::{Backend, Backends, Upstream};
@@ -17,12 +18,18 @@ const RESOLVED_FOR: Duration = Duration::from_secs(30);
 
 /// Looks at every upstream once, for the start-up report and so that host names have addresses.
 pub async fn first_look(backends: &Backends) {
+    let patience = backends.connect_timeout;
+    let mut looks = JoinSet::new();
     for backend in backends.all() {
         for index in 0..backend.upstreams().len() {
-            resolve(&backend.upstreams()[index]).await;
-            knock(backend, index, backends.connect_timeout).await;
+            let backend = Arc::clone(backend);
+            looks.spawn(async move {
+                resolve(&backend.upstreams()[index]).await;
+                knock(&backend, index, patience).await;
+            });
         }
     }
+    looks.join_all().await;
 }
 
 /// Looks after the upstreams until the end of the process.

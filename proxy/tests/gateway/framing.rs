@@ -65,7 +65,9 @@ fn a_request_names_one_host() {
 fn a_target_is_a_path() {
     let legacy = Backend::saying("legacy");
     let ficus = Setup::new(&legacy).start();
-    for target in ["index.html", "/a#b", "*", "//", "http://other.example/"] {
+    let refused =
+        ["index.html", "/a#b", "*", "http://other.example/", "/a b", "/a\tb", "/a\0", "/<a>", "/\"a\""];
+    for target in refused.into_iter().chain(["//"]) {
         let expected = if target == "//" { 200 } else { 400 };
         let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_eq!(status_of(&mut ficus.connect(), &request), expected, "{target}");
