@@ -10,6 +10,7 @@ from typing import Dict
 from typing import Iterator
 from typing import List
 from typing import Optional
+from typing import Tuple
 
 from werkzeug.routing import Map
 from werkzeug.routing import Rule
@@ -43,6 +44,24 @@ def versions() -> Dict[str, str]:
         "werkzeug": distribution_version("Werkzeug"),
         "python": "{}.{}.{}".format(*sys.version_info[:3]),
     }
+
+
+def profile() -> str:
+    """The name of the profile in ficus.toml whose matching, cookies and redirects are nearest to this Werkzeug."""
+    number = _werkzeug()
+    if number < (2, 2):
+        return "werkzeug-1.0"
+    return "werkzeug-2.3" if number < (3, 0) else "werkzeug-3.1"
+
+
+def profile_is_exact() -> bool:
+    """Whether that profile was compared with this very series of Werkzeug."""
+    return _werkzeug() in ((1, 0), (2, 3), (3, 1))
+
+
+def _werkzeug() -> Tuple[int, ...]:
+    parts = versions()["werkzeug"].split(".")[:2]
+    return tuple(int(part) for part in parts if part.isdigit())
 
 
 def match_order(url_map: Map) -> Optional[List[Rule]]:
