@@ -25,7 +25,7 @@ struct Step {
 }
 
 /// Without a terminal, a long step says something this often.
-const REPEAT: Duration = Duration::from_secs(15);
+const REPEAT: Duration = Duration::from_secs(30);
 
 impl Board {
     /// A board with these steps, none begun.
