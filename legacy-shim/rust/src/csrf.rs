@@ -4,6 +4,8 @@
 //! time stamp (salt `wtf-csrf-token`). The two sides are compared, so a token of either side is good on the other.
 //! Errors carry Flask-WTF's exact texts; Flask shows them in a 400 page. Source: Flask-WTF 0.14.3 and 1.2.2.
 
+use std::collections::HashSet;
+
 use sha1::{Digest as _, Sha1};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
@@ -117,8 +119,11 @@ impl Csrf {
         let filled = |value: Option<&'a str>| value.filter(|value| !value.is_empty());
         filled(form.get(&self.field_name))
             .or_else(|| {
-                let names = form.names().into_iter().filter(|name| name.ends_with(&self.field_name));
-                names.filter_map(|name| filled(form.get(name))).next()
+                // The first value of each name counts. One pass: the client chooses how many names there are.
+                let mut seen = HashSet::new();
+                let suffixed = form.0.iter().filter(|(name, _)| name.ends_with(&self.field_name));
+                let mut first = suffixed.filter(|(name, _)| seen.insert(name.as_str()));
+                first.find_map(|(_, value)| filled(Some(value.as_str())))
             })
             .or_else(|| self.headers.iter().find_map(|name| filled(header(name))))
     }

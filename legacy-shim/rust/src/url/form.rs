@@ -1,5 +1,7 @@
 //! Query strings and `application/x-www-form-urlencoded` bodies.
 
+use std::collections::HashSet;
+
 use super::quote::{percent_decode_lossy, quote_with, unquote_some};
 use crate::Profile;
 
@@ -28,13 +30,9 @@ impl Pairs {
     /// The names, each once, in order of first appearance.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = Vec::new();
-        for (name, _) in &self.0 {
-            if !names.contains(&name.as_str()) {
-                names.push(name);
-            }
-        }
-        names
+        // The client chooses how many there are: no looking through the list for each of them.
+        let mut seen = HashSet::new();
+        self.0.iter().map(|(name, _)| name.as_str()).filter(|name| seen.insert(*name)).collect()
     }
 }
 
