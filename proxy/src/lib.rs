@@ -1,10 +1,11 @@
 //! Ficus: a strangler-fig reverse proxy in front of a legacy Flask application.
 //!
 //! The rooms of this crate, in the order in which they may use each other (a room uses only rooms above it):
-//! `diagnostic`, `settings`, `route`, `identity`, `decide`, `store`, `control`, `upstream`, `observe`, `gateway`, `admin`,
+//! `diagnostic`, `settings`, `route`, `census`, `identity`, `decide`, `store`, `control`, `upstream`, `observe`, `gateway`, `admin`,
 //! `server`, `cli`. What each is for, and two walkthroughs, stand in `docs/architecture.md`.
 
 pub mod admin;
+pub mod census;
 pub mod cli;
 pub mod control;
 pub mod decide;

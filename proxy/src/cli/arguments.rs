@@ -14,7 +14,7 @@ use crate::settings::Inputs;
     version,
     max_term_width = 100,
     after_help = "\
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not healthy (only with --exit-code), 4 somebody else changed it \
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not healthy or changed (only with --exit-code), 4 somebody else changed it \
 first, 5 ficus cannot be reached."
 )]
 pub(super) struct Arguments {
@@ -80,6 +80,10 @@ pub(super) enum Command {
     Rollback(Rollback),
     /// Show who changed what, when and why
     History(History),
+    /// Write ficus.toml and routes.toml for a Flask application
+    Init(super::init::Init),
+    /// Show what changed in the Flask application since routes.toml was written
+    Census(super::census::Flags),
 }
 
 /// `serve`.

@@ -1,16 +1,19 @@
 //! The command line: one word for each intent.
 //!
 //! Commands that look or change ask the running ficus over its admin socket (`client`); `check`, and `explain`
-//! without a proxy, read the files themselves. Data go to standard output, everything else to standard error. Exit
+//! without a proxy, read the files themselves; `init`, `census` and `prove-routes` ask the Flask application. Data go to standard output, everything else to standard error. Exit
 //! codes are in `exit`, what people read is drawn by `screen`.
 
+mod application;
 mod arguments;
+mod census;
 mod change;
 mod check;
 mod client;
 mod exit;
 mod explain;
 mod history;
+mod init;
 mod offline;
 mod routes;
 mod screen;
@@ -37,6 +40,8 @@ pub fn main() -> ExitCode {
         Command::Flip(flags) => change::flip(&common, &flags),
         Command::Rollback(flags) => change::rollback(&common, &flags),
         Command::History(flags) => history::run(&common, &flags),
+        Command::Init(flags) => init::run(&common, &flags),
+        Command::Census(flags) => census::run(&common, &flags),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

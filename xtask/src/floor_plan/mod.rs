@@ -17,6 +17,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("diagnostic", &[]),
     ("settings", &["diagnostic"]),
     ("route", &["diagnostic"]),
+    // What the Flask application says about itself; only commands ask.
+    ("census", &["diagnostic", "settings", "route"]),
     ("identity", &["settings"]),
     ("decide", &["diagnostic", "route", "identity"]),
     ("store", &["route"]),
@@ -68,6 +70,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "diagnostic",
             "settings",
             "route",
+            "census",
             "identity",
             "decide",
             "store",

@@ -61,6 +61,7 @@ def take_census(app: Any, target: str, environment: Mapping[str, str] = os.envir
         "secret_key": _secret_key(app, environment),
         "routes": facts,
         "rules": rules_of(collected),
+        "has_shim": "legacy_shim" in app.extensions,
         "warnings": _warnings(collected, facts),
         "routes_toml": write_routes(app, "legacy", f"python -m legacy_shim routes --app {target}", __version__),
     }
