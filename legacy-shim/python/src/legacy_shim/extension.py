@@ -10,6 +10,7 @@ from typing import Optional
 from . import logs
 from . import settings
 from . import tracing
+from .channel import Channel
 from .cli import shim as shim_commands
 from .middleware import ShimMiddleware
 
@@ -32,7 +33,10 @@ class LegacyShim:
             return
         checked = settings.load(app.config, os.environ)
         app.extensions[_NAME] = checked
-        app.wsgi_app = ShimMiddleware(app.wsgi_app, checked)
+        channel = None
+        if checked.channel_secret is not None:
+            channel = Channel(app, checked.channel_secret, checked.user_attributes, checked.trusted)
+        app.wsgi_app = ShimMiddleware(app.wsgi_app, checked, channel)
         # First of all before_request functions, so that the application's own ones can use the ids.
         app.before_request_funcs.setdefault(None, []).insert(0, tracing.remember_in_g)
         logs.install(app, checked)

@@ -1,4 +1,5 @@
-"""The path of a request through the shim, outside of Flask: peer, health, forwarded headers, ids, application.
+"""The path of a request through the shim, outside of Flask: peer, health, channel, forwarded
+headers, ids, application.
 
 Wraps `app.wsgi_app`. Every step is a module of its own; this file only puts them in order. The response goes
 through untouched, unless X-Request-Id shall be echoed.
@@ -8,12 +9,14 @@ from typing import Any
 from typing import Callable
 from typing import Dict
 from typing import Iterable
+from typing import Optional
 
 from werkzeug.wsgi import ClosingIterator
 
 from . import forwarded
 from . import health
 from . import tracing
+from .channel import Channel
 from .peers import peer_of
 from .settings import Settings
 
@@ -21,9 +24,12 @@ from .settings import Settings
 class ShimMiddleware:
     """The WSGI application that stands around Flask's."""
 
-    def __init__(self, wsgi_app: Callable[..., Iterable[bytes]], settings: Settings) -> None:
+    def __init__(
+        self, wsgi_app: Callable[..., Iterable[bytes]], settings: Settings, channel: Optional[Channel] = None
+    ) -> None:
         self.wsgi_app = wsgi_app
         self.settings = settings
+        self.channel = channel
 
     def __call__(self, environ: Dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if tracing.ENVIRON_KEY in environ:
@@ -33,6 +39,12 @@ class ShimMiddleware:
         trusted = not decided and self.settings.trusted.trusts(peer_of(environ))
         if self.settings.health_path and environ.get("PATH_INFO") == self.settings.health_path:
             return health.answer(environ, start_response, trusted and not forwarded.is_forwarded(environ))
+        if self.channel is not None and self.channel.takes(environ, trusted):
+            end = tracing.begin(environ)
+            try:
+                return self.channel.answer(environ, start_response)
+            finally:
+                end()
         if trusted:
             forwarded.apply(environ, self.settings.trusted)
         elif self.settings.remove_untrusted and not decided:

@@ -8,7 +8,11 @@ import re
 from typing import Any
 from typing import Mapping
 from typing import NamedTuple
+from typing import Optional
+from typing import Tuple
 
+from .channel import Secret
+from .channel import parse_secret
 from .peers import Peers
 from .peers import parse_peers
 
@@ -36,6 +40,10 @@ class Settings(NamedTuple):
     log_filter: bool
     #: Whether root and Flask handlers write JSON lines.
     log_json: bool
+    #: The secret of the channel; without one there is no channel.
+    channel_secret: Optional[Secret]
+    #: What the channel tells of a user besides the id and the flags.
+    user_attributes: Tuple[str, ...]
 
 
 def load(config: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
@@ -49,6 +57,10 @@ def load(config: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
         trusted = parse_peers(value("TRUSTED_PROXIES", "loopback, unix"))
     except ValueError as error:
         raise SettingError(f"{PREFIX}TRUSTED_PROXIES: {error}") from None
+    try:
+        channel_secret = parse_secret(value("CHANNEL_SECRET", ""))
+    except ValueError as error:
+        raise SettingError(f"{PREFIX}CHANNEL_SECRET: {error}") from None
     return Settings(
         trusted=trusted,
         remove_untrusted=_choice("UNTRUSTED_FORWARDED", value("UNTRUSTED_FORWARDED", "keep"), "keep", "remove"),
@@ -56,6 +68,8 @@ def load(config: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
         echo_request_id=_flag("ECHO_REQUEST_ID", value("ECHO_REQUEST_ID", False)),
         log_filter=_flag("LOG_FILTER", value("LOG_FILTER", True)),
         log_json=_choice("LOG_FORMAT", value("LOG_FORMAT", "") or "plain", "plain", "json"),
+        channel_secret=channel_secret,
+        user_attributes=_names("USER_ATTRIBUTES", value("USER_ATTRIBUTES", "")),
     )
 
 
@@ -79,3 +93,12 @@ def _path(key: str, value: Any) -> str:
     if path and not re.match(r"/[!-~]*\Z", path):
         raise SettingError(f"{PREFIX}{key}: `{path}` is not a path that starts with `/`")
     return path
+
+
+def _names(key: str, value: Any) -> Tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else (value or ())
+    names = tuple(str(part).strip() for part in parts if str(part).strip())
+    for name in names:
+        if not name.isidentifier():
+            raise SettingError(f"{PREFIX}{key}: `{name}` is not the name of an attribute")
+    return names
