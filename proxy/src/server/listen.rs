@@ -56,15 +56,17 @@ pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, mut 
             _ = door.closing.changed() => break,
         }
     }
-    // Who was already connected, as far as they can know, is not turned away.
-    loop {
-        tokio::select! {
-            biased;
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => welcome(stream, peer, tls.clone(), door.clone()),
-                Err(_) => break,
-            },
-            () = std::future::ready(()) => break,
+    accept_waiting(listener, tls.as_ref(), &door);
+}
+
+/// Who is already connected, as far as they can know, is not turned away. The system is asked directly: tokio may not
+/// have heard of the latest ones yet.
+fn accept_waiting(listener: TcpListener, tls: Option<&TlsAcceptor>, door: &Door) {
+    let Ok(listener) = listener.into_std() else { return };
+    while let Ok((stream, peer)) = listener.accept() {
+        let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+        if let Ok(stream) = stream {
+            welcome(stream, peer, tls.cloned(), door.clone());
         }
     }
 }
