@@ -1,12 +1,14 @@
 //! Sees hand edits: a thread that watches directories and, every two seconds, the text itself.
 //!
 //! Watching the file would miss what editors, `mv` and mounted configuration do; so its directory is watched, and the
-//! directory of every symbolic link on the way to it. File systems without notifications are covered by the poll.
+//! directory of every symbolic link on the way to it. Other files there (an access log) may change all the time: only the
+//! names on the way count. File systems without notifications are covered by the poll.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -95,29 +97,35 @@ fn wait_for_quiet(control: &Control, inbox: &Receiver<Signal>) -> bool {
     true
 }
 
-/// The directories that are watched now.
+/// The directories that are watched now, and the names in them that matter.
 struct Directories {
     watcher: Option<RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
+    names: Arc<Mutex<BTreeSet<OsString>>>,
 }
 
 impl Directories {
     fn new(events: Sender<Signal>) -> Self {
+        let names = Arc::new(Mutex::new(BTreeSet::new()));
+        let wanted = Arc::clone(&names);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| !event.kind.is_access()) {
+            if event.is_ok_and(|event| !event.kind.is_access() && concerns(&event, &wanted)) {
                 let _ = events.send(Signal::Event);
             }
         });
         if let Err(error) = &watcher {
             tracing::warn!(%error, "cannot watch directories; the routing file is looked at every two seconds");
         }
-        Self { watcher: watcher.ok(), watched: BTreeSet::new() }
+        Self { watcher: watcher.ok(), watched: BTreeSet::new(), names }
     }
 
-    fn follow(&mut self, wanted: &BTreeSet<PathBuf>) {
+    fn follow(&mut self, hops: &BTreeSet<PathBuf>) {
         let Some(watcher) = &mut self.watcher else { return };
+        *self.names.lock().unwrap_or_else(PoisonError::into_inner) =
+            hops.iter().filter_map(|hop| hop.file_name()).map(OsString::from).collect();
+        let wanted: BTreeSet<&Path> = hops.iter().filter_map(|hop| hop.parent()).collect();
         self.watched.retain(|directory| {
-            let keep = wanted.contains(directory);
+            let keep = wanted.contains(directory.as_path());
             if !keep {
                 let _ = watcher.unwatch(directory);
             }
@@ -127,25 +135,32 @@ impl Directories {
             if !self.watched.contains(directory)
                 && watcher.watch(directory, RecursiveMode::NonRecursive).is_ok()
             {
-                self.watched.insert(directory.clone());
+                self.watched.insert(directory.to_owned());
             }
         }
     }
 }
 
-/// The directory of a file and of every symbolic link on the way to it.
+/// Whether an event is about one of the names; one without paths (lost events) may be about anything.
+fn concerns(event: &notify::Event, names: &Mutex<BTreeSet<OsString>>) -> bool {
+    let names = names.lock().unwrap_or_else(PoisonError::into_inner);
+    event.paths.is_empty()
+        || event.paths.iter().any(|path| path.file_name().is_none_or(|name| names.contains(name)))
+}
+
+/// Every symbolic link on the way to a file, and the file at the end.
 fn hops(path: &Path) -> BTreeSet<PathBuf> {
-    let mut directories = BTreeSet::new();
+    let mut hops = BTreeSet::new();
     let mut path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     for _ in 0..40 {
         let Some((link, target)) = first_link(&path) else { break };
         let parent = link.parent().unwrap_or(Path::new("/")).to_owned();
         let rest = path.strip_prefix(&link).map(Path::to_owned).unwrap_or_default();
         path = if rest.as_os_str().is_empty() { parent.join(target) } else { parent.join(target).join(rest) };
-        directories.insert(parent);
+        hops.insert(link);
     }
-    directories.extend(path.parent().map(Path::to_owned));
-    directories
+    hops.insert(path);
+    hops
 }
 
 /// The first component of a path that is a symbolic link, and where it points.
@@ -174,8 +189,19 @@ mod tests {
         std::fs::write(root.join("..2026/routes.toml"), "").unwrap();
         symlink("..2026", root.join("..data")).unwrap();
         symlink("..data/routes.toml", root.join("routes.toml")).unwrap();
-        let expected: BTreeSet<PathBuf> = [root.clone(), root.join("..2026")].into();
+        let expected: BTreeSet<PathBuf> =
+            [root.join("routes.toml"), root.join("..data"), root.join("..2026/routes.toml")].into();
         assert_eq!(hops(&root.join("routes.toml")), expected);
+    }
+
+    #[test]
+    fn only_names_on_the_way_count() {
+        let names = Mutex::new(BTreeSet::from([OsString::from("routes.toml"), OsString::from("..data")]));
+        let event = |path: &str| notify::Event::default().add_path(PathBuf::from(path));
+        assert!(concerns(&event("/etc/ficus/routes.toml"), &names));
+        assert!(concerns(&event("/etc/ficus/..data"), &names));
+        assert!(!concerns(&event("/etc/ficus/access.log"), &names));
+        assert!(concerns(&notify::Event::default(), &names));
     }
 
     #[test]
