@@ -2,14 +2,26 @@
 //!
 //! Used by `ficus init`, `ficus census` and `ficus prove-routes` only: nothing here is on the path of a request. `shim` asks
 //! the application's own interpreter (`python -m legacy_shim`), `document` is its answer, `files` writes what `init` writes,
-//! `changes` compares a routing file with the application.
+//! `changes` compares a routing file with the application. For the proof, `requests` (with `rule`, `values`, `dice`) invents
+//! requests, `recorded` reads them from a log, `oracle` puts them to the application's own matcher, `judge` to ours.
 
 mod changes;
+mod dice;
 mod document;
 mod files;
+mod judge;
+mod oracle;
+mod recorded;
+mod requests;
+mod rule;
 mod shim;
+mod values;
 
 pub use changes::{ChangedEndpoint, ChangedMethods, Changes, Endpoint, compare};
 pub use document::{App, Census, Extension, RouteFacts, RuleFacts, SecretKey, Session, Versions};
 pub use files::{Outcome, settings_differences, settings_text, write};
+pub use judge::{Group, Judge, Verdict, grouped};
+pub use oracle::{Answer, Header, Oracle};
+pub use recorded::recorded;
+pub use requests::{Generator, Question};
 pub use shim::{Interpreter, ShimError};

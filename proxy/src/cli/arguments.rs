@@ -84,6 +84,8 @@ pub(super) enum Command {
     Init(super::init::Init),
     /// Show what changed in the Flask application since routes.toml was written
     Census(super::census::Flags),
+    /// Ask the Flask application's matcher and Ficus' the same, and show where they differ
+    ProveRoutes(super::prove::Prove),
 }
 
 /// `serve`.

@@ -15,6 +15,7 @@ mod explain;
 mod history;
 mod init;
 mod offline;
+mod prove;
 mod routes;
 mod screen;
 mod serve;
@@ -42,6 +43,7 @@ pub fn main() -> ExitCode {
         Command::History(flags) => history::run(&common, &flags),
         Command::Init(flags) => init::run(&common, &flags),
         Command::Census(flags) => census::run(&common, &flags),
+        Command::ProveRoutes(flags) => prove::run(&common, &flags),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

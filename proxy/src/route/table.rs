@@ -82,6 +82,11 @@ impl Table {
         named(method).or_else(stand_in).or_else(|| parts.first().map(|part| &self.routes[*part]))
     }
 
+    /// The map behind the table; an empty table has none.
+    pub fn map(&self) -> Option<&Map> {
+        self.map.as_deref()
+    }
+
     /// Every route, in file order.
     pub fn routes(&self) -> &[Arc<Route>] {
         &self.routes

@@ -1,7 +1,7 @@
 """What the application's real url_map chooses: one request a line in, one answer a line out, both JSON.
 
 A request is `{"method": .., "host": .., "path": .., "query": ..}`: the path as a client sends it, still
-percent-encoded. It is bound as Flask binds it, with the application's own `create_url_adapter`. Converters run,
+percent-encoded. Answers are held back until an empty line, or the end, completes a batch. A request is bound as Flask binds it, with the application's own `create_url_adapter`. Converters run,
 views do not. `ficus prove-routes` compares the answers with what Ficus would do.
 """
 
@@ -39,7 +39,10 @@ def serve(app: Any, questions: IO[str], answers: IO[str]) -> None:
     answers.flush()
     with app.app_context():
         for line in questions:
-            answers.write(json.dumps(answer(app, json.loads(line), kinds)) + "\n")
+            if line.strip():
+                answers.write(json.dumps(answer(app, json.loads(line), kinds)) + "\n")
+            else:
+                answers.flush()
     answers.flush()
 
 
