@@ -2,9 +2,11 @@
 //!
 //! Core modules are pure: bytes and the current time go in, values come out, nothing panics on hostile input, no secret
 //! reaches an error or a log line. axum is known to `web` only (feature `axum`), minijinja to `templates` and `forms`
-//! only (feature `templates`).
+//! only (feature `templates`), the network to `channel` only (feature `channel`).
 
 pub mod answer;
+#[cfg(feature = "channel")]
+pub mod channel;
 pub mod cookie;
 pub mod csrf;
 pub mod fernet;

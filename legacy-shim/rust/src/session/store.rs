@@ -144,7 +144,7 @@ impl Session {
     }
 
     /// The content without marking it as read: for saving and for diagnosis.
-    pub(super) fn peek(&self) -> &Map {
+    pub(crate) fn peek(&self) -> &Map {
         &self.data
     }
 }

@@ -1,5 +1,6 @@
 //! What the handlers must know of the Flask application: its settings, keys and URL map.
 
+use super::source::SessionSource;
 use crate::Profile;
 use crate::csrf::Csrf;
 use crate::login::{LoginConfig, RememberKey, SecretNotLatin1};
@@ -13,6 +14,8 @@ pub struct Application {
     pub profile: Profile,
     /// The session cookie.
     pub sessions: SessionCodec,
+    /// Where sessions are kept, if not in the cookie.
+    pub session_source: SessionSource,
     /// `CSRFProtect`; `None`: the application has none.
     pub csrf: Option<Csrf>,
     /// Blueprints and endpoints given to `csrf.exempt`.
@@ -36,6 +39,7 @@ impl Application {
         Ok(Self {
             profile,
             sessions: SessionCodec::new(&[secret_key], SessionConfig::new(profile)),
+            session_source: SessionSource::Cookie,
             csrf: Some(Csrf::new(&[secret_key], profile)),
             csrf_exempt: Vec::new(),
             login: LoginConfig::new(profile),

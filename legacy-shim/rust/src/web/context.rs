@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::Defer;
 use super::answer::html_with;
 use super::application::Application;
+use super::source::Origin;
 use crate::answer;
 use crate::cookie::Cookies;
 use crate::flash::{FlashMessage, Flashes, flash};
@@ -27,6 +28,9 @@ pub struct Context(pub(super) Arc<Request>);
 pub(super) struct Request {
     pub(super) application: Arc<Application>,
     pub(super) method: String,
+    /// Path and query as they came.
+    #[cfg_attr(not(feature = "channel"), allow(dead_code))]
+    pub(super) target: String,
     pub(super) url: RequestUrl,
     pub(super) headers: HeaderMap,
     pub(super) cookies: Cookies,
@@ -37,6 +41,8 @@ pub(super) struct Request {
     pub(super) identifier: String,
     pub(super) now: i64,
     pub(super) session: Mutex<Session>,
+    #[cfg_attr(not(feature = "channel"), allow(dead_code))]
+    pub(super) origin: Origin,
     pub(super) flashes: Mutex<Flashes>,
     pub(super) csrf_token: Mutex<Option<String>>,
 }
@@ -46,6 +52,13 @@ impl Context {
     #[must_use]
     pub fn application(&self) -> &Application {
         &self.0.application
+    }
+
+    /// This request, for questions to Flask.
+    #[cfg(feature = "channel")]
+    #[must_use]
+    pub fn caller(&self) -> crate::channel::Caller {
+        crate::channel::Caller::new(&self.0.method, &self.0.target, &self.0.headers)
     }
 
     /// `request.method`.

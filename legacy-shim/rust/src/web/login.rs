@@ -17,6 +17,28 @@ pub trait LoadUser<S>: Sized {
 
     /// The user with this id, or nobody: unknown, or not allowed to be logged in any more.
     fn load(state: &S, id: &str) -> impl Future<Output = Result<Option<Self>, Self::Error>> + Send;
+
+    /// Whether an error of the loader hands the request back to Flask; if not, the answer is a 500.
+    const DEFER_ON_ERROR: bool = false;
+
+    /// The user of a request: `id` is what the session or the remember cookie say, `None` if they say nothing. Only users
+    /// that are found by something else, as by Flask-Login's `request_loader`, have their own.
+    fn load_for(
+        _context: &Context,
+        state: &S,
+        id: Option<&str>,
+    ) -> impl Future<Output = Result<Option<Self>, Self::Error>> + Send
+    where
+        S: Sync,
+        Self: Send,
+    {
+        async move {
+            match id {
+                Some(id) => Self::load(state, id).await,
+                None => Ok(None),
+            }
+        }
+    }
 }
 
 /// `current_user` where nobody is a fine answer.
@@ -32,13 +54,11 @@ impl<S: Sync, U: LoadUser<S> + Send> FromRequestParts<S> for MaybeUser<U> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let context = Context::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
-        let load =
-            async |id: String| U::load(state, &id).await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR);
         let application = context.application();
         let protected = protect(&mut context.session(), &context.0.identifier, &application.login);
         let known = session_user(&context.session());
         if let Some(id) = known
-            && let Some(user) = load(id).await.map_err(IntoResponse::into_response)?
+            && let Some(user) = load(&context, state, Some(&id)).await?
         {
             return Ok(Self(Some(user)));
         }
@@ -51,11 +71,22 @@ impl<S: Sync, U: LoadUser<S> + Send> FromRequestParts<S> for MaybeUser<U> {
             &application.remember,
             &application.login,
         );
-        match remembered {
-            Some(id) => load(id).await.map(Self).map_err(IntoResponse::into_response),
-            None => Ok(Self(None)),
-        }
+        load(&context, state, remembered.as_deref()).await.map(Self)
     }
+}
+
+async fn load<S: Sync, U: LoadUser<S> + Send>(
+    context: &Context,
+    state: &S,
+    id: Option<&str>,
+) -> Result<Option<U>, Response> {
+    U::load_for(context, state, id).await.map_err(|_| {
+        if U::DEFER_ON_ERROR {
+            Defer.into_response()
+        } else {
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    })
 }
 
 impl<S: Sync, U: LoadUser<S> + Send> FromRequestParts<S> for CurrentUser<U> {

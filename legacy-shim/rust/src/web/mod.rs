@@ -13,6 +13,7 @@
 //! | `request`, `session`, `flash()`, `csrf_token()` | [`Context`] |
 //! | `redirect(url_for(...))` | [`Context::redirect`], [`Context::url_for`] |
 //! | `request.form` | [`Context::form`] |
+//! | `app.session_interface` | [`SessionSource`] |
 
 mod answer;
 mod application;
@@ -20,10 +21,14 @@ mod context;
 mod login;
 mod open;
 mod page;
+#[cfg(feature = "channel")]
+mod shim_user;
+mod source;
 mod views;
 
 pub use answer::{Defer, html, restful};
 pub use application::Application;
 pub use context::Context;
 pub use login::{CurrentUser, LoadUser, MaybeUser};
+pub use source::SessionSource;
 pub use views::Views;

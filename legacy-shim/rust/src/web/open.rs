@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
-use http::header::{CONTENT_TYPE, COOKIE, HOST, HeaderName, REFERER, SET_COOKIE, USER_AGENT, VARY};
+use http::header::{CONTENT_TYPE, COOKIE, HOST, HeaderName, REFERER, USER_AGENT, VARY};
 use http::{HeaderMap, HeaderValue, Request as HttpRequest};
 
 use super::Defer;
 use super::application::Application;
 use super::context::{Context, Request};
+use super::source::{self, Asked};
 use crate::cookie::Cookies;
 use crate::login::{client_address, identifier, remember_cookie};
 use crate::routing::{Match, Value};
@@ -24,14 +25,17 @@ pub(super) async fn open(
     let (endpoint, view_args) = endpoint_of(application, request).ok_or(Defer)?;
     let headers = request.headers().clone();
     let cookies = Cookies::parse(&joined_cookies(&headers), application.profile);
-    let session_cookie = cookies.get(&application.sessions.config().cookie_name);
-    let session = application.sessions.load(session_cookie, now).map_err(|_| Defer)?;
+    let method = request.method().as_str().to_owned();
+    let target = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
+    let asked = Asked { method: &method, target: &target, headers: &headers, cookies: &cookies, now };
+    let (session, origin) = source::open(application, asked).await?;
     let form = if is_form(&headers) { read_form(application, request).await? } else { Pairs::default() };
     let bytes = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
     let address = client_address(bytes(HeaderName::from_static("x-forwarded-for")), None);
     let context = Context(Arc::new(Request {
         application: Arc::clone(application),
-        method: request.method().as_str().to_owned(),
+        method,
+        target,
         url: request_url(request, application),
         args: decode_pairs(request.uri().query().unwrap_or_default().as_bytes(), application.profile),
         identifier: identifier(address.as_deref(), bytes(USER_AGENT)),
@@ -41,6 +45,7 @@ pub(super) async fn open(
         view_args,
         now,
         session: Mutex::new(session),
+        origin,
         flashes: Mutex::default(),
         csrf_token: Mutex::default(),
         headers,
@@ -50,17 +55,13 @@ pub(super) async fn open(
 }
 
 /// Sends what changed: the remember cookie, then the session, and `Vary: Cookie`.
-pub(super) fn close(context: &Context, response: &mut Response) {
+pub(super) async fn close(context: &Context, response: &mut Response) {
     let application = context.application();
-    let mut session = context.session();
-    let remember = remember_cookie(&mut session, &application.remember, &application.login, context.now());
-    let cookies = remember.into_iter().chain(application.sessions.save(&session, context.now()));
-    for cookie in cookies {
-        if let Ok(value) = HeaderValue::from_str(&cookie.header_value()) {
-            response.headers_mut().append(SET_COOKIE, value);
-        }
-    }
-    if application.sessions.vary(&session) {
+    let remember =
+        remember_cookie(&mut context.session(), &application.remember, &application.login, context.now());
+    source::append(response, remember.and_then(|cookie| source::header(&cookie)));
+    source::save(context, response).await;
+    if application.sessions.vary(&context.session()) {
         response.headers_mut().append(VARY, HeaderValue::from_static("Cookie"));
     }
 }

@@ -65,7 +65,7 @@ async fn answer(table: Arc<Table>, mut request: Request) -> Response {
         run(handler.clone(), &context, request).await
     };
     if !response.headers().contains_key("x-ficus-defer") {
-        open::close(&context, &mut response);
+        open::close(&context, &mut response).await;
     }
     response
 }
