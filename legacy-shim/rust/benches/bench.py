@@ -2,8 +2,9 @@
 
     python3 legacy-shim/rust/benches/bench.py [--no-build] [ROUNDS]
 
-Needs target/python/flask-1.1 (`cargo xtask demo` or `cargo ci` make it). Each side measures the best of five runs, and of the
-rounds (3 unless told otherwise) the best counts as well: on a shared machine the lowest number is the least disturbed one.
+Needs target/python/flask-1.1 (`cargo xtask demo` or `cargo ci` make it). Each side measures the best of five runs, and
+of the rounds (3 unless told otherwise) the best counts as well: on a shared machine the lowest number is the least
+disturbed one.
 Numbers are printed; only different pages end with an error, as then the two sides did not do the same.
 """
 import subprocess
@@ -27,8 +28,8 @@ def lines(command):
 def shown(nanoseconds):
     """A duration for people."""
     if nanoseconds >= 1e6:
-        return "%.2f ms" % (nanoseconds / 1e6)
-    return "%.2f µs" % (nanoseconds / 1e3) if nanoseconds >= 1e3 else "%.0f ns" % nanoseconds
+        return f"{nanoseconds / 1e6:.2f} ms"
+    return f"{nanoseconds / 1e3:.2f} µs" if nanoseconds >= 1e3 else f"{nanoseconds:.0f} ns"
 
 
 def main(*arguments):
@@ -46,12 +47,12 @@ def main(*arguments):
             for name, value in lines(command).items():
                 best[side][name] = min(value, best[side].get(name, value))
     if (OUT / "python.html").read_bytes() != (OUT / "rust.html").read_bytes():
-        sys.exit("the pages differ: compare %s and %s" % (OUT / "python.html", OUT / "rust.html"))
+        sys.exit(f"the pages differ: compare {OUT / 'python.html'} and {OUT / 'rust.html'}")
     print("| what | Python | Rust | ratio |")
     print("|---|---:|---:|---:|")
     for name, python in best["python"].items():
         rust = best["rust"].get(name.replace("_serializer_kept", ""))
-        print("| %s | %s | %s | %.0f |" % (name.replace("_", " "), shown(python), shown(rust), python / rust))
+        print(f"| {name.replace('_', ' ')} | {shown(python)} | {shown(rust)} | {python / rust:.0f} |")
 
 
 if __name__ == "__main__":

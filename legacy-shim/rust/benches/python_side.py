@@ -30,7 +30,7 @@ CRM_HITS = [
 ]
 
 
-class Record(object):
+class Record:
     """A row of the list, as the template sees a model."""
 
     def __init__(self, **fields):
@@ -51,11 +51,11 @@ def customers():
     """The 25 customers of a page, some with gaps."""
     for number in range(25):
         yield {
-            "id": 100 + number, "name": "Customer & Sons %d" % number, "status": ["lead", "active"][number % 2],
+            "id": 100 + number, "name": f"Customer & Sons {number}", "status": ["lead", "active"][number % 2],
             "industry": None if number % 5 == 0 else "Food & Drink", "city": None if number % 7 == 0 else "Zürich",
             "country": "Switzerland", "owner": {"id": 3, "name": "Rita O'Hara"}, "contact_count": number % 4,
-            "open_deal_total": "%d.50" % (number * 1234), "annual_revenue": None if number % 6 == 0 else "9876543.21",
-            "created_at": "2024-%02d-05T09:07:00" % (number % 12 + 1),
+            "open_deal_total": f"{number * 1234}.50", "annual_revenue": None if number % 6 == 0 else "9876543.21",
+            "created_at": f"2024-{number % 12 + 1:02}-05T09:07:00",
         }
 
 
@@ -76,9 +76,9 @@ def inputs(app):
         {"rule": rule.rule, "endpoint": rule.endpoint, "methods": sorted(rule.methods), "defaults": rule.defaults or {}}
         for rule in app.url_map.iter_rules()
     ]
-    names = ["resource%d" % number for number in range(125)]
+    names = [f"resource{number}" for number in range(125)]
     many = [
-        {"rule": rule.format(name), "endpoint": "%s.%d" % (name, at), "methods": methods, "defaults": {}}
+        {"rule": rule.format(name), "endpoint": f"{name}.{at}", "methods": methods, "defaults": {}}
         for name in names for at, (rule, methods) in enumerate(SHAPES)
     ]
     return {
@@ -88,9 +88,12 @@ def inputs(app):
             [HITS[n % 8][0], HITS[n % 8][1].format(names[n * 7919 % 125])] for n in range(1000)]},
         "page": {"customers": list(customers()), "page": 4, "per_page": 25, "total": 240,
                  "owners": [{"id": 1, "name": "Ana"}, {"id": 3, "name": "Rita O'Hara"}],
-                 "statuses": ["lead", "active", "inactive", "archived"], "industries": ["Energy", "Food & Drink", "Retail"],
-                 "shown": {"q": "sons", "status": "active", "industry": "", "owner_id": 3, "sort": "name", "direction": "asc"},
-                 "filters": [["q", "sons"], ["status", "active"]], "args": [["q", "sons"], ["status", "active"], ["sort", "name"]],
+                 "statuses": ["lead", "active", "inactive", "archived"],
+                 "industries": ["Energy", "Food & Drink", "Retail"],
+                 "shown": {"q": "sons", "status": "active", "industry": "", "owner_id": 3, "sort": "name",
+                           "direction": "asc"},
+                 "filters": [["q", "sons"], ["status", "active"]],
+                 "args": [["q", "sons"], ["status", "active"], ["sort", "name"]],
                  "user": {"id": 7, "name": "Ana <admin>", "sees_everything": True, "is_admin": True}},
     }
 
@@ -111,7 +114,7 @@ def measure(name, work, per_call=1):
         for _ in range(count * 4):
             work()
         best = min(best, (time.perf_counter() - start) / (count * 4))
-    print("%s %.0f" % (name, best * 1e9 / per_call), flush=True)
+    print(f"{name} {best * 1e9 / per_call:.0f}", flush=True)
 
 
 def sessions_and_tokens(app, given):
@@ -145,7 +148,8 @@ def lookups(name, given, url_map):
 
 def many_rules(given):
     """A Werkzeug map of the 1,000 rules."""
-    from werkzeug.routing import Map, Rule
+    from werkzeug.routing import Map
+    from werkzeug.routing import Rule
 
     return Map([Rule(one["rule"], endpoint=one["endpoint"], methods=one["methods"]) for one in given["rules"]])
 
@@ -153,7 +157,8 @@ def many_rules(given):
 def page(app, given, out):
     """`render_template` within one request: the CSRF token is signed once, as in a real one."""
     from flask import render_template
-    from flask_login import UserMixin, login_user
+    from flask_login import UserMixin
+    from flask_login import login_user
     from flask_sqlalchemy import Pagination
 
     class User(UserMixin, Record):

@@ -104,7 +104,8 @@ def main():
     write("password", passwords())
     write("rule", [(HERE / "rules.txt").read_text()] + list(routing()))
     forms = json.loads((VECTORS / "forms-wtforms-2.3.json").read_text())
-    write("form", BODIES + [case.get("form", "") for file in csrf for case in file["requests"]][:6] + list(bodies(forms)))
+    requests = [case.get("form", "") for file in csrf for case in file["requests"]]
+    write("form", BODIES + requests[:6] + list(bodies(forms)))
 
 
 def bodies(node):
