@@ -82,14 +82,18 @@ impl<'a> Judge<'a> {
             (Answer::Error { .. }, Answer::Error { .. }) => true,
             (theirs, ours) => theirs == ours,
         };
-        let movable =
-            route.is_some_and(|route| !route.rules.iter().all(|rule| self.flasks.contains(&rule.as_str())));
-        let verdict = if same {
-            Verdict::Agreed
-        } else if !movable && self.flasks.iter().any(|rule| may_fit(rule, &decoded(&question.path))) {
-            Verdict::LeftToFlask
-        } else {
-            Verdict::Disagreed
+        // Routes that stay on legacy whatever is flipped; without a route, legacy answers as well.
+        let left = match route {
+            Some(route) => route.rules.iter().all(|rule| self.flasks.contains(&rule.as_str())),
+            None => {
+                let path = decoded(&question.path);
+                self.flasks.iter().any(|rule| may_fit(rule, &path))
+            }
+        };
+        let verdict = match (same, left) {
+            (true, _) => Verdict::Agreed,
+            (false, true) => Verdict::LeftToFlask,
+            (false, false) => Verdict::Disagreed,
         };
         (verdict, ours)
     }

@@ -6,4 +6,5 @@
 
 mod changes;
 mod init;
+mod proof;
 mod site;

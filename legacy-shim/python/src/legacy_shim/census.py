@@ -37,6 +37,7 @@ _EXTENSIONS = {
     "flask_session": "Flask-Session",
     "flask_sqlalchemy": "Flask-SQLAlchemy",
     "flask_wtf": "Flask-WTF",
+    "limiter": "Flask-Limiter",
     "mail": "Flask-Mail",
     "migrate": "Flask-Migrate",
     "sqlalchemy": "Flask-SQLAlchemy",

@@ -47,7 +47,8 @@ def _where(error: BaseException) -> Any:
     """The last place of the traceback in the application's own files, else the very last."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if relative(frame.filename) and not _is_ours(frame.filename)]
-    for frame in reversed(own or frames):
+    files = [frame for frame in frames if not frame.filename.startswith("<")]
+    for frame in reversed(own or files):
         return f"{relative(frame.filename) or frame.filename}:{frame.lineno} in {frame.name}"
     return None
 
