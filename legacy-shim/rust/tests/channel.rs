@@ -131,11 +131,13 @@ impl Browser {
     }
 }
 
+type Happening = Box<dyn FnOnce() + Send>;
+
 #[derive(Clone)]
 struct App {
     channel: ShimChannel,
-    /// Flask and the browser, for a handler during which something happens in Flask.
-    meanwhile: Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>,
+    /// What happens in Flask while the handler `size` runs.
+    meanwhile: Arc<Mutex<Option<Happening>>>,
 }
 
 impl FromRef<App> for ShimChannel {
