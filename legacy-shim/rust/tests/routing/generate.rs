@@ -120,11 +120,12 @@ fn variable(random: &mut Random, free: &mut Vec<&str>) -> Option<String> {
     Some(format!("<{}{name}>", random.pick(&CONVERTERS)))
 }
 
-/// Thirteen variables in one segment: their order differs between versions.
+/// Thirteen variables in one segment: their order differs between versions. The separators are not in the values, or Python
+/// would search for hours.
 fn wide_segment(random: &mut Random) -> String {
     let converter = random.text(&["", "int:", "string(length=1):"]);
     let variables: Vec<String> = MANY_NAMES.iter().map(|name| format!("<{converter}{name}>")).collect();
-    variables.join(random.among(&["-", ".", "--"]))
+    variables.join(random.among(&["_", "~", "__"]))
 }
 
 /// Text that may or may not be a rule.
