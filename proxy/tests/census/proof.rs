@@ -40,6 +40,18 @@ fn every_flask_agrees_with_the_table_of_the_proxy() {
 }
 
 #[test]
+fn every_rule_of_the_crm_is_matched_as_flask_does() {
+    for flask in ["flask-1.1", "flask-2.3"] {
+        let site = Site::empty(flask);
+        let init = site.run_for_crm(&["init"]).expect(0);
+        assert!(init.out.contains("Flask-Login"), "{}", init.out);
+        site.run_for_crm(&["census", "--exit-code"]).expect(0);
+        let proof = site.run_for_crm(&["prove-routes", "--count", "12000"]).expect(0);
+        assert!(proof.out.contains("12000 agree, 0 left to Flask, 0 disagree"), "{flask}: {}", proof.out);
+    }
+}
+
+#[test]
 fn whatever_differs_is_found() {
     let lies = [
         ("rule = \"/shop/new\"", "rule = \"/shop/old\"", "shop.create"),

@@ -44,6 +44,13 @@ pub(crate) struct Site {
 impl Site {
     /// With this application in `shop.py`.
     pub(crate) fn new(flask: &str, application: &str) -> Self {
+        let site = Self::empty(flask);
+        site.write("shop.py", application);
+        site
+    }
+
+    /// Without an application.
+    pub(crate) fn empty(flask: &str) -> Self {
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
         let python = package.join("../target/python").join(flask).join("bin/python");
         assert!(
@@ -51,9 +58,7 @@ impl Site {
             "`{}` is not there: `cargo xtask python {flask}` makes it",
             python.display()
         );
-        let site = Self { directory: tempfile::Builder::new().prefix("census").tempdir().unwrap(), python };
-        site.write("shop.py", application);
-        site
+        Self { directory: tempfile::Builder::new().prefix("census").tempdir().unwrap(), python }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -94,6 +99,22 @@ impl Site {
         let mut command = self.command();
         command.args(arguments).args(["--flask", app, "--python"]).arg(&self.python);
         Done::of(&command.output().unwrap())
+    }
+
+    /// A command about the CRM, with the settings that it wants; nothing is behind them.
+    pub(crate) fn run_for_crm(&self, arguments: &[&str]) -> Done {
+        let crm = Path::new(env!("CARGO_MANIFEST_DIR")).join("../legacy-crm");
+        let mut command = self.command();
+        command.args(arguments).args(["--flask", "wsgi:app", "--python"]).arg(&self.python);
+        command.arg("--dir").arg(crm).arg("--config").arg(self.path("ficus.toml"));
+        let settings = [
+            ("DATABASE_URL", "postgresql://nobody@localhost/nothing"),
+            ("FLASK_SECRET_KEY", "not-for-files"),
+            ("CRM_FERNET_KEYS", "MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA="),
+            ("CRM_WEBHOOK_SECRET", "webhook"),
+        ];
+        let folders = [("CRM_UPLOAD_DIR", self.path("uploads")), ("CRM_CACHE_DIR", self.path("cache"))];
+        Done::of(&command.envs(settings).envs(folders).output().unwrap())
     }
 
     /// The binary here, without anything from the environment that could change what it does.

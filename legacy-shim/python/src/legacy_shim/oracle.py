@@ -1,8 +1,9 @@
 """What the application's real url_map chooses: one request a line in, one answer a line out, both JSON.
 
 A request is `{"method": .., "host": .., "path": .., "query": ..}`: the path as a client sends it, still
-percent-encoded. Answers are held back until an empty line, or the end, completes a batch. A request is bound as Flask binds it, with the application's own `create_url_adapter`. Converters run,
-views do not. `ficus prove-routes` compares the answers with what Ficus would do.
+percent-encoded. Answers are held back until an empty line, or the end, completes a batch. A request is bound as
+Flask binds it, with the application's own `create_url_adapter`. Converters run, views do not.
+`ficus prove-routes` compares the answers with what Ficus would do.
 """
 
 import io
