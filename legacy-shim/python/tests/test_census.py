@@ -90,6 +90,8 @@ def test_special_views_are_warned_about(app):
         text = "\n".join(take_census(app, "office")["warnings"])
     assert "customers.export" in text
     assert "converter" in text
+    assert "4 times Flask may try such a rule first" in text
+    assert "1 route takes any method; Ficus knows the usual ones: `anything`" in text
 
 
 def test_sessions_of_other_classes_are_told_apart(app):

@@ -50,6 +50,7 @@ def take_census(app: Any, target: str, environment: Mapping[str, str] = os.envir
     collected = collect(app.url_map)
     routes = group(collected)
     facts = [_facts(app, route) for route in routes]
+    text = write_routes(app, "legacy", f"python -m legacy_shim routes --app {target}", __version__)
     return {
         "schema": 1,
         "shim": __version__,
@@ -63,8 +64,8 @@ def take_census(app: Any, target: str, environment: Mapping[str, str] = os.envir
         "routes": facts,
         "rules": rules_of(collected),
         "has_shim": "legacy_shim" in app.extensions,
-        "warnings": _warnings(collected, facts),
-        "routes_toml": write_routes(app, "legacy", f"python -m legacy_shim routes --app {target}", __version__),
+        "warnings": _warnings(collected, facts, text),
+        "routes_toml": text,
     }
 
 
@@ -137,7 +138,7 @@ def _secret_key(app: Any, environment: Mapping[str, str]) -> Dict[str, Any]:
     }
 
 
-def _warnings(collected: Any, facts: List[Dict[str, Any]]) -> List[str]:
+def _warnings(collected: Any, facts: List[Dict[str, Any]], text: str) -> List[str]:
     """What somebody should read before anything moves, most surprising first."""
     warnings = []
     unknown = [entry.rule for entry in collected.entries if entry.kind == "unknown converter"]
@@ -145,6 +146,13 @@ def _warnings(collected: Any, facts: List[Dict[str, Any]]) -> List[str]:
         warnings.append(
             "{} a converter that only Python can run; they are no routes and stay on legacy: {}".format(
                 _count(len(unknown), "rule uses", "rules use"), _some(unknown)
+            )
+        )
+    overtaken = text.count("# caution: Flask tries `")
+    if overtaken:
+        warnings.append(
+            "{} such a rule first; leave what `caution` stands above in routes.toml on legacy".format(
+                _count(overtaken, "time Flask may try", "times Flask may try")
             )
         )
     pinned = [fact["name"] for fact in facts if fact["kind"] != "view"]
@@ -166,11 +174,19 @@ def _warnings(collected: Any, facts: List[Dict[str, Any]]) -> List[str]:
         warnings.append(
             "{} only by the last slash: {}".format(_count(len(twins), "rule differs", "rules differ"), _some(twins))
         )
-    options = [f["name"] for f in facts if any(remark.startswith("OPTIONS") for remark in f["remarks"])]
+    views = [fact for fact in facts if fact["kind"] == "view"]
+    options = [f["name"] for f in views if any(remark.startswith("OPTIONS") for remark in f["remarks"])]
     if options:
         warnings.append(
-            "{} OPTIONS in its own way; Ficus expects Flask's automatic answer: {}".format(
+            "{} OPTIONS in a way of its own; Ficus expects Flask's automatic answer: {}".format(
                 _count(len(options), "route treats", "routes treat"), _some(options)
+            )
+        )
+    open_rules = [f["name"] for f in views if any(remark.startswith("methods:") for remark in f["remarks"])]
+    if open_rules:
+        warnings.append(
+            "{} any method; Ficus knows the usual ones: {}".format(
+                _count(len(open_rules), "route takes", "routes take"), _some(open_rules)
             )
         )
     return warnings
