@@ -58,6 +58,7 @@ pub(super) const STAGES: &[Stage] = &[
     stage(Lane::Whole, "vectors", "what Python and Rust write, read by the other", vectors::check),
     stage(Lane::Whole, "routing", "our URL maps against the real Werkzeug", routing),
     stage(Lane::Whole, "system", "real binary, Flask and PostgreSQL", system),
+    stage(Lane::Whole, "parity-2.3", "the parity cases against Flask 2.3", parity_2_3),
     stage(Lane::Whole, "browser", "journeys in headless Chromium", browser),
 ];
 
@@ -190,6 +191,10 @@ fn routing(run: &Run<'_>, log: &Path) -> Outcome<Count> {
 
 fn system(run: &Run<'_>, log: &Path) -> Outcome<Count> {
     whole(run, log, &["tests", "--ignore=tests/browser"])
+}
+
+fn parity_2_3(run: &Run<'_>, log: &Path) -> Outcome<Count> {
+    whole(run, log, &["tests/parity", "--flask=2.3"])
 }
 
 fn browser(run: &Run<'_>, log: &Path) -> Outcome<Count> {
