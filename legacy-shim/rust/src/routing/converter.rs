@@ -7,8 +7,7 @@
 
 use std::borrow::Cow;
 
-use regex::Regex;
-
+use super::foreign::Foreign;
 use super::number::{Integer, NotInteger, parse_float};
 use super::quote::{PATH, PATH_10, quote};
 use super::value::Value;
@@ -30,7 +29,7 @@ pub(super) enum Shape {
     /// Eight, four, four, four and twelve hexadecimal digits.
     Uuid,
     /// Somebody else's.
-    Custom { whole: Regex, prefix: Regex, lazy: bool, text: String },
+    Custom(Foreign),
 }
 
 /// What kind of value the variable has in Python.

@@ -5,11 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
-
 use super::arguments::{Arguments, parse_arguments};
 use super::converter::{Converter, Kind, Limits, Shape};
 use super::error::{Fault, nearest};
+use super::foreign::Foreign;
 use super::number::Integer;
 use super::parse::VariableToken;
 use super::spec::ConverterSpec;
@@ -200,24 +199,11 @@ fn length(name: &str, value: &Value) -> Result<usize, String> {
 }
 
 fn custom(name: &str, spec: &ConverterSpec) -> Result<Converter, String> {
-    let text = &spec.regex;
-    let compile = |expression: String| {
-        Regex::new(&expression).map_err(|error| {
-            let reason = error.to_string();
-            let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            format!("the regular expression `{text}` of converter `{name}` cannot be used: {reason}")
-        })
-    };
-    compile(text.clone())?;
-    let lazy = ["*?", "+?", "??", "}?"].iter().any(|mark| text.contains(mark));
-    let shape = Shape::Custom {
-        whole: compile(format!(r"\A(?:{text})\z"))?,
-        prefix: compile(format!(r"\A(?:{text})"))?,
-        lazy,
-        text: text.clone(),
-    };
-    let part_isolating = spec.part_isolating.unwrap_or(!text.contains('/'));
-    Ok(Converter { shape, kind: Kind::Text, weight: spec.weight, part_isolating })
+    let foreign = Foreign::new(&spec.regex).map_err(|reason| {
+        format!("the regular expression `{}` of converter `{name}` cannot be used: {reason}", spec.regex)
+    })?;
+    let part_isolating = spec.part_isolating.unwrap_or(!spec.regex.contains('/'));
+    Ok(Converter { shape: Shape::Custom(foreign), kind: Kind::Text, weight: spec.weight, part_isolating })
 }
 
 #[cfg(test)]

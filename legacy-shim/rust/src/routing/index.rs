@@ -156,6 +156,6 @@ fn is_bounded(shape: &Shape) -> bool {
         Shape::OneOf(items) => {
             !items.is_empty() && items.iter().all(|item| !item.is_empty() && !item.contains('/'))
         }
-        Shape::Path | Shape::Custom { .. } => false,
+        Shape::Path | Shape::Custom(_) => false,
     }
 }

@@ -330,7 +330,7 @@ impl Shape {
                 format!("(?:{})", items.iter().map(|item| regex::escape(item)).collect::<Vec<_>>().join("|"))
             }
             Shape::Uuid => "uuid".to_owned(),
-            Shape::Custom { text, .. } => text.clone(),
+            Shape::Custom(foreign) => foreign.text().to_owned(),
         }
     }
 }

@@ -39,6 +39,7 @@ mod error;
 mod factory;
 mod find;
 mod fnv;
+mod foreign;
 mod index;
 mod join;
 mod machine;

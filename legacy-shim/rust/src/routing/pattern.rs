@@ -6,6 +6,7 @@
 //! positions are remembered, which bounds the work: linear in the length for variables of any length.
 
 use super::converter::Shape;
+use super::foreign::Foreign;
 use super::number::leading_digit;
 use super::spans::Spans;
 
@@ -198,7 +199,7 @@ impl Run<'_> {
                 self.text[at..].starts_with(item.as_str()) && self.take(index, at, at + item.len())
             }),
             Shape::Uuid => is_uuid(&self.text.as_bytes()[at..]) && self.take(index, at, at + 36),
-            Shape::Custom { .. } => self.custom(index, at),
+            Shape::Custom(foreign) => self.foreign(index, at, foreign),
         }
     }
 
@@ -272,24 +273,16 @@ impl Run<'_> {
     }
 
     /// A foreign expression: its own favourite first, then the others from its favourite side.
-    fn custom(&mut self, index: usize, at: usize) -> bool {
-        let (elements, text) = (self.elements, self.text);
-        let Element::Variable { shape: Shape::Custom { whole, prefix, lazy, .. }, .. } = &elements[index]
-        else {
-            return false;
-        };
-        let rest = &text[at..];
-        let favourite = prefix.find(rest).map(|found| found.end());
-        if favourite.is_some_and(|end| self.take(index, at, at + end)) {
+    fn foreign(&mut self, index: usize, at: usize, foreign: &Foreign) -> bool {
+        let Some(favourite) = foreign.favourite(self.text, at) else { return false };
+        if self.take(index, at, favourite) {
             return true;
         }
-        let attempt = |run: &mut Self, end: usize| {
-            Some(end) != favourite && whole.is_match(&rest[..end]) && run.take(index, at, at + end)
-        };
-        if *lazy {
-            return rest.char_indices().any(|(end, _)| attempt(self, end)) || attempt(self, rest.len());
+        let mut ends = foreign.ends(self.text, at);
+        if !foreign.is_lazy() {
+            ends.reverse();
         }
-        attempt(self, rest.len()) || rest.char_indices().rev().any(|(end, _)| attempt(self, end))
+        ends.into_iter().any(|end| end != favourite && self.take(index, at, end))
     }
 }
 
