@@ -47,10 +47,11 @@ const UUIDS: [&str; 3] = [
 pub(super) fn asked(random: &mut Random, rules: &[Rule], options: &Options) -> Asked {
     let rule = random.pick(rules).clone();
     let host = if random.percent(70) { fitting_host(random, &rule, options) } else { random.text(&HOSTS) };
-    let mut path = instance(random, &rule.rule);
+    let alone = rules.iter().all(|rule| rule.rule.matches('<').count() < 2);
+    let mut path = instance(random, &rule.rule, alone);
     if random.percent(5) {
         let other = random.pick(rules).clone();
-        path.push_str(&instance(random, &other.rule));
+        path.push_str(&instance(random, &other.rule, false));
     }
     if random.percent(40) {
         path = damaged(random, &path);
@@ -73,10 +74,10 @@ pub(super) fn asked(random: &mut Random, rules: &[Rule], options: &Options) -> A
 /// A host that the rule may be meant for.
 fn fitting_host(random: &mut Random, rule: &Rule, options: &Options) -> String {
     if options.host_matching {
-        let host = instance(random, rule.host.as_deref().unwrap_or_default());
+        let host = instance(random, rule.host.as_deref().unwrap_or_default(), false);
         return if sendable(&host) { host } else { random.text(&HOSTS) };
     }
-    let subdomain = instance(random, rule.subdomain.as_deref().unwrap_or(&options.default_subdomain));
+    let subdomain = instance(random, rule.subdomain.as_deref().unwrap_or(&options.default_subdomain), false);
     let name = options.server_name.as_deref().unwrap_or("example.com");
     if subdomain.is_empty() || !sendable(&subdomain) {
         name.to_owned()
@@ -90,14 +91,14 @@ fn sendable(host: &str) -> bool {
     host.bytes().all(|b| b.is_ascii() && !b.is_ascii_control() && b != b'|')
 }
 
-/// A text for each variable of the rule.
-fn instance(random: &mut Random, rule: &str) -> String {
+/// A text for each variable of the rule; `alone` if no rule of the map has several variables.
+fn instance(random: &mut Random, rule: &str, alone: bool) -> String {
     let (mut text, mut rest) = (String::new(), rule);
     while let Some(open) = rest.find('<') {
         text.push_str(&rest[..open]);
         let Some(close) = rest[open..].find('>') else { break };
         let inner = &rest[open + 1..open + close];
-        text.push_str(&variable(random, inner, rule.matches('<').count() == 1));
+        text.push_str(&variable(random, inner, alone));
         rest = &rest[open + close + 1..];
     }
     text + rest
