@@ -1,6 +1,7 @@
 """One child process: started in its own group, its output in a file, ended by pid."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -9,10 +10,15 @@ from pathlib import Path
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A TCP port of the loopback interface that nobody listens on, and that no outgoing connection will be given."""
+    while True:
+        port = random.randrange(15_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def wait_until(condition, what: str, seconds: float = 30.0):

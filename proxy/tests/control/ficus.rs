@@ -1,7 +1,7 @@
 //! The binary, started in a directory of its own.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -52,12 +52,11 @@ impl Ficus {
     /// Settings only: the routing file is the test's business, and nothing runs.
     pub(crate) fn prepare() -> Self {
         let directory = tempfile::Builder::new().prefix("ficus").tempdir().unwrap();
-        let (port, admin_port) = (free_port(), free_port());
         let (legacy, rust) = (origin::start("legacy"), origin::start("rust"));
         let settings = format!(
             r#"[listen]
-http = "127.0.0.1:{port}"
-admin = "127.0.0.1:{admin_port}"
+http = "127.0.0.1:0"
+admin = "127.0.0.1:0"
 reveal = true
 admin_socket = "state/admin.sock"
 [backends]
@@ -70,7 +69,7 @@ access = "off"
 "#
         );
         std::fs::write(directory.path().join("ficus.toml"), settings).unwrap();
-        Self { directory, port, admin_port, child: None }
+        Self { directory, port: 0, admin_port: 0, child: None }
     }
 
     /// Starts the process and waits until it answers.
@@ -82,6 +81,7 @@ access = "off"
     /// Starts the process and waits until it answers.
     pub(crate) fn run(&mut self) {
         let log = std::fs::File::options().create(true).append(true).open(self.path("ficus.log")).unwrap();
+        let before = self.log().len();
         let child = command(self.directory.path())
             .arg("serve")
             .stdout(log.try_clone().unwrap())
@@ -89,10 +89,23 @@ access = "off"
             .spawn()
             .unwrap();
         self.child = Some(child);
+        self.wait("it reports its addresses", |ficus| {
+            ficus.require_alive();
+            ficus.log()[before..].lines().any(|line| line.starts_with("  routes"))
+        });
+        self.port = self.reported("http", before);
+        self.admin_port = self.reported("admin", before);
         self.wait("it serves", |ficus| {
             ficus.require_alive();
             ficus.cli(&["status"]).status.success() && TcpStream::connect(("127.0.0.1", ficus.port)).is_ok()
         });
+    }
+
+    /// The port of a listener, from the start-up report behind this place of the log.
+    fn reported(&self, listener: &str, from: usize) -> u16 {
+        let log = self.log();
+        let line = log[from..].lines().find(|line| line.trim_start().starts_with(listener)).unwrap();
+        line.rsplit(':').next().unwrap().trim().parse().unwrap()
     }
 
     fn require_alive(&self) {
@@ -189,7 +202,7 @@ access = "off"
 
     /// Asks again and again until it is true.
     pub(crate) fn wait(&self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while !condition(self) {
             assert!(Instant::now() < deadline, "waited too long until {what}\n{}", self.log());
             std::thread::sleep(Duration::from_millis(10));
@@ -217,8 +230,4 @@ pub(crate) fn command(directory: &Path) -> Command {
 pub(crate) fn texts(output: &Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (text(&output.stdout), text(&output.stderr))
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
