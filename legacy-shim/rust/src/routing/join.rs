@@ -35,11 +35,12 @@ pub(super) fn url_join(base: &str, url: &str, profile: Profile) -> Result<String
         return Ok(url.to_owned());
     }
     if !parts.netloc.is_empty() {
-        return Ok(unsplit(&parts, parts.netloc, parts.path, parts.query));
+        let (path, parameters) = split_parameters(parts.path, standard && parts.scheme.starts_with("http"));
+        return Ok(unsplit(&parts, parts.netloc, &format!("{path}{parameters}"), parts.query));
     }
     let query = if parts.path.is_empty() && parts.query.is_empty() { base_parts.query } else { parts.query };
     let path = if standard {
-        join_standard(base_parts.path, parts.path)
+        join_standard(base_parts.path, parts.path, parts.scheme.starts_with("http"))
     } else {
         join_10(base_parts.path, parts.path)
     };
@@ -128,12 +129,19 @@ fn join_10(base: &str, path: &str) -> String {
     segments.join("/")
 }
 
-/// The path of `urljoin`; parameters behind `;` stay with the last segment and hide its dots.
-fn join_standard(base: &str, path: &str) -> String {
+/// Parameters behind `;` in the last segment, with their semicolon; Python drops a semicolon with nothing behind it.
+fn split_parameters(path: &str, has_parameters: bool) -> (&str, &str) {
     let last = path.rfind('/').map_or(0, |slash| slash + 1);
-    let end = path[last..].find(';').map_or(path.len(), |found| last + found);
-    let (path, parameters) = path.split_at(end);
-    if path.is_empty() && parameters.len() <= 1 {
+    let Some(found) = path[last..].find(';').filter(|_| has_parameters) else { return (path, "") };
+    let (path, parameters) = path.split_at(last + found);
+    (path, if parameters == ";" { "" } else { parameters })
+}
+
+/// The path of `urljoin`; parameters behind `;`, which http has and ws has not, stay with the last segment and hide its
+/// dots.
+fn join_standard(base: &str, path: &str, has_parameters: bool) -> String {
+    let (path, parameters) = split_parameters(path, has_parameters);
+    if path.is_empty() && parameters.is_empty() {
         return base.to_owned();
     }
     let mut segments: Vec<&str> = Vec::new();
@@ -167,7 +175,7 @@ fn join_standard(base: &str, path: &str) -> String {
     }
     let joined = resolved.join("/");
     let joined = if joined.is_empty() { "/".to_owned() } else { joined };
-    if parameters.len() > 1 { joined + parameters } else { joined }
+    joined + parameters
 }
 
 #[cfg(test)]
@@ -185,5 +193,8 @@ mod tests {
             assert_eq!(join("//x/y"), "http://x/y");
             assert_eq!(join(""), "http://h/app/");
         }
+        let join = |base: &str| url_join(base, "x/;", Profile::Werkzeug31).unwrap();
+        assert_eq!(url_join("http://h/", "//x/;", Profile::Werkzeug31).as_deref(), Ok("http://x/"));
+        assert_eq!((join("http://h/").as_str(), join("ws://h/").as_str()), ("http://h/x/", "ws://h/x/;"));
     }
 }
