@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// Appends `text` as a JSON string. With `ascii` (`ensure_ascii=True`, the default everywhere in Flask) all other
-/// characters become `\uXXXX`, in surrogate pairs if needed.
+/// characters become `\uhhhh`, in surrogate pairs if needed.
 pub fn push_json_string(out: &mut String, text: &str, ascii: bool) {
     out.push('"');
     for c in text.chars() {
