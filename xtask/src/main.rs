@@ -11,6 +11,7 @@ mod floor_plan;
 mod http;
 mod licences;
 mod links;
+mod peers;
 mod postgres;
 mod problem;
 mod processes;
@@ -39,6 +40,7 @@ cargo xtask COMMAND
     doctor [--ci]              looks at the machine; as root on Debian installs what is missing
     with-postgres -- COMMAND   runs a command with a throwaway PostgreSQL in TEST_POSTGRES_URL
     python [NAME]...           makes virtual environments under target/python (all of them by default)
+    conformance [CASE]...      Ficus beside nginx, HAProxy and Envoy: the scoreboard of tests/conformance
     floor-plan                 checks who imports whom in proxy/src
     licences                   checks the licences of all dependencies against deny.toml
     links                      checks the relative links in all Markdown files
@@ -76,6 +78,7 @@ fn run() -> Outcome<u8> {
             doctor::examine(&workspace, scope).map(|found| println!("{found}")).map(done)
         }
         "python" => make_environments(&workspace, &rest(&mut parser)?).map(done),
+        "conformance" => conformance(&workspace, &rest(&mut parser)?),
         "floor-plan" => floor_plan::check(&workspace).map(|found| println!("{found}")).map(done),
         "licences" => licences::check(&workspace).map(|found| println!("{found}")).map(done),
         "links" => links::check(&workspace).map(|found| println!("{found}")).map(done),
@@ -103,9 +106,23 @@ fn flag(parser: &mut lexopt::Parser, name: &str) -> Outcome<bool> {
     Ok(given)
 }
 
+/// Runs the cases, all of them by default, and prints the scoreboard.
+fn conformance(workspace: &Workspace, cases: &[std::ffi::OsString]) -> Outcome<u8> {
+    let bin = python::ensure(workspace, "tests")?;
+    let mut command = std::process::Command::new(bin.join("python"));
+    command.args(["-m", "conformance"]).args(cases).current_dir(workspace.path("tests"));
+    command.env("FICUS_BINARIES", workspace.binary(""));
+    for (name, value) in peers::ensure(workspace)?.variables() {
+        command.env(name, value);
+    }
+    let status = command.status().map_err(|error| problem::Problem::new(format!("cannot run Python: {error}")))?;
+    Ok(u8::from(!status.success()))
+}
+
 fn make_environments(workspace: &Workspace, names: &[std::ffi::OsString]) -> Outcome {
     let names: Vec<String> = names.iter().map(|name| name.to_string_lossy().into_owned()).collect();
-    let all = || python::names().filter(|name| *name != "postgres").map(str::to_owned).collect();
+    let all =
+        || python::names().filter(|name| !["postgres", "envoy"].contains(name)).map(str::to_owned).collect();
     for name in if names.is_empty() { all() } else { names } {
         println!("{}", workspace.short(&python::ensure(workspace, &name)?));
     }

@@ -83,7 +83,9 @@ impl Gateway {
         error: &Error,
         ctx: &mut Context,
     ) -> FailToProxy {
-        let (status, note) = verdict(error, ctx);
+        let bad_body =
+            connection::marks(session.as_downstream().stream()).is_some_and(connection::Marks::has_bad_body);
+        let (status, note) = if bad_body { (400, Note::None) } else { verdict(error, ctx) };
         let failed = FailToProxy { error_code: status, can_reuse_downstream: false };
         if status == 0 {
             ctx.reason = "client_left";

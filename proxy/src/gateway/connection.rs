@@ -1,17 +1,16 @@
 //! A client's connection, as pingora reads and writes it.
 //!
-//! Below step 1 of a request (accept). It does what pingora leaves open: a deadline for a complete head, whatever
-//! the pace of its bytes; an answer that leaves when there is nothing more to add to it, not when it is complete;
-//! the origin's `Date`; no trace of pingora in the answers it gives by itself; a close that does not tear away an
-//! answer the client has not read yet.
+//! Below step 1 of a request (accept). It does what pingora leaves open: requests that HTTP allows and nothing else,
+//! with a deadline for a complete head, whatever the pace of its bytes (`arrival`); an answer that leaves when there
+//! is nothing more to add to it, not when it is complete; the origin's `Date`; no trace of pingora in the answers it
+//! gives by itself; a close that does not tear away an answer the client has not read yet.
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
@@ -23,8 +22,9 @@ use pingora::protocols::{
     TimingDigest, UniqueID,
 };
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::{Instant, Sleep};
 
+use super::arrival::{Arrival, Heads, Rules, Turn};
+use super::request_checks::Rejection;
 use super::transport::Transport;
 use super::{linger, wire};
 
@@ -34,27 +34,15 @@ const GATHER: usize = 8 * 1024;
 /// What the gateway tells a connection about the request on it.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
-    /// See [`Phase`].
-    phase: AtomicU8,
+    /// The gateway is at a request.
+    busy: AtomicBool,
+    /// Which requests have arrived in order.
+    heads: Heads,
     /// The origin's Date, to be put into the next head.
     date: Mutex<Option<[u8; wire::DATE_LENGTH]>>,
     has_date: AtomicBool,
-    /// The request line has bytes that pingora would repair.
-    bad_line: AtomicBool,
     /// The client may still be sending a body that nobody will read.
     unread: AtomicBool,
-}
-
-/// Where a connection is between two requests.
-#[repr(u8)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Nothing of the next request has arrived.
-    Idle = 0,
-    /// Part of a head has arrived.
-    Head = 1,
-    /// The gateway has the head.
-    Request = 2,
 }
 
 /// A client's connection.
@@ -64,12 +52,11 @@ pub struct Connection {
     tls: Option<Arc<SslDigest>>,
     marks: Arc<Marks>,
     gathered: BytesMut,
-    head_time: Duration,
-    head_started: Option<Instant>,
-    line: wire::RequestLine,
-    deadline: Option<Pin<Box<Sleep>>>,
-    on_malformed: Arc<dyn Fn() + Send + Sync>,
-    malformed: bool,
+    rules: Arc<Rules>,
+    /// What is arriving; nothing for HTTP/2, where frames say where things end.
+    arrival: Option<Arrival>,
+    /// The connection itself has answered, and that was the last answer.
+    refused: bool,
     client_left: bool,
 }
 
@@ -80,20 +67,26 @@ impl std::fmt::Debug for Connection {
 }
 
 impl Marks {
-    /// Whether the request line is as HTTP wants it.
-    pub(super) fn line_is_good(&self) -> bool {
-        !self.bad_line.load(Ordering::Acquire)
+    /// The gateway has read a complete head: whether it is one.
+    pub(super) fn head_complete(&self) -> Result<(), Rejection> {
+        self.busy.store(true, Ordering::Release);
+        self.heads.take()
     }
 
-    /// The gateway has read a complete head.
-    pub(super) fn head_complete(&self) {
-        self.phase.store(Phase::Request as u8, Ordering::Release);
+    /// Whether the connection can bring no more requests.
+    pub(super) fn is_last(&self) -> bool {
+        self.heads.is_last()
+    }
+
+    /// Whether the body of the request in progress is no body.
+    pub(super) fn has_bad_body(&self) -> bool {
+        self.heads.has_bad_body()
     }
 
     /// The gateway is done with the request; `unread`: but the client is not.
     pub(super) fn request_done(&self, unread: bool) {
         self.unread.store(unread, Ordering::Release);
-        self.phase.store(Phase::Idle as u8, Ordering::Release);
+        self.busy.store(false, Ordering::Release);
     }
 
     /// The next head gets this Date, if it has the usual form.
@@ -112,8 +105,8 @@ impl Marks {
         self.date.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn is(&self, phase: Phase) -> bool {
-        self.phase.load(Ordering::Acquire) == phase as u8
+    fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Acquire)
     }
 }
 
@@ -128,21 +121,14 @@ fn is_http2(transport: &Transport) -> bool {
 }
 
 impl Connection {
-    /// A connection from `peer`, on which a head must be complete within `head_time`; `on_malformed` is called for
-    /// each head that is no HTTP at all.
-    pub fn new(
-        transport: Transport,
-        peer: SocketAddr,
-        head_time: Duration,
-        on_malformed: Arc<dyn Fn() + Send + Sync>,
-    ) -> Self {
+    /// A connection from `peer`.
+    pub fn new(transport: Transport, peer: SocketAddr, rules: Arc<Rules>) -> Self {
         let digest = SocketDigest::from_raw_fd(transport.fd());
         let _ = digest.peer_addr.set(Some(PingoraAddr::Inet(peer)));
         let marks = Marks::default();
-        if is_http2(&transport) {
-            // Many requests at once: pingora's own bounds hold.
-            marks.head_complete();
-        }
+        // Many requests at once in HTTP/2: pingora's own bounds hold.
+        let arrival = (!is_http2(&transport)).then(|| Arrival::new(rules.head_limits));
+        marks.busy.store(arrival.is_none(), Ordering::Release);
         let tls = matches!(transport, Transport::Tls(_))
             .then(|| Arc::new(SslDigest::new("", "", None, None, Vec::new())));
         Self {
@@ -151,40 +137,42 @@ impl Connection {
             tls,
             marks: Arc::new(marks),
             gathered: BytesMut::new(),
-            head_time,
-            head_started: None,
-            line: wire::RequestLine::default(),
-            deadline: None,
-            on_malformed,
-            malformed: false,
+            rules,
+            arrival,
+            refused: false,
             client_left: false,
         }
     }
 
-    /// Starts the clock at the first byte of a head, and looks at the request line.
-    fn head_arrived(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.head_started.is_none() {
-            self.line = wire::RequestLine::default();
-        }
-        self.marks.bad_line.store(!self.line.is_good_with(bytes), Ordering::Release);
-        match self.head_started {
-            None => {
-                self.marks.phase.store(Phase::Head as u8, Ordering::Release);
-                self.head_started = Some(Instant::now());
-                Ok(())
-            }
-            Some(started) if started.elapsed() < self.head_time => Ok(()),
-            Some(_) => Err(io::ErrorKind::TimedOut.into()),
+    /// Whether pingora may read now, and what it gets if not.
+    fn poll_turn(&mut self) -> Poll<io::Result<()>> {
+        let Some(arrival) = &mut self.arrival else { return Poll::Ready(Ok(())) };
+        match arrival.turn(&self.marks.heads, self.marks.is_busy()) {
+            Turn::Read => Poll::Ready(Ok(())),
+            Turn::Wait => Poll::Pending,
+            Turn::BadBody => Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
+            Turn::Refuse(rejection) => Poll::Ready(Err(self.refuse(rejection))),
         }
     }
 
+    /// Looks at what was read; how much of it pingora may see.
+    fn look_at(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(arrival) = &mut self.arrival else { return Ok(bytes.len()) };
+        let good = arrival.arrived(bytes, &self.marks.heads);
+        if !self.marks.is_busy()
+            && arrival.head_arrives()
+            && let Some(too_slow) = arrival.is_slow(self.rules.head_time)
+        {
+            return Err(self.refuse(too_slow));
+        }
+        Ok(good)
+    }
+
     /// Waits for the rest of a head, but not for ever.
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(started) = self.head_started else { return Poll::Pending };
-        let until = started + self.head_time;
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
-        ready!(deadline.as_mut().poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(arrival) = &mut self.arrival else { return Poll::Pending };
+        let too_slow = ready!(arrival.poll_slow(cx, self.rules.head_time));
+        Poll::Ready(Err(self.refuse(too_slow)))
     }
 
     fn poll_write_gathered(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -198,12 +186,13 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
-    /// What is written before the gateway has seen a head is pingora's refusal of bytes that are no HTTP.
-    fn refuse_malformed(&mut self) {
-        if !std::mem::replace(&mut self.malformed, true) {
-            (self.on_malformed)();
-            self.gathered.extend_from_slice(wire::MALFORMED);
+    /// Answers in place of the gateway, which has no request to answer to.
+    fn refuse(&mut self, rejection: Rejection) -> io::Error {
+        if !std::mem::replace(&mut self.refused, true) {
+            (self.rules.on_refused)(rejection.reason);
+            self.gathered.extend_from_slice(wire::refusal(rejection.status).as_bytes());
         }
+        io::ErrorKind::InvalidData.into()
     }
 
     /// Adds the bytes to what is gathered, with the origin's Date if a head is among them.
@@ -228,19 +217,22 @@ impl AsyncRead for Connection {
         if !self.gathered.is_empty() && self.poll_write_gathered(cx)?.is_ready() {
             let _ = Pin::new(&mut self.transport).poll_flush(cx)?;
         }
-        if !self.marks.is(Phase::Head) {
-            self.head_started = None;
-            self.deadline = None;
-        }
+        ready!(self.poll_turn())?;
         let before = buf.filled().len();
         let Poll::Ready(read) = Pin::new(&mut self.transport).poll_read(cx, buf) else {
-            return self.poll_deadline(cx);
+            return self.poll_slow(cx);
         };
         read?;
-        if buf.filled().len() == before {
+        let arrived = buf.filled().len() - before;
+        if arrived == 0 {
             self.client_left = true;
-        } else if !self.marks.is(Phase::Request) {
-            self.head_arrived(&buf.filled()[before..])?;
+            return Poll::Ready(Ok(()));
+        }
+        let good = self.look_at(&buf.filled()[before..])?;
+        buf.set_filled(before + good);
+        if good == 0 {
+            // Nothing is left to be seen, and no bytes would mean that the client has left.
+            return self.poll_turn();
         }
         Poll::Ready(Ok(()))
     }
@@ -248,8 +240,11 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.malformed || (!self.marks.is(Phase::Request) && bytes.starts_with(b"HTTP/1.")) {
-            self.refuse_malformed();
+        // What is written before the gateway has seen a head is pingora's refusal of bytes that are no HTTP.
+        if self.refused || (!self.marks.is_busy() && bytes.starts_with(b"HTTP/1.")) {
+            if let Some(rejection) = self.arrival.as_ref().map(Arrival::refusal) {
+                self.refuse(rejection);
+            }
             return Poll::Ready(Ok(bytes.len()));
         }
         if self.gathered.len() + bytes.len() > GATHER {
@@ -275,7 +270,7 @@ impl AsyncWrite for Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let listen = self.malformed || self.marks.unread.load(Ordering::Acquire);
+        let listen = self.refused || self.marks.unread.load(Ordering::Acquire);
         if !self.client_left && (listen || !self.gathered.is_empty()) {
             let transport = std::mem::replace(&mut self.transport, Transport::Closed);
             linger::close(transport, std::mem::take(&mut self.gathered), listen);

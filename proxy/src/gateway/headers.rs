@@ -3,7 +3,10 @@
 //! Step 5 of a request (forward), in both directions. Hop-by-hop headers of requests are removed by pingora before
 //! this; everything that is not named here passes as it is.
 
-use http::header::{CONNECTION, COOKIE, DATE, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use std::io::Write;
+use std::net::IpAddr;
+
+use http::header::{CONNECTION, COOKIE, DATE, FORWARDED, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType, Result};
 
@@ -36,6 +39,7 @@ pub(super) fn to_backend(request: &mut RequestHeader, forwarded: &Forwarded<'_>)
     {
         request.insert_header("X-Forwarded-Host", host)?;
     }
+    forwarded_header(request, forwarded.client)?;
     request.insert_header("X-Request-Id", forwarded.trace.request_id.as_str())?;
     request.insert_header("Traceparent", forwarded.trace.parent.as_str())?;
     if !forwarded.trace.continued {
@@ -56,7 +60,7 @@ pub(super) fn to_backend(request: &mut RequestHeader, forwarded: &Forwarded<'_>)
 fn remove_foreign(request: &mut RequestHeader, trusted: bool) {
     let foreign = |name: &&HeaderName| {
         let name = name.as_str();
-        let spoofable = name == "forwarded" || name.starts_with("x-forwarded-");
+        let spoofable = name == "forwarded" || name == "x-real-ip" || name.starts_with("x-forwarded-");
         name.contains('_') || name == "proxy" || name.starts_with("x-ficus-") || (spoofable && !trusted)
     };
     let names: Vec<HeaderName> = request.headers.keys().filter(foreign).cloned().collect();
@@ -82,6 +86,28 @@ fn forwarded_for(request: &mut RequestHeader, client: &Client) -> Result<()> {
     request.insert_header("X-Forwarded-For", value)
 }
 
+/// The same in the words of RFC 7239: one element per hop, ours is the last.
+fn forwarded_header(request: &mut RequestHeader, client: &Client) -> Result<()> {
+    let mut value = Vec::with_capacity(96);
+    for before in request.headers.get_all(FORWARDED) {
+        value.extend_from_slice(before.as_bytes());
+        value.extend_from_slice(b", ");
+    }
+    // Writing to a Vec does not fail.
+    let _ = match client.peer {
+        IpAddr::V4(peer) => write!(value, "for={peer}"),
+        IpAddr::V6(peer) => write!(value, "for=\"[{peer}]\""),
+    };
+    if let Some(host) = request.headers.get(HOST).map(HeaderValue::as_bytes).filter(|host| !host.is_empty()) {
+        // A host has no quotes and no backslashes, or the request would not be here.
+        value.extend_from_slice(b";host=\"");
+        value.extend_from_slice(host);
+        value.push(b'"');
+    }
+    value.extend_from_slice(if client.https { b";proto=https" } else { b";proto=http" });
+    request.insert_header(FORWARDED, value)
+}
+
 /// HTTP/2 clients may send one Cookie header per cookie; WSGI would join them with a comma.
 fn join_cookies(request: &mut RequestHeader) -> Result<()> {
     if request.headers.get_all(COOKIE).iter().nth(1).is_none() {
@@ -98,6 +124,7 @@ fn join_cookies(request: &mut RequestHeader) -> Result<()> {
 /// When the answer's framing cannot be trusted.
 pub(super) fn from_backend(response: &mut ResponseHeader) -> Result<()> {
     check_coding(response)?;
+    check_values(response)?;
     let own = |name: &&HeaderName| name.as_str().starts_with("x-ficus-");
     let mut names: Vec<HeaderName> = response.headers.keys().filter(own).cloned().collect();
     // `Connection` itself is written by pingora, and an upgrade needs what it names.
@@ -130,6 +157,17 @@ fn check_coding(response: &ResponseHeader) -> Result<()> {
                 .into_up())
         }
     }
+}
+
+/// pingora lets a value go on in the next line, and would hand it on like this.
+fn check_values(response: &ResponseHeader) -> Result<()> {
+    let is_foreign = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f;
+    if response.headers.values().any(|value| value.as_bytes().iter().any(is_foreign)) {
+        let error =
+            Error::explain(ErrorType::InvalidHTTPHeader, "header value of the answer has control bytes");
+        return Err(error.into_up());
+    }
+    Ok(())
 }
 
 /// Whether a backend's answer hands the request back.
@@ -181,6 +219,7 @@ mod tests {
             ("X-Forwarded-Host", "evil.example"),
             ("X-Forwarded-Prefix", "/evil"),
             ("Forwarded", "for=203.0.113.9"),
+            ("X-Real-IP", "203.0.113.9"),
             ("X-Ficus-Route", "admin"),
             ("X_Forwarded_For", "203.0.113.9"),
             ("Proxy", "evil.example"),
@@ -189,7 +228,8 @@ mod tests {
         assert_eq!(value(&request, "x-forwarded-for"), "192.0.2.1");
         assert_eq!(value(&request, "x-forwarded-host"), "crm.example");
         assert_eq!(value(&request, "x-forwarded-proto"), "http");
-        for name in ["x-forwarded-prefix", "forwarded", "x-ficus-route", "x_forwarded_for", "proxy"] {
+        assert_eq!(value(&request, "forwarded"), "for=192.0.2.1;host=\"crm.example\";proto=http");
+        for name in ["x-forwarded-prefix", "x-real-ip", "x-ficus-route", "x_forwarded_for", "proxy"] {
             assert!(!request.headers.contains_key(name), "{name}");
         }
     }
@@ -200,8 +240,10 @@ mod tests {
             ("X-Forwarded-For", "203.0.113.9"),
             ("X-Forwarded-For", "10.0.0.2"),
             ("X-Forwarded-Proto", "https"),
+            ("Forwarded", "for=203.0.113.9;proto=https"),
         ];
         let request = forward(&said, true);
+        assert_eq!(value(&request, "forwarded"), "for=203.0.113.9;proto=https, for=192.0.2.1;proto=http");
         assert_eq!(value(&request, "x-forwarded-for"), "203.0.113.9, 10.0.0.2, 192.0.2.1");
         assert_eq!(value(&request, "x-forwarded-proto"), "https");
     }

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use http::header::{COOKIE, HOST, UPGRADE};
-use pingora::http::Version;
+use http::header::{CONNECTION, COOKIE, HOST, UPGRADE};
+use pingora::http::{RequestHeader, Version};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 
 use super::client::Client;
 use super::context::Context;
 use super::fallback::is_safe;
-use super::request_checks::{self, Rejection};
+use super::request_checks::{self, HeadLimits, Rejection};
 use super::{Gateway, TUNNEL_SILENCE, connection};
 use crate::decide::{decide, needs_identity};
 use crate::identity::Identity;
@@ -19,18 +19,22 @@ use crate::route::Found;
 impl Gateway {
     /// Step 1: everything that does not depend on routes.
     pub(super) fn take_in(&self, session: &mut Session, ctx: &mut Context) -> Result<()> {
-        if let Some(marks) = connection::marks(session.as_downstream().stream()) {
-            marks.head_complete();
-        }
+        let in_order = match connection::marks(session.as_downstream().stream()) {
+            Some(marks) => marks.head_complete(),
+            None => self.check_http2(session),
+        };
         ctx.client = Client::of(session, &self.settings.listen.trusted_proxies);
         let header = |name| session.req_header().headers.get(name).map(http::HeaderValue::as_bytes);
         let request_id = header("x-request-id").filter(|_| ctx.client.trusted);
         ctx.trace = self.ids.trace(request_id, header("traceparent"));
         ctx.safe = is_safe(&session.req_header().method);
-        ctx.upgrade = session.is_upgrade_req()
-            && header(UPGRADE.as_str()).is_some_and(|value| value.eq_ignore_ascii_case(b"websocket"));
+        ctx.upgrade = wants_tunnel(session.req_header());
+        if !ctx.upgrade {
+            // Other protocols are not offered to backends; the request is answered as if it had not asked.
+            session.req_header_mut().remove_header(&UPGRADE);
+        }
         self.set_manners(session, ctx);
-        if let Err(Rejection { status, reason }) = self.check(session) {
+        if let Err(Rejection { status, reason }) = in_order {
             ctx.reason = reason;
             self.observer.rejected(reason);
             return Error::e_explain(ErrorType::HTTPStatus(status), reason);
@@ -38,22 +42,14 @@ impl Gateway {
         use_origin_form(session)
     }
 
-    fn check(&self, session: &Session) -> std::result::Result<(), Rejection> {
+    fn check_http2(&self, session: &Session) -> std::result::Result<(), Rejection> {
         let request = session.req_header();
-        if request.version != Version::HTTP_2 {
-            let head = session.as_downstream().to_h1_raw();
-            let good_line =
-                connection::marks(session.as_downstream().stream()).is_none_or(|m| m.line_is_good());
-            if !good_line && request_checks::looks_repaired(&head) {
-                return Err(Rejection { status: 400, reason: "bad_request_line" });
-            }
-            return request_checks::http1(&head, &self.settings.limits);
-        }
         let authority = request.uri.authority().map(|authority| authority.as_str().as_bytes());
         let host = authority.or_else(|| request.headers.get(HOST).map(http::HeaderValue::as_bytes));
         let headers = request.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
         let size = request.raw_path().len() + headers.sum::<usize>();
-        request_checks::http2(host.unwrap_or_default(), request.raw_path(), size, &self.settings.limits)
+        let limits = HeadLimits::of(&self.settings.limits);
+        request_checks::http2(host.unwrap_or_default(), request.raw_path(), size, limits)
     }
 
     /// How pingora treats the connection during this request.
@@ -68,7 +64,9 @@ impl Gateway {
         if session.req_header().version == Version::HTTP_10 {
             session.set_ignore_info_resp(true);
         }
-        if self.is_draining() {
+        let is_last =
+            connection::marks(session.as_downstream().stream()).is_some_and(connection::Marks::is_last);
+        if is_last || self.is_draining() {
             session.set_keepalive(None);
         } else if session.get_keepalive().is_some() {
             session.set_keepalive(Some(timeouts.client_idle.as_secs().max(1)));
@@ -126,6 +124,16 @@ impl Gateway {
         self.answer_page(session, 503, ctx).await?;
         Ok(true)
     }
+}
+
+/// Whether the client wants a WebSocket: it names the protocol, and says that this is meant for the next hop.
+fn wants_tunnel(request: &RequestHeader) -> bool {
+    let Some(protocol) = request.headers.get(UPGRADE) else { return false };
+    let mut tokens =
+        request.headers.get_all(CONNECTION).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
+    request.version == Version::HTTP_11
+        && protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
+        && tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
 }
 
 /// The path without the query.

@@ -4,11 +4,13 @@
 //! is in `decide`, which upstream is asked in `upstream`, what is counted in `observe`.
 
 mod answer;
+mod arrival;
 mod client;
 mod connection;
 mod context;
 mod fallback;
 mod forward;
+mod framing;
 mod headers;
 mod intake;
 mod linger;
@@ -33,9 +35,11 @@ use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, Result};
 
+pub use arrival::Rules;
 pub use connection::Connection;
 pub use context::Context;
 pub use linger::goodbyes_said;
+pub use request_checks::HeadLimits;
 pub use transport::Transport;
 
 use crate::identity::Reader;

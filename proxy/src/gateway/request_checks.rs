@@ -1,8 +1,8 @@
 //! What a request's head must be before anything else looks at it.
 //!
 //! Step 1 of a request (accept). Works on the bytes as they came, because pingora repairs some faults before any
-//! of its hooks: a proxy and an origin that repair differently can be played against each other. Faults that
-//! pingora refuses by itself (see its parser) are not repeated here. Pure.
+//! of its hooks: a proxy and an origin that repair differently can be played against each other. What the grammar of
+//! HTTP/1 does not allow goes no further. Where the body ends is followed in `framing`. Pure.
 
 use crate::settings::Limits;
 
@@ -15,6 +15,38 @@ pub(super) struct Rejection {
     pub(super) reason: &'static str,
 }
 
+/// How large a head may be.
+#[derive(Debug, Clone, Copy)]
+pub struct HeadLimits {
+    /// Request line and headers together.
+    pub header_bytes: usize,
+    /// The target alone.
+    pub uri_bytes: usize,
+}
+
+impl HeadLimits {
+    /// The limits of the settings.
+    pub fn of(limits: &Limits) -> Self {
+        Self { header_bytes: limits.header_bytes, uri_bytes: limits.uri_bytes }
+    }
+}
+
+/// What follows a head on the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Body {
+    /// So many bytes, or none.
+    Length(u64),
+    /// Chunks.
+    Chunked,
+    /// Whatever the other end and the backend agree on, if it agrees to the upgrade.
+    Upgrade,
+}
+
+/// Headers that a request may have; pingora takes no more.
+const MOST_HEADERS: u32 = 256;
+/// Longest Content-Length, in digits: it fits in 63 bits.
+const LONGEST_LENGTH: usize = 18;
+
 const fn reject<T>(status: u16, reason: &'static str) -> Result<T, Rejection> {
     Err(Rejection { status, reason })
 }
@@ -22,21 +54,22 @@ const fn reject<T>(status: u16, reason: &'static str) -> Result<T, Rejection> {
 /// Headers that decide where a request ends and whom it is for.
 #[derive(Default)]
 struct Seen {
+    headers: u32,
     hosts: u32,
     lengths: u32,
     codings: u32,
+    length: u64,
+    upgrade: bool,
 }
 
-/// Checks the head of an HTTP/1 request, from the request line to the empty line.
-pub(super) fn http1(head: &[u8], limits: &Limits) -> Result<(), Rejection> {
-    let head = head.trim_ascii_start();
+/// Checks the head of an HTTP/1 request, from the request line to the empty line; what follows it.
+pub(super) fn http1(head: &[u8], limits: HeadLimits) -> Result<Body, Rejection> {
     if head.len() > limits.header_bytes {
         return reject(431, "head_too_large");
     }
     let mut lines = head.split_inclusive(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r\n"));
     let Some(Some(request_line)) = lines.next() else { return reject(400, "bad_line_end") };
-    let is_http11 = request_line.ends_with(b"HTTP/1.1");
-    target(request_line, limits)?;
+    let is_http11 = self::request_line(request_line, limits)?;
     let mut seen = Seen::default();
     for line in lines {
         match line {
@@ -46,22 +79,19 @@ pub(super) fn http1(head: &[u8], limits: &Limits) -> Result<(), Rejection> {
         }
     }
     match seen {
+        Seen { headers, .. } if headers > MOST_HEADERS => reject(431, "head_too_large"),
         Seen { hosts: 0, .. } if is_http11 => reject(400, "no_host"),
         Seen { hosts: 2.., .. } => reject(400, "bad_host"),
         Seen { lengths: 1.., codings: 1.., .. } => reject(400, "length_and_coding"),
         Seen { lengths: 2.., .. } => reject(400, "bad_length"),
         Seen { codings: 2.., .. } => reject(400, "bad_coding"),
-        _ => Ok(()),
+        Seen { codings: 1, .. } if !is_http11 => reject(400, "bad_coding"),
+        Seen { codings: 1, upgrade: true, .. } => reject(400, "upgrade_with_body"),
+        Seen { codings: 1, .. } => Ok(Body::Chunked),
+        Seen { length: 1.., upgrade: true, .. } if is_http11 => reject(400, "upgrade_with_body"),
+        Seen { upgrade: true, .. } if is_http11 => Ok(Body::Upgrade),
+        Seen { length, .. } => Ok(Body::Length(length)),
     }
-}
-
-/// Whether the request line has escapes such as pingora puts in place of bytes that do not belong there. Alone this
-/// says nothing; with a connection that saw such bytes it is sure. (The connection alone may be mistaken: it cannot
-/// tell where the head of a pipelined request begins.)
-pub(super) fn looks_repaired(head: &[u8]) -> bool {
-    let line = head.trim_ascii_start().split(|byte| *byte == b'\n').next().unwrap_or_default();
-    line.windows(3)
-        .any(|three| matches!(three, [b'%', b'0' | b'1', _] | b"%20" | b"%22" | b"%3C" | b"%3E" | b"%7F"))
 }
 
 /// Checks an HTTP/2 request, whose framing leaves less to get wrong.
@@ -69,7 +99,7 @@ pub(super) fn http2(
     authority: &[u8],
     target: &[u8],
     head_bytes: usize,
-    limits: &Limits,
+    limits: HeadLimits,
 ) -> Result<(), Rejection> {
     if head_bytes > limits.header_bytes {
         return reject(431, "head_too_large");
@@ -77,24 +107,43 @@ pub(super) fn http2(
     if target.len() > limits.uri_bytes {
         return reject(414, "target_too_long");
     }
+    if !target.starts_with(b"/") && target != b"*" {
+        return reject(400, "bad_target");
+    }
     host(authority)
 }
 
-fn target(request_line: &[u8], limits: &Limits) -> Result<(), Rejection> {
-    let mut words = request_line.split(|byte| *byte == b' ');
-    let (Some(method), Some(target), Some(_version), None) =
+/// Three words and single spaces between them; whether it is HTTP/1.1.
+fn request_line(line: &[u8], limits: HeadLimits) -> Result<bool, Rejection> {
+    let mut words = line.split(|byte| *byte == b' ');
+    let (Some(method), Some(target), Some(version), None) =
         (words.next(), words.next(), words.next(), words.next())
     else {
         return reject(400, "bad_request_line");
     };
+    let is_http11 = match version {
+        b"HTTP/1.1" => true,
+        b"HTTP/1.0" => false,
+        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => return reject(505, "bad_version"),
+        _ => return reject(400, "bad_request_line"),
+    };
+    if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
+        return reject(400, "bad_request_line");
+    }
+    if method == b"CONNECT" {
+        return reject(405, "connect");
+    }
+    self::target(method, target, limits)?;
+    Ok(is_http11)
+}
+
+fn target(method: &[u8], target: &[u8], limits: HeadLimits) -> Result<(), Rejection> {
     if target.len() > limits.uri_bytes {
         return reject(414, "target_too_long");
     }
     let form_is_known = target.starts_with(b"/")
         || (target == b"*" && method == b"OPTIONS")
-        || absolute_path(target).is_some()
-        // pingora answers CONNECT with 405 before it comes here.
-        || method == b"CONNECT";
+        || absolute_path(target).is_some();
     // Other characters that no target should have (`{`, `|`, `^`) are sent by browsers and taken by Flask.
     let is_foreign = |byte: &u8| byte.is_ascii_control() || matches!(byte, b'#' | b'"' | b'<' | b'>');
     if !form_is_known || target.iter().any(is_foreign) {
@@ -105,6 +154,9 @@ fn target(request_line: &[u8], limits: &Limits) -> Result<(), Rejection> {
 
 /// The path and query of an absolute-form target such as `http://host/path`.
 pub(super) fn absolute_path(target: &[u8]) -> Option<&[u8]> {
+    if target.starts_with(b"/") {
+        return None;
+    }
     let starts = |scheme: &[u8]| target.get(..scheme.len()).is_some_and(|t| t.eq_ignore_ascii_case(scheme));
     let rest =
         [&b"http://"[..], &b"https://"[..]].into_iter().find(|s| starts(s)).map(|s| &target[s.len()..])?;
@@ -114,21 +166,82 @@ pub(super) fn absolute_path(target: &[u8]) -> Option<&[u8]> {
 }
 
 fn header(line: &[u8], seen: &mut Seen) -> Result<(), Rejection> {
-    let Some(colon) = line.iter().position(|byte| *byte == b':') else { return reject(400, "bad_header") };
-    let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
-    if name.eq_ignore_ascii_case(b"host") {
-        seen.hosts += 1;
-        host(value)
-    } else if name.eq_ignore_ascii_case(b"content-length") {
-        seen.lengths += 1;
-        let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-        if is_number { Ok(()) } else { reject(400, "bad_length") }
-    } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-        seen.codings += 1;
-        coding(value)
-    } else {
-        Ok(())
+    let (name, value) = field(line)?;
+    seen.headers += 1;
+    // By length first: most headers are none of these.
+    match name.len() {
+        4 if name.eq_ignore_ascii_case(b"host") => {
+            seen.hosts += 1;
+            host(value)
+        }
+        7 if name.eq_ignore_ascii_case(b"upgrade") => {
+            seen.upgrade |= value.eq_ignore_ascii_case(b"websocket");
+            Ok(())
+        }
+        14 if name.eq_ignore_ascii_case(b"content-length") => {
+            seen.lengths += 1;
+            seen.length = length(value)?;
+            Ok(())
+        }
+        17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+            seen.codings += 1;
+            coding(value)
+        }
+        _ => Ok(()),
     }
+}
+
+/// Name and value of a header or a trailer, without its line end.
+pub(super) fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Rejection> {
+    let Some(colon) = line.iter().position(|byte| *byte == b':') else { return reject(400, "bad_header") };
+    let (name, value) = (&line[..colon], &line[colon + 1..]);
+    let is_foreign = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f;
+    // A line that begins with a space continues the one before, or is the first of all: neither is allowed.
+    if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) || value.iter().any(is_foreign) {
+        return reject(400, "bad_header");
+    }
+    Ok((name, value.trim_ascii()))
+}
+
+/// Characters of method and header names.
+fn is_token(byte: u8) -> bool {
+    const TOKEN: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < 128 {
+            let b = byte as u8;
+            table[byte] = b.is_ascii_alphanumeric()
+                || matches!(
+                    b,
+                    b'!' | b'#'
+                        | b'$'
+                        | b'%'
+                        | b'&'
+                        | b'\''
+                        | b'*'
+                        | b'+'
+                        | b'-'
+                        | b'.'
+                        | b'^'
+                        | b'_'
+                        | b'`'
+                        | b'|'
+                        | b'~'
+                );
+            byte += 1;
+        }
+        table
+    };
+    TOKEN[byte as usize]
+}
+
+fn length(value: &[u8]) -> Result<u64, Rejection> {
+    let is_number =
+        (1..=LONGEST_LENGTH).contains(&value.len()) && value.iter().all(|byte| byte.is_ascii_digit());
+    if !is_number {
+        return reject(400, "bad_length");
+    }
+    Ok(value.iter().fold(0, |length, digit| length * 10 + u64::from(digit - b'0')))
 }
 
 /// A body is plain or chunked. Other codings would reach the origin without saying so: pingora forwards the body
@@ -139,8 +252,11 @@ fn coding(value: &[u8]) -> Result<(), Rejection> {
     }
     let codings: Vec<&[u8]> = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).collect();
     let is_chunked = |coding: &&[u8]| coding.eq_ignore_ascii_case(b"chunked");
-    let chunked_last_only =
-        codings.last().is_some_and(is_chunked) && codings.iter().filter(|c| is_chunked(c)).count() == 1;
+    let is_named = |coding: &&[u8]| !coding.is_empty() && coding.iter().all(|byte| is_token(*byte));
+    let chunked_last_only = codings.len() > 1
+        && codings.iter().all(is_named)
+        && codings.last().is_some_and(is_chunked)
+        && codings.iter().filter(|c| is_chunked(c)).count() == 1;
     if chunked_last_only { reject(501, "unknown_coding") } else { reject(400, "bad_coding") }
 }
 
@@ -157,14 +273,13 @@ fn host(value: &[u8]) -> Result<(), Rejection> {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits =
-        Limits { body_bytes: 1_000, header_bytes: 500, uri_bytes: 100, backend_requests: 10 };
+    const LIMITS: HeadLimits = HeadLimits { header_bytes: 500, uri_bytes: 100 };
 
     /// Request line and headers -> the reason of the rejection, or "ok".
     #[track_caller]
     fn check(head: &str, expected: &str) {
-        let result = http1(format!("{head}\r\n\r\n").as_bytes(), &LIMITS);
-        let reason = result.map_or_else(|rejection| rejection.reason, |()| "ok");
+        let result = http1(format!("{head}\r\n\r\n").as_bytes(), LIMITS);
+        let reason = result.map_or_else(|rejection| rejection.reason, |_| "ok");
         assert_eq!(reason, expected, "{head:?}");
     }
 
@@ -177,7 +292,6 @@ mod tests {
         check("OPTIONS * HTTP/1.1\r\nHost: a", "ok");
         check("GET http://a/b?c HTTP/1.1\r\nHost: a", "ok");
         check("GET / HTTP/1.0", "ok");
-        check("\r\nGET / HTTP/1.1\r\nHost: a", "ok");
     }
 
     #[test]
@@ -239,10 +353,62 @@ mod tests {
     }
 
     #[test]
-    fn repairs_are_recognized() {
-        assert!(looks_repaired(b"GET /a%20b HTTP/1.1\r\nHost: a\r\n"));
-        assert!(looks_repaired(b"\r\nGET /a%00 HTTP/1.1\r\n"));
-        assert!(!looks_repaired(b"GET /a%2Fb HTTP/1.1\r\nX: %20\r\n"));
+    fn a_request_line_is_three_words() {
+        for line in [
+            "GET  / HTTP/1.1",
+            "GET /a b HTTP/1.1",
+            " GET / HTTP/1.1",
+            "GET / HTTP/1.1 ",
+            "GET\t/ HTTP/1.1",
+            "GET /",
+            "GET / http/1.1",
+            "GET / HTTP/1.10",
+            "G(T / HTTP/1.1",
+            "",
+        ] {
+            check(&format!("{line}\r\nHost: a"), "bad_request_line");
+        }
+        for version in ["HTTP/2.0", "HTTP/0.9", "HTTP/1.2", "HTTP/3.0"] {
+            check(&format!("GET / {version}\r\nHost: a"), "bad_version");
+        }
+        check("CONNECT a:443 HTTP/1.1\r\nHost: a:443", "connect");
+    }
+
+    #[test]
+    fn a_header_is_a_name_and_a_value() {
+        for line in [
+            "X",
+            ": y",
+            "X : y",
+            " X: y",
+            "X\t: y",
+            "X y: z",
+            "X: a\0b",
+            "X: a\rb",
+            "X: \u{7f}",
+            "X\u{b}: y",
+            "\u{e9}: y",
+            "(X): y",
+        ] {
+            check(&format!("GET / HTTP/1.1\r\nHost: a\r\n{line}"), "bad_header");
+        }
+        check("GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n z", "bad_header");
+        check("GET / HTTP/1.1\r\nHost: a\r\nX: caf\u{e9}\t!\r\nX_y:", "ok");
+    }
+
+    #[test]
+    fn what_follows_a_head() {
+        let follows = |lines: &str| {
+            http1(format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n").as_bytes(), LIMITS).unwrap()
+        };
+        assert_eq!(follows(""), Body::Length(0));
+        assert_eq!(follows("Content-Length: 012\r\n"), Body::Length(12));
+        assert_eq!(follows("Transfer-Encoding: chunked\r\n"), Body::Chunked);
+        assert_eq!(follows("Upgrade: h2c\r\n"), Body::Length(0));
+        assert_eq!(follows("Upgrade: WebSocket\r\nContent-Length: 0\r\n"), Body::Upgrade);
+        check("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nContent-Length: 1", "upgrade_with_body");
+        check("GET / HTTP/1.0\r\nTransfer-Encoding: chunked", "bad_coding");
+        check("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000000000000", "bad_length");
     }
 
     #[test]

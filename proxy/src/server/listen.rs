@@ -12,8 +12,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use crate::gateway::{Connection, Gateway, Transport};
+use super::proxy_protocol;
+use crate::gateway::{Connection, Gateway, Rules, Transport};
 use crate::observe::Observer;
+use crate::settings::Network;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4_096;
@@ -29,8 +31,10 @@ pub(super) struct Door {
     pub(super) closing: watch::Receiver<bool>,
     /// Every connection holds one; all gone: nobody is connected.
     pub(super) _connected: mpsc::Sender<()>,
-    /// For a complete head, and for a TLS handshake.
-    pub(super) head_time: Duration,
+    /// What holds for every connection.
+    pub(super) rules: Arc<Rules>,
+    /// Peers that say before anything else for whom they connect.
+    pub(super) preamble_from: Arc<[Network]>,
 }
 
 /// Opens an address.
@@ -88,19 +92,26 @@ fn welcome(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, door: 
     });
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, door: &Door) {
+async fn serve(mut stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, door: &Door) {
+    // For a preamble, a TLS handshake, and each head.
+    let head_time = door.rules.head_time;
+    let mut peer = peer;
+    if door.preamble_from.iter().any(|network| network.contains(peer.ip().to_canonical())) {
+        match timeout(head_time, proxy_protocol::read(&mut stream)).await {
+            Ok(Ok(source)) => peer = source.unwrap_or(peer),
+            Ok(Err(_)) | Err(_) => return door.observer.rejected("bad_preamble"),
+        }
+    }
     // Answers leave when they are flushed; waiting for more would only add latency.
     let _ = stream.set_nodelay(true);
     let transport = match tls {
         None => Transport::Plain(stream),
-        Some(tls) => match timeout(door.head_time, tls.accept(stream)).await {
+        Some(tls) => match timeout(head_time, tls.accept(stream)).await {
             Ok(Ok(stream)) => Transport::Tls(Box::new(stream)),
             // Port scanners and health checks that only connect: not worth a line each.
             Ok(Err(_)) | Err(_) => return,
         },
     };
-    let observer = Arc::clone(&door.observer);
-    let on_malformed = Arc::new(move || observer.rejected("malformed"));
-    let connection = Connection::new(transport, peer, door.head_time, on_malformed);
+    let connection = Connection::new(transport, peer, Arc::clone(&door.rules));
     door.proxy.process_new(Box::new(connection), &door.closing).await;
 }

@@ -6,6 +6,7 @@
 mod admin;
 mod listen;
 mod log;
+mod proxy_protocol;
 mod report;
 mod stop;
 mod tls;
@@ -24,7 +25,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
 use crate::control::{Control, Reloaded};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, HeadLimits, Rules};
 use crate::observe::{BackendState, Observer, Sources};
 use crate::settings::Settings;
 use crate::upstream::{Backends, probe};
@@ -130,7 +131,8 @@ async fn serve(
         observer: Arc::clone(&parts.observer),
         closing: watch_closing,
         _connected: connected,
-        head_time: parts.settings.timeouts.client_header,
+        rules: Arc::new(rules(parts)),
+        preamble_from: parts.settings.listen.proxy_protocol.clone().into(),
     };
     probe::first_look(&parts.backends).await;
     tokio::spawn(probe::watch(Arc::clone(&parts.backends)));
@@ -153,6 +155,15 @@ async fn serve(
         Stopped::Cut => eprintln!("ficus: stopped before every request was answered"),
     }
     Ok(())
+}
+
+fn rules(parts: &Parts) -> Rules {
+    let observer = Arc::clone(&parts.observer);
+    Rules {
+        head_time: parts.settings.timeouts.client_header,
+        head_limits: HeadLimits::of(&parts.settings.limits),
+        on_refused: Box::new(move |reason| observer.rejected(reason)),
+    }
 }
 
 type Listeners = Vec<(TcpListener, Option<tokio_rustls::TlsAcceptor>)>;

@@ -24,6 +24,7 @@ pub const KEYS: &[Key] = &[
     key("listen.admin_socket", "state/admin.sock"),
     key("listen.reveal", "false"),
     key("listen.trusted_proxies", ""),
+    key("listen.proxy_protocol", ""),
     key("flask.secret_key", ""),
     key("flask.session_cookie", "session"),
     key("flask.profile", "werkzeug-1.0"),

@@ -57,6 +57,8 @@ pub struct Listen {
     pub reveal: bool,
     /// Peers whose X-Forwarded-* and X-Request-Id are believed and continued.
     pub trusted_proxies: Vec<Network>,
+    /// Peers whose connections begin with a preamble of the PROXY protocol, and are refused without.
+    pub proxy_protocol: Vec<Network>,
 }
 
 /// A TLS listener.
@@ -77,6 +79,19 @@ pub struct Network {
     pub address: IpAddr,
     /// How many leading bits count.
     pub prefix: u8,
+}
+
+impl Network {
+    /// Whether an address is in the block.
+    pub fn contains(self, address: IpAddr) -> bool {
+        let bits = |ip: IpAddr| match ip {
+            IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
+            IpAddr::V6(v6) => (v6.to_bits(), 128),
+        };
+        let ((network_bits, width), (address_bits, address_width)) = (bits(self.address), bits(address));
+        let ignored = 128 - u32::from(self.prefix.min(width));
+        width == address_width && (network_bits ^ address_bits).checked_shr(ignored).unwrap_or(0) == 0
+    }
 }
 
 /// A place that can answer.

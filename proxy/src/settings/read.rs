@@ -88,7 +88,8 @@ impl Reader<'_> {
         let admin_socket = self.path("listen.admin_socket");
         let reveal = self.layers.value("listen.reveal").unwrap_or_else(|| unset("listen.reveal"));
         let reveal = reveal.boolean(&mut self.report);
-        let trusted_proxies = self.trusted_proxies();
+        let trusted_proxies = self.networks("listen.trusted_proxies");
+        let proxy_protocol = self.networks("listen.proxy_protocol");
         if let (Some(None), Some(None)) = (http, &https)
             && let Some(value) = self.layers.value("listen.http")
         {
@@ -101,6 +102,7 @@ impl Reader<'_> {
             admin_socket: admin_socket?,
             reveal: reveal?,
             trusted_proxies: trusted_proxies?,
+            proxy_protocol: proxy_protocol?,
         })
     }
 
@@ -141,8 +143,8 @@ impl Reader<'_> {
         }
     }
 
-    fn trusted_proxies(&mut self) -> Option<Vec<super::Network>> {
-        let Some(value) = self.layers.value("listen.trusted_proxies") else {
+    fn networks(&mut self, name: &str) -> Option<Vec<super::Network>> {
+        let Some(value) = self.layers.value(name) else {
             return Some(Vec::new());
         };
         let items = value.list(&mut self.report)?;

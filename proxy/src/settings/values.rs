@@ -198,4 +198,24 @@ mod tests {
             assert!(network(wrong).is_err(), "{wrong:?} was taken");
         }
     }
+    #[test]
+    fn a_network_contains_its_addresses() {
+        let cases = [
+            ("10.0.0.0/8", "10.255.0.1", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("192.0.2.7/32", "192.0.2.7", true),
+            ("192.0.2.7/32", "192.0.2.6", false),
+            ("0.0.0.0/0", "203.0.113.9", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("2001:db8::/32", "2001:db8:1::1", true),
+            ("2001:db8::/32", "2001:db9::1", false),
+        ];
+        for (net, address, expected) in cases {
+            assert_eq!(
+                network(net).unwrap().contains(address.parse().unwrap()),
+                expected,
+                "{address} in {net}"
+            );
+        }
+    }
 }

@@ -72,7 +72,7 @@ fn a_target_is_a_path() {
         let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_eq!(status_of(&mut ficus.connect(), &request), expected, "{target}");
     }
-    assert_eq!(status_of(&mut ficus.connect(), "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n"), 400);
+    assert_eq!(status_of(&mut ficus.connect(), "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n"), 405);
     assert_eq!(legacy.requests(), 1);
 }
 
@@ -85,7 +85,7 @@ fn bytes_that_are_no_http_get_a_plain_400_and_are_counted() {
     let answer = client.answer();
     assert_eq!((answer.status, answer.header("server")), (400, None), "{}", answer.head);
     assert!(client.is_closed());
-    assert!(ficus.metrics().contains("ficus_requests_rejected_total{reason=\"malformed\"} 1"));
+    assert!(ficus.metrics().contains("ficus_requests_rejected_total{reason=\"bad_request_line\"} 1"));
 }
 
 #[test]
@@ -147,10 +147,41 @@ fn a_body_that_breaks_its_chunks_is_refused_and_not_completed() {
         Then::Close
     });
     let ficus = Setup::new(&legacy).start();
-    for chunks in ["5;\r\nabcde\r\nzz\r\n", "5\r\nabcdeXX0\r\n\r\n", "fffffffffffffffff\r\nabc\r\n"] {
+    for chunks in [
+        "5\r\nabcde\r\nzz\r\n",
+        "5\r\nabcdeXX0\r\n\r\n",
+        "fffffffffffffffff\r\nabc\r\n",
+        "5\r\nabcde\r\n\r\n\r\n",
+        "5;\r\nabcde\r\n0\r\n\r\n",
+        "5;a\0\r\nabcde\r\n0\r\n\r\n",
+        "5;a\nb\r\nabcde\r\n0\r\n\r\n",
+        "5\r\nabcde\r\n0\r\nX: \0\r\n\r\n",
+        "5\r\nabcde\r\n0\r\nX y\r\n\r\n",
+    ] {
         let mut client = ficus.connect();
         client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}"));
         assert_eq!(client.answer().status, 400, "{chunks:?}");
+        assert!(client.is_closed());
     }
     assert!(legacy.received().iter().all(|received| received.body.is_empty()));
+}
+
+#[test]
+fn a_bad_request_behind_a_good_one_costs_only_itself() {
+    let legacy = Backend::saying("legacy");
+    let ficus = Setup::new(&legacy).start();
+    for (second, status) in [
+        ("GET / HTTP/1.1\r\n\r\n", 400),
+        ("GET / HTTP/1.1\nHost: a\n\n", 400),
+        ("\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n;\r\n", 400),
+    ] {
+        let mut client = ficus.connect();
+        client.send(format!("GET /%20 HTTP/1.1\r\nHost: a\r\n\r\n{second}"));
+        assert_eq!(client.answer().text(), "legacy", "{second:?}");
+        assert_eq!(client.answer().status, status, "{second:?}");
+        assert!(client.is_closed());
+    }
 }

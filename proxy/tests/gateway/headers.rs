@@ -14,10 +14,11 @@ fn a_stranger_cannot_speak_for_the_proxy() {
     assert_eq!(ficus.connect().request("GET", "/", lies, "").status, 200);
     let received = legacy.only();
     assert_eq!(received.all("x-forwarded-for"), ["127.0.0.1"]);
+    assert_eq!(received.all("forwarded"), ["for=127.0.0.1;host=\"crm.example\";proto=http"]);
     assert_eq!(received.all("x-forwarded-proto"), ["http"]);
     assert_eq!(received.all("x-forwarded-host"), ["crm.example"]);
     assert_eq!(received.all("host"), ["crm.example"]);
-    let gone = ["x-forwarded-prefix", "x-forwarded-port", "forwarded", "proxy", "x-ficus-route"];
+    let gone = ["x-forwarded-prefix", "x-forwarded-port", "proxy", "x-ficus-route"];
     assert!(gone.iter().all(|name| received.all(name).is_empty()), "{}", received.head);
     assert!(!received.head.lines().skip(1).any(|line| line.split(':').next().unwrap().contains('_')));
     let id = received.header("x-request-id").unwrap();

@@ -70,7 +70,9 @@ fn a_head_must_be_complete_in_time_at_any_pace() {
         assert!(started.elapsed() < Duration::from_secs(10), "still open");
         std::thread::sleep(Duration::from_millis(50));
     }
+    assert_eq!(silent.answer().status, 408);
     assert!(silent.is_closed());
+    assert!(ficus.metrics().contains("ficus_requests_rejected_total{reason=\"slow_head\"} 2"));
     assert_eq!(legacy.requests(), 0);
 }
 
@@ -84,6 +86,7 @@ fn the_deadline_holds_for_each_head_on_a_kept_connection() {
     std::thread::sleep(Duration::from_millis(400));
     assert_eq!(client.get("/").text(), "legacy");
     client.send("GET / HT");
+    assert_eq!(client.answer().status, 408);
     assert!(client.is_closed());
 }
 

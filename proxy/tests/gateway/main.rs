@@ -15,6 +15,7 @@ mod framing;
 mod headers;
 mod limits;
 mod outcomes;
+mod preamble;
 mod streaming;
 mod tls;
 mod transparent;

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::debian::on_path;
 use crate::problem::{Context, Outcome, bail};
 use crate::workspace::Workspace;
-use crate::{floor_plan, licences, links, python, units};
+use crate::{floor_plan, licences, links, peers, python, units};
 
 use super::count::{self, Count};
 use super::job::Run;
@@ -59,6 +59,7 @@ pub(super) const STAGES: &[Stage] = &[
     stage(Lane::Whole, "routing", "our URL maps against the real Werkzeug", routing),
     stage(Lane::Whole, "system", "real binary, Flask and PostgreSQL", system),
     stage(Lane::Whole, "parity-2.3", "the parity cases against Flask 2.3", parity_2_3),
+    stage(Lane::Whole, "conformance", "HTTP by the letter, beside nginx, HAProxy and Envoy", conformance),
     stage(Lane::Whole, "browser", "journeys in headless Chromium", browser),
 ];
 
@@ -190,7 +191,7 @@ fn routing(run: &Run<'_>, log: &Path) -> Outcome<Count> {
 }
 
 fn system(run: &Run<'_>, log: &Path) -> Outcome<Count> {
-    whole(run, log, &["tests", "--ignore=tests/browser"])
+    whole(run, log, &["tests", "--ignore=tests/browser", "--ignore=tests/conformance"])
 }
 
 fn parity_2_3(run: &Run<'_>, log: &Path) -> Outcome<Count> {
@@ -199,6 +200,17 @@ fn parity_2_3(run: &Run<'_>, log: &Path) -> Outcome<Count> {
 
 fn browser(run: &Run<'_>, log: &Path) -> Outcome<Count> {
     whole(run, log, &["tests/browser"])
+}
+
+fn conformance(run: &Run<'_>, log: &Path) -> Outcome<Count> {
+    run.cargo(log, BUILD)?.check()?;
+    python::ensure(run.workspace, "flask-1.1")?;
+    let peers = peers::ensure(run.workspace)?;
+    let mut job = run.python(log, "tests", &[PYTEST, &["tests/conformance"]].concat())?;
+    for (name, value) in peers.variables() {
+        job = job.env(name, value);
+    }
+    job.env("FICUS_BINARIES", run.workspace.binary("")).tests(count::pytest)
 }
 
 /// The suites that drive real binaries; `--only` may be the first to build them.
