@@ -1,7 +1,8 @@
 //! The front door of the repository. `cargo demo` and `cargo ci` are aliases that land here; `cargo xtask` has a few
-//! more commands. This file reads the command line and calls the room that does the work: `demo`, `ci`, `doctor`,
+//! more commands. This file reads the command line and calls the room that does the work: `demo`, `ci`, `bench`, `doctor`,
 //! `with_postgres`, `python`, and the checks `floor_plan`, `licences`, `links` and `units`.
 
+mod bench;
 mod build;
 mod ci;
 mod debian;
@@ -11,6 +12,7 @@ mod floor_plan;
 mod http;
 mod licences;
 mod links;
+mod peers;
 mod postgres;
 mod problem;
 mod processes;
@@ -35,6 +37,8 @@ cargo demo [--traffic] [--size small|large] [--reset]
     the stand-in CRM, PostgreSQL, the proxy and the Rust handlers, up and running
 cargo ci [--only STAGE]... [--list]
     every check and every test
+cargo bench-proxy [--quick] [--only NAME]... [--rounds N] [--seconds N] [--rate N] [--workers N] [--profile NAME]
+    Ficus beside bare pingora, nginx, HAProxy and Envoy: CPU, latency, memory
 cargo xtask COMMAND
     doctor [--ci]              looks at the machine; as root on Debian installs what is missing
     with-postgres -- COMMAND   runs a command with a throwaway PostgreSQL in TEST_POSTGRES_URL
@@ -70,6 +74,7 @@ fn run() -> Outcome<u8> {
     match name.to_string_lossy().as_ref() {
         "demo" => demo::run(&workspace, demo::Options::parse(&mut parser)?).map(done),
         "ci" => ci::run(&workspace, &ci::Options::parse(&mut parser)?),
+        "bench-proxy" => bench::run(&workspace, &bench::Options::parse(&mut parser)?).map(done),
         "with-postgres" => with_postgres::run(&workspace, &rest(&mut parser)?),
         "doctor" => {
             let scope = if flag(&mut parser, "ci")? { Scope::Ci } else { Scope::Demo };
@@ -105,7 +110,8 @@ fn flag(parser: &mut lexopt::Parser, name: &str) -> Outcome<bool> {
 
 fn make_environments(workspace: &Workspace, names: &[std::ffi::OsString]) -> Outcome {
     let names: Vec<String> = names.iter().map(|name| name.to_string_lossy().into_owned()).collect();
-    let all = || python::names().filter(|name| *name != "postgres").map(str::to_owned).collect();
+    let all =
+        || python::names().filter(|name| !["postgres", "envoy"].contains(name)).map(str::to_owned).collect();
     for name in if names.is_empty() { all() } else { names } {
         println!("{}", workspace.short(&python::ensure(workspace, &name)?));
     }

