@@ -19,6 +19,7 @@ mod processes;
 mod progress;
 mod python;
 mod signals;
+mod soak;
 mod supervise;
 mod units;
 mod with_postgres;
@@ -43,6 +44,7 @@ cargo xtask COMMAND
     doctor [--ci]              looks at the machine; as root on Debian installs what is missing
     with-postgres -- COMMAND   runs a command with a throwaway PostgreSQL in TEST_POSTGRES_URL
     python [NAME]...           makes virtual environments under target/python (all of them by default)
+    soak [--minutes N]         Ficus under load and faults for an hour: memory must not grow
     floor-plan                 checks who imports whom in proxy/src
     licences                   checks the licences of all dependencies against deny.toml
     links                      checks the relative links in all Markdown files
@@ -81,6 +83,7 @@ fn run() -> Outcome<u8> {
             doctor::examine(&workspace, scope).map(|found| println!("{found}")).map(done)
         }
         "python" => make_environments(&workspace, &rest(&mut parser)?).map(done),
+        "soak" => soak::run(&workspace, soak::minutes(&mut parser)?),
         "floor-plan" => floor_plan::check(&workspace).map(|found| println!("{found}")).map(done),
         "licences" => licences::check(&workspace).map(|found| println!("{found}")).map(done),
         "links" => links::check(&workspace).map(|found| println!("{found}")).map(done),
