@@ -28,7 +28,16 @@ pub(crate) fn run(workspace: &Workspace, minutes: u64) -> Outcome<u8> {
     build(workspace, &["--workspace", "--bins"], || false, |_, _| {})?;
     let python = python::ensure(workspace, "tests")?.join("python");
     let mut command = Command::new(python);
-    command.args(["-m", "pytest", "-s", "-p", "no:cacheprovider", "tests/faults/test_memory.py", "-k", "nothing_grows"]);
+    command.args([
+        "-m",
+        "pytest",
+        "-s",
+        "-p",
+        "no:cacheprovider",
+        "tests/faults/test_memory.py",
+        "-k",
+        "nothing_grows",
+    ]);
     command.current_dir(workspace.root()).env("FICUS_BINARIES", workspace.binary(""));
     command.env("FICUS_SOAK_SECONDS", (minutes * 60).to_string());
     let status = command.status().context(|| "cannot start Python".into())?;
