@@ -1,7 +1,8 @@
 //! The front door of the repository. `cargo demo` and `cargo ci` are aliases that land here; `cargo xtask` has a few
-//! more commands. This file reads the command line and calls the room that does the work: `demo`, `ci`, `doctor`,
+//! more commands. This file reads the command line and calls the room that does the work: `demo`, `ci`, `bench`, `doctor`,
 //! `with_postgres`, `python`, and the checks `floor_plan`, `licences`, `links` and `units`.
 
+mod bench;
 mod build;
 mod ci;
 mod debian;
@@ -18,6 +19,7 @@ mod processes;
 mod progress;
 mod python;
 mod signals;
+mod soak;
 mod supervise;
 mod units;
 mod with_postgres;
@@ -36,11 +38,14 @@ cargo demo [--traffic] [--size small|large] [--reset]
     the stand-in CRM, PostgreSQL, the proxy and the Rust handlers, up and running
 cargo ci [--only STAGE]... [--list]
     every check and every test
+cargo bench-proxy [--quick] [--only NAME]... [--rounds N] [--seconds N] [--rate N] [--workers N] [--profile NAME]
+    Ficus beside bare pingora, nginx, HAProxy and Envoy: CPU, latency, memory
 cargo xtask COMMAND
     doctor [--ci]              looks at the machine; as root on Debian installs what is missing
     with-postgres -- COMMAND   runs a command with a throwaway PostgreSQL in TEST_POSTGRES_URL
     python [NAME]...           makes virtual environments under target/python (all of them by default)
     conformance [CASE]...      Ficus beside nginx, HAProxy and Envoy: the scoreboard of tests/conformance
+    soak [--minutes N]         Ficus under load and faults for an hour: memory must not grow
     floor-plan                 checks who imports whom in proxy/src
     licences                   checks the licences of all dependencies against deny.toml
     links                      checks the relative links in all Markdown files
@@ -72,6 +77,7 @@ fn run() -> Outcome<u8> {
     match name.to_string_lossy().as_ref() {
         "demo" => demo::run(&workspace, demo::Options::parse(&mut parser)?).map(done),
         "ci" => ci::run(&workspace, &ci::Options::parse(&mut parser)?),
+        "bench-proxy" => bench::run(&workspace, &bench::Options::parse(&mut parser)?).map(done),
         "with-postgres" => with_postgres::run(&workspace, &rest(&mut parser)?),
         "doctor" => {
             let scope = if flag(&mut parser, "ci")? { Scope::Ci } else { Scope::Demo };
@@ -79,6 +85,7 @@ fn run() -> Outcome<u8> {
         }
         "python" => make_environments(&workspace, &rest(&mut parser)?).map(done),
         "conformance" => conformance(&workspace, &rest(&mut parser)?),
+        "soak" => soak::run(&workspace, soak::minutes(&mut parser)?),
         "floor-plan" => floor_plan::check(&workspace).map(|found| println!("{found}")).map(done),
         "licences" => licences::check(&workspace).map(|found| println!("{found}")).map(done),
         "links" => links::check(&workspace).map(|found| println!("{found}")).map(done),

@@ -47,6 +47,21 @@ impl Process {
         all_stats().any(|stat| stat.group == self.pid && stat.state != 'Z')
     }
 
+    /// Processor time that the group's processes have used so far.
+    pub(crate) fn group_cpu(&self) -> Duration {
+        // The kernel counts in hundredths of a second, on every machine that Linux still runs on.
+        Duration::from_millis(self.group().map(|stat| stat.ticks).sum::<u64>() * 10)
+    }
+
+    /// Memory that the group's processes have in RAM, in bytes; what they share is counted once for each.
+    pub(crate) fn group_rss(&self) -> u64 {
+        self.group().map(|stat| stat.pages).sum::<u64>() * 4_096
+    }
+
+    fn group(&self) -> impl Iterator<Item = Stat> {
+        all_stats().filter(|stat| stat.group == self.pid)
+    }
+
     /// Sends a signal (`TERM`, `INT`, `KILL`) to the whole group.
     pub(crate) fn signal_group(&self, signal: &str) {
         if self.group_alive() {
@@ -84,6 +99,8 @@ struct Stat {
     state: char,
     group: u32,
     start: u64,
+    ticks: u64,
+    pages: u64,
 }
 
 impl Stat {
@@ -94,10 +111,13 @@ impl Stat {
     fn parse(line: &str) -> Option<Self> {
         // The name is in parentheses and may itself contain spaces and parentheses.
         let fields: Vec<&str> = line.get(line.rfind(')')? + 1..)?.split_whitespace().collect();
+        let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
         Some(Self {
             state: fields.first()?.chars().next()?,
             group: fields.get(2)?.parse().ok()?,
-            start: fields.get(19)?.parse().ok()?,
+            start: number(19)?,
+            ticks: number(11)? + number(12)?,
+            pages: number(21)?,
         })
     }
 }
@@ -166,9 +186,10 @@ mod tests {
 
     #[test]
     fn reads_a_stat_line_whose_name_has_a_parenthesis() {
-        let line = "42 (a) b) S 1 40 40 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 1";
+        let line = "42 (a) b) S 1 40 40 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 9";
         let stat = Stat::parse(line).unwrap();
         assert_eq!((stat.state, stat.group, stat.start), ('S', 40, 98765));
+        assert_eq!((stat.ticks, stat.pages), (11, 9));
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub(crate) struct Running {
     pub(crate) log: PathBuf,
     stop: Stop,
     child: Child,
-    process: Process,
+    pub(crate) process: Process,
 }
 
 impl Running {

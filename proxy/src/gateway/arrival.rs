@@ -146,6 +146,14 @@ impl Arrival {
         bytes.len()
     }
 
+    /// Whether nothing has arrived behind the requests that the gateway has taken in.
+    pub(super) fn is_between_requests(&self, heads: &Heads) -> bool {
+        self.fault.is_none()
+            && self.follower.is_between_requests()
+            && heads.gateway_is_at_last()
+            && !heads.is_last()
+    }
+
     /// Starts the clock at the first byte of a head; whether a head has begun.
     pub(super) fn head_arrives(&mut self) -> bool {
         if self.head_started.is_none() && !self.follower.is_between_requests() {

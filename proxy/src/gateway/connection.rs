@@ -30,6 +30,8 @@ use super::{linger, wire};
 
 /// Small writes are gathered up to this size: head and body of most answers leave in one packet train.
 const GATHER: usize = 8 * 1024;
+/// How much of that memory an idle connection keeps for its next answer.
+const KEPT: usize = 1024;
 
 /// What the gateway tells a connection about the request on it.
 #[derive(Debug, Default)]
@@ -116,6 +118,17 @@ pub(super) fn marks(stream: Option<&Stream>) -> Option<&Marks> {
     io.as_any().downcast_ref::<Connection>().map(|connection| &*connection.marks)
 }
 
+/// Ready when the client of an HTTP/1 connection has sent something, or has left; also when that is not known.
+pub(super) fn poll_arrival(stream: &mut Stream, cx: &mut Context<'_>) -> Poll<()> {
+    // An error will be met again by whoever reads.
+    let _ = ready!(Pin::new(&mut **stream).poll_flush(cx));
+    let io: &dyn IO = &**stream;
+    match io.as_any().downcast_ref::<Connection>() {
+        Some(connection) if connection.is_quiet() => connection.transport.poll_readable(cx),
+        _ => Poll::Ready(()),
+    }
+}
+
 fn is_http2(transport: &Transport) -> bool {
     matches!(transport, Transport::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2"))
 }
@@ -142,6 +155,18 @@ impl Connection {
             refused: false,
             client_left: false,
         }
+    }
+
+    /// Whether the client has chosen HTTP/2.
+    pub(super) fn is_http2(&self) -> bool {
+        self.arrival.is_none()
+    }
+
+    /// Whether nothing has been read but requests that are answered.
+    fn is_quiet(&self) -> bool {
+        let between =
+            self.arrival.as_ref().is_some_and(|arrival| arrival.is_between_requests(&self.marks.heads));
+        between && !self.refused && !self.client_left
     }
 
     /// Whether pingora may read now, and what it gets if not.
@@ -259,6 +284,9 @@ impl AsyncWrite for Connection {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_write_gathered(cx))?;
+        if !self.marks.is_busy() && self.gathered.capacity() > KEPT {
+            self.gathered = BytesMut::new();
+        }
         Pin::new(&mut self.transport).poll_flush(cx)
     }
 

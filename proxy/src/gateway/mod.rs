@@ -13,6 +13,7 @@ mod forward;
 mod framing;
 mod headers;
 mod intake;
+pub mod kept;
 mod linger;
 mod outcome;
 mod pages;

@@ -27,6 +27,17 @@ impl Transport {
             Self::Closed => -1,
         }
     }
+
+    /// Ready when there may be something to read.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let stream = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) if stream.get_ref().1.wants_read() => stream.get_ref().0,
+            // What was decrypted already, or nothing that one could wait for.
+            Self::Tls(_) | Self::Closed => return Poll::Ready(()),
+        };
+        stream.poll_read_ready(cx).map(|_| ())
+    }
 }
 
 fn closed<T>() -> Poll<io::Result<T>> {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use pingora::apps::ServerApp;
 use pingora::proxy::HttpProxy;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -13,7 +12,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::proxy_protocol;
-use crate::gateway::{Connection, Gateway, Rules, Transport};
+use crate::gateway::{Connection, Gateway, Rules, Transport, kept};
 use crate::observe::Observer;
 use crate::settings::Network;
 
@@ -33,6 +32,8 @@ pub(super) struct Door {
     pub(super) _connected: mpsc::Sender<()>,
     /// What holds for every connection.
     pub(super) rules: Arc<Rules>,
+    /// Between two requests on one connection.
+    pub(super) idle_time: Duration,
     /// Peers that say before anything else for whom they connect.
     pub(super) preamble_from: Arc<[Network]>,
 }
@@ -113,5 +114,5 @@ async fn serve(mut stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>
         },
     };
     let connection = Connection::new(transport, peer, Arc::clone(&door.rules));
-    door.proxy.process_new(Box::new(connection), &door.closing).await;
+    kept::serve(&door.proxy, connection, &door.closing, door.idle_time).await;
 }

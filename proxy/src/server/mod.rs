@@ -132,6 +132,7 @@ async fn serve(
         closing: watch_closing,
         _connected: connected,
         rules: Arc::new(rules(parts)),
+        idle_time: parts.settings.timeouts.client_idle,
         preamble_from: parts.settings.listen.proxy_protocol.clone().into(),
     };
     probe::first_look(&parts.backends).await;

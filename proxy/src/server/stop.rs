@@ -11,10 +11,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::gateway;
 
-/// How long kept connections may still bring one more request, which is answered with `Connection: close`. Without
-/// it, a client that sends its next request at this very moment would find its connection closed.
-const LAST_REQUESTS: Duration = Duration::from_millis(250);
-
 /// The signals this process listens to.
 pub(super) struct Signals {
     terminate: Signal,
@@ -71,7 +67,7 @@ impl Stop<'_> {
         let drained = async {
             tokio::select! {
                 _ = self.connected.recv() => {}
-                () = sleep(LAST_REQUESTS) => {
+                () = sleep(gateway::kept::LAST_REQUESTS) => {
                     app.http_cleanup().await;
                     let _ = self.connected.recv().await;
                 }

@@ -60,6 +60,7 @@ pub(super) const STAGES: &[Stage] = &[
     stage(Lane::Whole, "system", "real binary, Flask and PostgreSQL", system),
     stage(Lane::Whole, "parity-2.3", "the parity cases against Flask 2.3", parity_2_3),
     stage(Lane::Whole, "conformance", "HTTP by the letter, beside nginx, HAProxy and Envoy", conformance),
+    stage(Lane::Whole, "faults", "open-loop load while parts fail; memory", faults),
     stage(Lane::Whole, "browser", "journeys in headless Chromium", browser),
 ];
 
@@ -191,11 +192,19 @@ fn routing(run: &Run<'_>, log: &Path) -> Outcome<Count> {
 }
 
 fn system(run: &Run<'_>, log: &Path) -> Outcome<Count> {
-    whole(run, log, &["tests", "--ignore=tests/browser", "--ignore=tests/conformance"])
+    whole(run, log, &["tests", "--ignore=tests/browser", "--ignore=tests/conformance", "--ignore=tests/faults"])
 }
 
 fn parity_2_3(run: &Run<'_>, log: &Path) -> Outcome<Count> {
     whole(run, log, &["tests/parity", "--flask=2.3"])
+}
+
+/// Scripted origins only: neither Flask nor PostgreSQL.
+fn faults(run: &Run<'_>, log: &Path) -> Outcome<Count> {
+    run.cargo(log, BUILD)?.check()?;
+    python::ensure(run.workspace, "flask-1.1")?;
+    let job = run.python(log, "tests", &[PYTEST, &["tests/faults"]].concat())?;
+    job.env("FICUS_BINARIES", run.workspace.binary("")).tests(count::pytest)
 }
 
 fn browser(run: &Run<'_>, log: &Path) -> Outcome<Count> {

@@ -1,0 +1,86 @@
+//! A client's connection from one request to the next.
+//!
+//! Around step 1 of a request (accept). pingora would wait for the next request with everything that it needs to answer
+//! one already in memory; most connections are idle most of the time. So it is called when there is something to read,
+//! and what waits until then is a few hundred bytes.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use pingora::apps::{HttpServerApp, ReusedHttpStream, ServerApp};
+use pingora::protocols::http::ServerSession;
+use pingora::proxy::HttpProxy;
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::{Connection, Gateway, connection};
+
+/// How long kept connections may still bring one more request when all connections are being closed; it is answered
+/// with `Connection: close`. Without it, a client that sends its next request at this very moment would find its
+/// connection closed.
+pub const LAST_REQUESTS: Duration = Duration::from_millis(250);
+
+/// Answers what comes on a connection until it ends; `idle` is the longest time between two requests.
+pub async fn serve(
+    proxy: &Arc<HttpProxy<Gateway>>,
+    connection: Connection,
+    closing: &watch::Receiver<bool>,
+    idle: Duration,
+) {
+    if connection.is_http2() {
+        proxy.process_new(Box::new(connection), closing).await;
+        return;
+    }
+    let mut closed = closing.clone();
+    let mut closed = pin!(async move {
+        // Whoever could say so being gone means the same.
+        let _ = closed.wait_for(|closing| *closing).await;
+        sleep(LAST_REQUESTS).await;
+    });
+    let mut alarm = Alarm { idle, since: Instant::now(), timer: None };
+    let mut next: Option<ReusedHttpStream> = Some(ReusedHttpStream::new(Box::new(connection), None));
+    while let Some((mut stream, settings)) = next.map(ReusedHttpStream::consume) {
+        alarm.since = Instant::now();
+        let arrived = poll_fn(|cx| {
+            if connection::poll_arrival(&mut stream, cx).is_ready() {
+                return Poll::Ready(true);
+            }
+            let over = alarm.poll(cx).is_ready() || closed.as_mut().poll(cx).is_ready();
+            if over { Poll::Ready(false) } else { Poll::Pending }
+        });
+        if !arrived.await {
+            return;
+        }
+        let mut session = ServerSession::new_http1(stream);
+        session.set_keepalive(Some(idle.as_secs().max(1)));
+        if let Some(settings) = settings {
+            settings.apply_to_session(&mut session);
+        }
+        next = proxy.process_new_http(session, closing).await;
+    }
+}
+
+/// Rings after so much idle time. Most waits end before, so the timer is not set anew for each: when it goes off, it
+/// looks how long it really was.
+struct Alarm {
+    idle: Duration,
+    since: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Alarm {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let due = self.since + self.idle;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        while timer.as_mut().poll(cx).is_ready() {
+            if due <= Instant::now() {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(due);
+        }
+        Poll::Pending
+    }
+}

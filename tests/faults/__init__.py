@@ -1,0 +1,1 @@
+"""Faults under load: what users get while parts of the whole fail. No Flask and no database: scripted origins."""
