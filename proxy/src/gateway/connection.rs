@@ -8,7 +8,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -43,6 +43,12 @@ pub(super) struct Marks {
     bad_line: AtomicBool,
     /// The client may still be sending a body that nobody will read.
     unread: AtomicBool,
+    /// Time spent waiting for the client during this request, in milliseconds.
+    waited: AtomicU64,
+    /// Nobody waits for the next request any more.
+    given_up: AtomicBool,
+    /// Whether that time is of interest.
+    body_expected: AtomicBool,
 }
 
 /// Where a connection is between two requests.
@@ -67,10 +73,34 @@ pub struct Connection {
     head_time: Duration,
     head_started: Option<Instant>,
     line: wire::RequestLine,
+    /// Since when a body has been waited for.
+    waiting: Option<Instant>,
     deadline: Option<Pin<Box<Sleep>>>,
     on_malformed: Arc<dyn Fn() + Send + Sync>,
     malformed: bool,
     client_left: bool,
+}
+
+/// Tells whether a connection is between two requests.
+#[derive(Debug, Clone)]
+pub struct Idle(Arc<Marks>);
+
+impl Idle {
+    /// Whether no request is on the connection, nor a part of one.
+    pub fn is_idle(&self) -> bool {
+        self.0.is(Phase::Idle)
+    }
+
+    /// The connection is given up; false if it already was, or is no longer idle.
+    pub fn give_up(&self) -> bool {
+        self.is_idle() && !self.0.given_up.swap(true, Ordering::AcqRel)
+    }
+
+    /// Of a connection that does nothing, for tests.
+    #[cfg(test)]
+    pub fn always() -> Self {
+        Self(Arc::default())
+    }
 }
 
 impl std::fmt::Debug for Connection {
@@ -90,9 +120,21 @@ impl Marks {
         self.phase.store(Phase::Request as u8, Ordering::Release);
     }
 
+    /// A body may follow the head: how long the client takes for it matters.
+    pub(super) fn body_begins(&self) {
+        self.waited.store(0, Ordering::Release);
+        self.body_expected.store(true, Ordering::Release);
+    }
+
+    /// How long the client was waited for since the body began.
+    pub(super) fn waited_for_body(&self) -> Duration {
+        Duration::from_millis(self.waited.load(Ordering::Acquire))
+    }
+
     /// The gateway is done with the request; `unread`: but the client is not.
     pub(super) fn request_done(&self, unread: bool) {
         self.unread.store(unread, Ordering::Release);
+        self.body_expected.store(false, Ordering::Release);
         self.phase.store(Phase::Idle as u8, Ordering::Release);
     }
 
@@ -154,11 +196,17 @@ impl Connection {
             head_time,
             head_started: None,
             line: wire::RequestLine::default(),
+            waiting: None,
             deadline: None,
             on_malformed,
             malformed: false,
             client_left: false,
         }
+    }
+
+    /// Tells whether it is idle; HTTP/2 connections carry many requests and never say so.
+    pub fn idle(&self) -> Option<Idle> {
+        (!is_http2(&self.transport)).then(|| Idle(Arc::clone(&self.marks)))
     }
 
     /// Starts the clock at the first byte of a head, and looks at the request line.
@@ -234,9 +282,16 @@ impl AsyncRead for Connection {
         }
         let before = buf.filled().len();
         let Poll::Ready(read) = Pin::new(&mut self.transport).poll_read(cx, buf) else {
+            if self.waiting.is_none() && self.marks.body_expected.load(Ordering::Acquire) {
+                self.waiting = Some(Instant::now());
+            }
             return self.poll_deadline(cx);
         };
         read?;
+        if let Some(waiting) = self.waiting.take() {
+            let waited = u64::try_from(waiting.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.marks.waited.fetch_add(waited, Ordering::AcqRel);
+        }
         if buf.filled().len() == before {
             self.client_left = true;
         } else if !self.marks.is(Phase::Request) {

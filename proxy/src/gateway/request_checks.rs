@@ -157,8 +157,17 @@ fn host(value: &[u8]) -> Result<(), Rejection> {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits =
-        Limits { body_bytes: 1_000, header_bytes: 500, uri_bytes: 100, backend_requests: 10 };
+    const LIMITS: Limits = Limits {
+        body_bytes: 1_000,
+        header_bytes: 500,
+        uri_bytes: 100,
+        backend_requests: 10,
+        body_rate: 1,
+        replay_bytes: 1,
+        replay_memory: 1,
+        connections: 1,
+        connections_per_client: 1,
+    };
 
     /// Request line and headers -> the reason of the rejection, or "ok".
     #[track_caller]

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use super::doorkeeper::{Admitted, Doorkeeper, Refused};
 use crate::gateway::{Connection, Gateway, Transport};
 use crate::observe::Observer;
 
@@ -19,6 +20,10 @@ use crate::observe::Observer;
 const BACKLOG: u32 = 4_096;
 /// Pause when the process has no file descriptor left for another connection.
 const BREATHER: Duration = Duration::from_millis(50);
+
+/// What a client reads whose connection is one too many.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
+Content-Length: 0\r\n\r\n";
 
 /// Everything a connection needs.
 #[derive(Clone)]
@@ -31,6 +36,8 @@ pub(super) struct Door {
     pub(super) _connected: mpsc::Sender<()>,
     /// For a complete head, and for a TLS handshake.
     pub(super) head_time: Duration,
+    /// Counts connections.
+    pub(super) keeper: Arc<Doorkeeper>,
 }
 
 /// Opens an address.
@@ -81,14 +88,37 @@ async fn complain(error: &std::io::Error) {
 }
 
 fn welcome(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, door: Door) {
+    let admitted = match door.keeper.admit(peer.ip()) {
+        Ok((admitted, given_up)) => {
+            for _ in 0..given_up {
+                door.observer.connection_refused("idle");
+            }
+            admitted
+        }
+        Err(refused) => return turn_away(&stream, tls.is_some(), refused, &door.observer),
+    };
     let open = door.observer.connection_opened();
     tokio::spawn(async move {
-        serve(stream, peer, tls, &door).await;
-        drop(open);
+        serve(stream, peer, tls, &door, &admitted).await;
+        drop((open, admitted));
     });
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, door: &Door) {
+/// As cheap as can be: one write that does not wait.
+fn turn_away(stream: &TcpStream, tls: bool, refused: Refused, observer: &Observer) {
+    observer.connection_refused(refused.word());
+    if !tls {
+        let _ = stream.try_write(FULL);
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    door: &Door,
+    admitted: &Admitted,
+) {
     // Answers leave when they are flushed; waiting for more would only add latency.
     let _ = stream.set_nodelay(true);
     let transport = match tls {
@@ -102,5 +132,9 @@ async fn serve(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, do
     let observer = Arc::clone(&door.observer);
     let on_malformed = Arc::new(move || observer.rejected("malformed"));
     let connection = Connection::new(transport, peer, door.head_time, on_malformed);
-    door.proxy.process_new(Box::new(connection), &door.closing).await;
+    admitted.watch(connection.idle());
+    tokio::select! {
+        _ = door.proxy.process_new(Box::new(connection), &door.closing) => {}
+        () = admitted.asked_to_leave() => {}
+    }
 }

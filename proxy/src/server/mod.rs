@@ -4,6 +4,8 @@
 //! tried, and readiness is announced when requests are answered. What happens to a request is in `gateway`.
 
 mod admin;
+mod descriptors;
+mod doorkeeper;
 mod listen;
 mod log;
 mod report;
@@ -25,9 +27,10 @@ use tokio::sync::{mpsc, watch};
 
 use crate::control::{Control, Reloaded};
 use crate::gateway::Gateway;
-use crate::observe::{BackendState, Observer, Sources};
+use crate::observe::{BackendState, Observer, Sources, UpstreamState};
 use crate::settings::Settings;
 use crate::upstream::{Backends, probe};
+use doorkeeper::Doorkeeper;
 use listen::Door;
 use report::Opened;
 use stop::{Signals, Stop, Stopped};
@@ -79,6 +82,11 @@ impl Parts {
         Ok(Self { settings: Arc::new(settings), control, backends, observer, draining: Arc::default() })
     }
 
+    fn keeper(&self) -> Arc<Doorkeeper> {
+        let most = descriptors::connections(&self.settings, descriptors::raise());
+        Doorkeeper::new(&self.settings.limits, most, &self.settings.listen.trusted_proxies)
+    }
+
     fn proxy(&self) -> anyhow::Result<Arc<HttpProxy<Gateway>>> {
         let gateway = Gateway::new(
             Arc::clone(&self.settings),
@@ -104,10 +112,18 @@ impl Parts {
 /// What a scrape asks the other rooms.
 fn sources(control: &Arc<Control>, backends: &Arc<Backends>) -> Sources {
     let (control, backends) = (Arc::clone(control), Arc::clone(backends));
-    let state = |backend: crate::upstream::BackendHealth| BackendState {
+    let upstream = |upstream: crate::upstream::UpstreamHealth| UpstreamState {
+        address: upstream.address,
+        up: upstream.up,
+        in_flight: upstream.in_flight,
+        ejections: upstream.ejections,
+    };
+    let state = move |backend: crate::upstream::BackendHealth| BackendState {
         name: backend.name,
         in_flight: backend.in_flight,
-        upstreams: backend.upstreams.into_iter().map(|upstream| (upstream.address, upstream.up)).collect(),
+        queued: backend.queued,
+        waiting: backend.waiting,
+        upstreams: backend.upstreams.into_iter().map(upstream).collect(),
     };
     Sources {
         backends: Box::new(move || backends.health().into_iter().map(state).collect()),
@@ -131,6 +147,7 @@ async fn serve(
         closing: watch_closing,
         _connected: connected,
         head_time: parts.settings.timeouts.client_header,
+        keeper: parts.keeper(),
     };
     probe::first_look(&parts.backends).await;
     tokio::spawn(probe::watch(Arc::clone(&parts.backends)));
