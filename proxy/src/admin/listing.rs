@@ -74,13 +74,18 @@ pub fn backend_lines(backends: &[BackendHealth]) -> Vec<serde_json::Value> {
             serde_json::json!({
                 "address": upstream.address,
                 "up": upstream.up,
+                "state": upstream.state.word(),
+                "cause": if upstream.up { None } else { upstream.cause.as_deref() },
                 "failures": upstream.failures,
+                "in_flight": upstream.in_flight,
+                "ejections": upstream.ejections,
             })
         };
         serde_json::json!({
             "name": backend.name,
             "up": backend.is_up(),
             "in_flight": backend.in_flight,
+            "queued": backend.queued + backend.waiting,
             "upstreams": backend.upstreams.iter().map(upstream).collect::<Vec<_>>(),
         })
     };

@@ -146,14 +146,21 @@ fn backend(backend: &Value) -> Vec<String> {
         .into_iter()
         .flatten()
         .map(|upstream| {
-            let down = if upstream["up"] == true { "" } else { " (down)" };
-            format!("{}{down}", word(&upstream["address"]))
+            let state = match (word(&upstream["state"]).as_str(), upstream["cause"].as_str()) {
+                ("up", _) => String::new(),
+                (state, Some(cause)) => format!(" ({state}: {cause})"),
+                (state, None) => format!(" ({state})"),
+            };
+            format!("{}{state}", word(&upstream["address"]))
         })
         .collect();
     vec![
         word(&backend["name"]),
         if backend["up"] == true { "up" } else { "down" }.to_owned(),
-        backend["in_flight"].to_string(),
+        match backend["queued"].as_u64() {
+            None | Some(0) => backend["in_flight"].to_string(),
+            Some(queued) => format!("{}, {queued} waiting", backend["in_flight"]),
+        },
         upstreams.join(", "),
     ]
 }

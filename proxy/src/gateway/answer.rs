@@ -113,7 +113,8 @@ impl Gateway {
         note: Note,
         ctx: &Context,
     ) -> Result<(ResponseHeader, Bytes)> {
-        pages::page(status, note, &ctx.trace.request_id, &session.req_header().headers)
+        let headers = &session.req_header().headers;
+        pages::page(status, note, &ctx.trace.request_id, headers, ctx.retry_after)
     }
 }
 

@@ -8,9 +8,10 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
@@ -22,6 +23,7 @@ use pingora::protocols::{
     TimingDigest, UniqueID,
 };
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::Instant;
 
 use super::arrival::{Arrival, Heads, Rules, Turn};
 use super::request_checks::Rejection;
@@ -45,6 +47,12 @@ pub(super) struct Marks {
     has_date: AtomicBool,
     /// The client may still be sending a body that nobody will read.
     unread: AtomicBool,
+    /// Time spent waiting for the client during this request, in milliseconds.
+    waited: AtomicU64,
+    /// See [`Rest`].
+    rest: AtomicU8,
+    /// Whether that time is of interest.
+    body_expected: AtomicBool,
 }
 
 /// A client's connection.
@@ -57,9 +65,47 @@ pub struct Connection {
     rules: Arc<Rules>,
     /// What is arriving; nothing for HTTP/2, where frames say where things end.
     arrival: Option<Arrival>,
+    /// Since when a body has been waited for.
+    waiting: Option<Instant>,
     /// The connection itself has answered, and that was the last answer.
     refused: bool,
     client_left: bool,
+}
+
+/// Whether a connection rests between two requests.
+#[repr(u8)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// It is at work.
+    None = 0,
+    /// It waits for the next request.
+    Resting = 1,
+    /// It was given up for others while it rested.
+    GivenUp = 2,
+}
+
+/// Tells whether a connection is between two requests.
+#[derive(Debug, Clone)]
+pub struct Idle(Arc<Marks>);
+
+impl Idle {
+    /// Whether no request is on the connection, nor a part of one.
+    pub fn is_idle(&self) -> bool {
+        self.0.rest.load(Ordering::Acquire) == Rest::Resting as u8
+    }
+
+    /// The connection is given up; false if it already was, or is no longer idle.
+    pub fn give_up(&self) -> bool {
+        self.0.changes(Rest::Resting, Rest::GivenUp)
+    }
+
+    /// Of a connection that does nothing, for tests.
+    #[cfg(test)]
+    pub fn always() -> Self {
+        let marks = Marks::default();
+        marks.rests();
+        Self(Arc::new(marks))
+    }
 }
 
 impl std::fmt::Debug for Connection {
@@ -75,6 +121,20 @@ impl Marks {
         self.heads.take()
     }
 
+    /// The connection waits for its next request.
+    pub(super) fn rests(&self) {
+        self.rest.store(Rest::Resting as u8, Ordering::Release);
+    }
+
+    /// Something has arrived; false: too late, the connection was given up.
+    pub(super) fn wakes(&self) -> bool {
+        self.changes(Rest::Resting, Rest::None)
+    }
+
+    fn changes(&self, from: Rest, to: Rest) -> bool {
+        self.rest.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
     /// Whether the connection can bring no more requests.
     pub(super) fn is_last(&self) -> bool {
         self.heads.is_last()
@@ -85,9 +145,21 @@ impl Marks {
         self.heads.has_bad_body()
     }
 
+    /// A body may follow the head: how long the client takes for it matters.
+    pub(super) fn body_begins(&self) {
+        self.waited.store(0, Ordering::Release);
+        self.body_expected.store(true, Ordering::Release);
+    }
+
+    /// How long the client was waited for since the body began.
+    pub(super) fn waited_for_body(&self) -> Duration {
+        Duration::from_millis(self.waited.load(Ordering::Acquire))
+    }
+
     /// The gateway is done with the request; `unread`: but the client is not.
     pub(super) fn request_done(&self, unread: bool) {
         self.unread.store(unread, Ordering::Release);
+        self.body_expected.store(false, Ordering::Release);
         self.busy.store(false, Ordering::Release);
     }
 
@@ -152,6 +224,7 @@ impl Connection {
             gathered: BytesMut::new(),
             rules,
             arrival,
+            waiting: None,
             refused: false,
             client_left: false,
         }
@@ -160,6 +233,11 @@ impl Connection {
     /// Whether the client has chosen HTTP/2.
     pub(super) fn is_http2(&self) -> bool {
         self.arrival.is_none()
+    }
+
+    /// Tells whether it is idle; HTTP/2 connections carry many requests and never say so.
+    pub fn idle(&self) -> Option<Idle> {
+        (!self.is_http2()).then(|| Idle(Arc::clone(&self.marks)))
     }
 
     /// Whether nothing has been read but requests that are answered.
@@ -245,9 +323,16 @@ impl AsyncRead for Connection {
         ready!(self.poll_turn())?;
         let before = buf.filled().len();
         let Poll::Ready(read) = Pin::new(&mut self.transport).poll_read(cx, buf) else {
+            if self.waiting.is_none() && self.marks.body_expected.load(Ordering::Acquire) {
+                self.waiting = Some(Instant::now());
+            }
             return self.poll_slow(cx);
         };
         read?;
+        if let Some(waiting) = self.waiting.take() {
+            let waited = u64::try_from(waiting.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.marks.waited.fetch_add(waited, Ordering::AcqRel);
+        }
         let arrived = buf.filled().len() - before;
         if arrived == 0 {
             self.client_left = true;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::body::Kept;
 use super::client::Client;
 use super::fallback::Trouble;
 use super::trace::Trace;
 use crate::observe::Ongoing;
 use crate::route::{Route, Routing};
-use crate::upstream::{Backend, InFlight, Tried};
+use crate::upstream::{Backend, InFlight, Serving, Tried};
 
 /// One request. Everything that a flip could change was loaded once and stays until the request is over.
 #[derive(Debug)]
@@ -36,6 +37,12 @@ pub struct Context {
     pub(super) unrepeatable: Option<Trouble>,
     /// Bytes of the request's body in this attempt.
     pub(super) received: u64,
+    /// The beginning of a body that pingora would not keep.
+    pub(super) kept: Option<Kept>,
+    /// Why a body that the fallback might have needed is not kept.
+    pub(super) unkept: Option<&'static str>,
+    /// When it makes sense to ask again, in seconds.
+    pub(super) retry_after: Option<u64>,
     /// The answer is a page of our own.
     pub(super) own_answer: bool,
 }
@@ -48,7 +55,10 @@ pub(super) struct Attempt {
     pub(super) place: Option<InFlight>,
     pub(super) tried: Tried,
     /// Which upstream of the backend.
-    pub(super) upstream: usize,
+    pub(super) serving: Option<Serving>,
+    /// When the backend was first tried.
+    pub(super) began: Option<Instant>,
+    /// When the upstream was.
     pub(super) started: Option<Instant>,
     /// From `started` to the head of the answer.
     pub(super) waited: Option<Duration>,
@@ -56,6 +66,8 @@ pub(super) struct Attempt {
     pub(super) trouble: Option<Trouble>,
     /// A dead connection was already replaced by a fresh one.
     pub(super) repeated: bool,
+    /// The backend broke off once, and was asked again.
+    pub(super) again: bool,
 }
 
 impl Context {
@@ -76,6 +88,9 @@ impl Context {
             fell_back: None,
             unrepeatable: None,
             received: 0,
+            kept: None,
+            unkept: None,
+            retry_after: None,
             own_answer: false,
         }
     }
@@ -89,7 +104,7 @@ impl Context {
     /// Requests that must not be repeated get a connection of their own: see `upstream`. So does one that has already
     /// met a dead connection in the pool, because there may be more of them.
     pub(super) fn single_use(&self) -> bool {
-        !self.safe || self.upgrade || self.attempt.repeated
+        !self.safe || self.upgrade || self.attempt.repeated || self.attempt.again
     }
 
     /// The route's name, for the backend that is being tried for it.

@@ -67,6 +67,8 @@ pub(super) struct Progress {
     pub(super) fallback: bool,
     /// The connection had been used before and may have been closed by the other end at the same moment.
     pub(super) stale: bool,
+    /// The backend was not yet asked a second time.
+    pub(super) again: bool,
 }
 
 /// What happens next.
@@ -74,7 +76,7 @@ pub(super) struct Progress {
 pub(super) enum Next {
     /// The fallback is asked.
     Fallback,
-    /// The same backend is asked again, on a fresh connection.
+    /// The same backend is asked again, on a fresh connection, another upstream of it if there is one.
     Again,
     /// The client gets an error, although a fallback is there: the request must not be repeated.
     Unrepeatable,
@@ -95,6 +97,8 @@ pub(super) fn next(trouble: Trouble, progress: Progress) -> Next {
         Progress { stale: true, .. } if repeatable && trouble == Trouble::Broken => Next::Again,
         Progress { fallback: true, .. } if repeatable => Next::Fallback,
         Progress { fallback: true, .. } => Next::Unrepeatable,
+        // The process behind the connection may have been replaced: whoever is there now can answer.
+        Progress { again: true, .. } if repeatable && trouble == Trouble::Broken => Next::Again,
         _ => Next::Fail,
     }
 }
@@ -104,7 +108,7 @@ mod tests {
     use super::*;
 
     const FRESH: Progress =
-        Progress { safe: true, answered: false, replayable: true, fallback: true, stale: false };
+        Progress { safe: true, answered: false, replayable: true, fallback: true, stale: false, again: true };
     const ALL: [Trouble; 7] = [
         Trouble::Unreachable,
         Trouble::Busy,
@@ -146,8 +150,18 @@ mod tests {
 
     #[test]
     fn without_another_backend_nobody_is_asked_again() {
-        let progress = Progress { fallback: false, ..FRESH };
+        let progress = Progress { fallback: false, again: false, ..FRESH };
         assert!(ALL.into_iter().all(|trouble| next(trouble, progress) == Next::Fail));
+    }
+
+    #[test]
+    fn a_safe_request_that_broke_off_is_sent_once_more_if_nobody_else_is_there() {
+        let alone = Progress { fallback: false, ..FRESH };
+        for trouble in ALL {
+            let expected = if trouble == Trouble::Broken { Next::Again } else { Next::Fail };
+            assert_eq!(next(trouble, alone), expected, "{trouble:?}");
+            assert_eq!(next(trouble, Progress { safe: false, ..alone }), Next::Fail, "{trouble:?}");
+        }
     }
 
     #[test]

@@ -1,10 +1,8 @@
 //! Step 5: which upstream, and what it is sent.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use pingora::http::RequestHeader;
-use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 
@@ -12,50 +10,113 @@ use super::context::Context;
 use super::fallback::Trouble;
 use super::headers::{self, Forwarded};
 use super::{Gateway, TUNNEL_SILENCE};
+use crate::upstream::Patience;
 
 impl Gateway {
-    /// The next address to try; the fallback's if the backend has none left.
-    pub(super) fn pick_upstream(&self, _session: &Session, ctx: &mut Context) -> Result<Box<HttpPeer>> {
+    /// The next address to try; the fallback's if the backend has none left. Without a fallback a request waits: for a
+    /// place, or for the backend's return.
+    pub(super) async fn pick_upstream(&self, ctx: &mut Context) -> Result<Box<HttpPeer>> {
         loop {
-            match self.try_pick(ctx) {
+            let found = match self.try_pick(ctx) {
                 Ok(peer) => {
-                    ctx.attempt.started = Some(Instant::now());
+                    let now = Instant::now();
+                    ctx.attempt.began.get_or_insert(now);
+                    ctx.attempt.started = Some(now);
                     ctx.attempt.trouble = None;
                     ctx.received = 0;
+                    if let Some(kept) = &mut ctx.kept {
+                        kept.rewind();
+                    }
                     return Ok(peer);
                 }
-                Err(trouble) => {
-                    // What happened at the last attempt says more than that no address is left to be tried.
-                    let trouble = ctx.attempt.trouble.unwrap_or(trouble);
-                    if ctx.fallback.is_none() {
-                        ctx.attempt.trouble = Some(trouble);
-                        return Error::e_explain(ErrorType::HTTPStatus(trouble.status()), trouble.word());
-                    }
-                    ctx.fall_back(trouble);
-                }
+                // What happened at the last attempt says more than that no address is left to be tried.
+                Err(trouble) => ctx.attempt.trouble.unwrap_or(trouble),
+            };
+            if ctx.fallback.is_some() {
+                self.note_trouble(found, ctx);
+                ctx.fall_back(found);
+            } else if !self.wait(found, ctx).await {
+                self.note_trouble(found, ctx);
+                ctx.attempt.trouble = Some(found);
+                return Error::e_explain(ErrorType::HTTPStatus(found.status()), found.word());
             }
         }
     }
 
     fn try_pick(&self, ctx: &mut Context) -> std::result::Result<Box<HttpPeer>, Trouble> {
-        let (single_use, upgrade) = (ctx.single_use(), ctx.upgrade);
-        let wait = ctx.route.as_ref().and_then(|route| route.timeout);
-        let wait = if upgrade { Some(TUNNEL_SILENCE) } else { wait };
+        let (single_use, patience) = (ctx.single_use(), self.patience(ctx)?);
         let no_alternative = ctx.fallback.is_none();
+        let relief = ctx.fell_back.is_some();
         let attempt = &mut ctx.attempt;
         let backend = attempt.backend.as_ref().ok_or(Trouble::Unreachable)?;
         if attempt.place.is_none() {
-            attempt.place = Some(backend.enter().ok_or(Trouble::Busy)?);
+            attempt.place = Some(backend.enter(relief).ok_or(Trouble::Busy)?);
         }
-        let upstream = backend.pick(attempt.tried, no_alternative).ok_or(Trouble::Unreachable)?;
-        attempt.upstream = upstream;
-        backend.peer(upstream, single_use, wait).ok_or(Trouble::Unreachable)
+        // The request is no longer on the upstream that failed.
+        attempt.serving = None;
+        let serving = backend.pick(attempt.tried, no_alternative).ok_or(Trouble::Unreachable)?;
+        let peer = serving.upstream().peer(single_use, patience);
+        attempt.serving = Some(serving);
+        peer.ok_or(Trouble::Unreachable)
+    }
+
+    /// How long to wait for whom, as far as the route says so.
+    fn patience(&self, ctx: &Context) -> std::result::Result<Patience, Trouble> {
+        let Some(route) = &ctx.route else {
+            return Ok(Patience { connect: None, bytes: ctx.upgrade.then_some(TUNNEL_SILENCE) });
+        };
+        let bytes = if ctx.upgrade { Some(TUNNEL_SILENCE) } else { route.timeout };
+        let Some(total) = route.total_timeout.filter(|_| !ctx.upgrade) else {
+            return Ok(Patience { connect: route.connect_timeout, bytes });
+        };
+        let left = total.saturating_sub(ctx.started.elapsed());
+        if left.is_zero() {
+            return Err(Trouble::Timeout);
+        }
+        let bytes = bytes.unwrap_or(self.settings.timeouts.upstream).min(left);
+        let connect = route.connect_timeout.unwrap_or(self.settings.timeouts.connect).min(left);
+        Ok(Patience { connect: Some(connect), bytes: Some(bytes) })
+    }
+
+    /// Waits until the backend may be tried (again); false: that makes no sense, or took too long.
+    async fn wait(&self, trouble: Trouble, ctx: &mut Context) -> bool {
+        let Some(backend) = &ctx.attempt.backend else { return false };
+        match trouble {
+            Trouble::Busy if ctx.attempt.place.is_none() => {
+                self.observer.waits(backend.name(), "place");
+                ctx.attempt.place = backend.queue(ctx.fell_back.is_some()).await;
+                ctx.attempt.place.is_some()
+            }
+            Trouble::Unreachable | Trouble::Broken | Trouble::Timeout => {
+                let connect = ctx.route.as_ref().and_then(|route| route.connect_timeout);
+                let connect = connect.unwrap_or(self.settings.timeouts.connect);
+                let deadline = ctx.attempt.began.unwrap_or_else(Instant::now) + connect;
+                if deadline <= Instant::now() {
+                    return false;
+                }
+                self.observer.waits(backend.name(), "return");
+                let back = backend.wait_for_return(deadline).await;
+                if back {
+                    ctx.attempt.trouble = None;
+                    ctx.attempt.tried = crate::upstream::Tried::default();
+                }
+                back
+            }
+            _ => false,
+        }
+    }
+
+    /// Counts what went wrong with the backend that is being asked.
+    pub(super) fn note_trouble(&self, trouble: Trouble, ctx: &Context) {
+        if let Some(backend) = &ctx.attempt.backend {
+            self.observer.trouble(backend.name(), trouble.word());
+        }
     }
 
     /// A new connection is a sign of life; one from the pool is none.
     pub(super) fn connected(&self, reused: bool, ctx: &Context) {
-        if let (false, Some(backend)) = (reused, &ctx.attempt.backend) {
-            backend.reached(ctx.attempt.upstream);
+        if let (false, Some(backend), Some(serving)) = (reused, &ctx.attempt.backend, &ctx.attempt.serving) {
+            backend.reached(serving.upstream());
         }
     }
 
@@ -66,17 +127,21 @@ impl Gateway {
             route: ctx.route_for_candidate(),
             single_use: ctx.single_use(),
         };
+        if ctx.kept.is_some() {
+            // The client was already told to go on.
+            request.remove_header(&http::header::EXPECT);
+        }
         headers::to_backend(request, &forwarded)
     }
 
-    /// A body that does not say how long it is may still turn out to be too long.
-    pub(super) fn count_body(&self, body: Option<&Bytes>, ctx: &mut Context) -> Result<()> {
-        ctx.received += body.map_or(0, |body| body.len() as u64);
-        if !ctx.upgrade && ctx.received > self.settings.limits.body_bytes {
-            self.observer.rejected("body_too_large");
-            ctx.reason = "body_too_large";
-            return Error::e_explain(ErrorType::HTTPStatus(413), "body_too_large");
+    /// An answer that takes too long as a whole is cut off, in a way that nobody takes for its end.
+    pub(super) fn check_total_time(&self, ctx: &Context) -> Result<Option<Duration>> {
+        let total = ctx.route.as_ref().and_then(|route| route.total_timeout);
+        match total {
+            Some(total) if !ctx.upgrade && ctx.started.elapsed() > total => {
+                Err(Error::explain(ErrorType::ReadTimedout, "the whole answer took too long").into_up())
+            }
+            _ => Ok(None),
         }
-        Ok(())
     }
 }

@@ -105,17 +105,6 @@ impl Gateway {
         self.identities.identify(cookies, ctx.client.address, chrono::Utc::now().timestamp())
     }
 
-    /// A body that announces that it is too large need not be sent at all.
-    pub(super) fn check_body_length(&self, session: &Session) -> Result<()> {
-        let length = session.req_header().headers.get(http::header::CONTENT_LENGTH);
-        let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        if length.is_some_and(|length| length > self.settings.limits.body_bytes) {
-            self.observer.rejected("body_too_large");
-            return Error::e_explain(ErrorType::HTTPStatus(413), "body_too_large");
-        }
-        Ok(())
-    }
-
     /// A route that is switched off, or whose backend is not among the settings.
     pub(super) async fn answer_if_off(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
         if ctx.attempt.backend.is_some() {

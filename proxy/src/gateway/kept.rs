@@ -16,7 +16,8 @@ use pingora::proxy::HttpProxy;
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::{Connection, Gateway, connection};
+use super::connection::{self, Marks};
+use super::{Connection, Gateway};
 
 /// How long kept connections may still bring one more request when all connections are being closed; it is answered
 /// with `Connection: close`. Without it, a client that sends its next request at this very moment would find its
@@ -44,6 +45,9 @@ pub async fn serve(
     let mut next: Option<ReusedHttpStream> = Some(ReusedHttpStream::new(Box::new(connection), None));
     while let Some((mut stream, settings)) = next.map(ReusedHttpStream::consume) {
         alarm.since = Instant::now();
+        if let Some(marks) = connection::marks(Some(&stream)) {
+            marks.rests();
+        }
         let arrived = poll_fn(|cx| {
             if connection::poll_arrival(&mut stream, cx).is_ready() {
                 return Poll::Ready(true);
@@ -51,7 +55,7 @@ pub async fn serve(
             let over = alarm.poll(cx).is_ready() || closed.as_mut().poll(cx).is_ready();
             if over { Poll::Ready(false) } else { Poll::Pending }
         });
-        if !arrived.await {
+        if !arrived.await || !connection::marks(Some(&stream)).is_none_or(Marks::wakes) {
             return;
         }
         let mut session = ServerSession::new_http1(stream);

@@ -5,6 +5,7 @@
 
 mod answer;
 mod arrival;
+mod body;
 mod client;
 mod connection;
 mod context;
@@ -17,14 +18,15 @@ pub mod kept;
 mod linger;
 mod outcome;
 mod pages;
+mod rate;
 mod request_checks;
 mod trace;
 mod transport;
 mod trouble;
 mod wire;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -37,7 +39,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, Result};
 
 pub use arrival::Rules;
-pub use connection::Connection;
+pub use connection::{Connection, Idle};
 pub use context::Context;
 pub use linger::goodbyes_said;
 pub use request_checks::HeadLimits;
@@ -59,6 +61,8 @@ pub struct Gateway {
     identities: Reader,
     ids: trace::Ids,
     draining: Arc<AtomicBool>,
+    memory: Arc<body::Memory>,
+    rates: OnceLock<rate::Rates>,
 }
 
 impl Gateway {
@@ -74,7 +78,9 @@ impl Gateway {
         draining: Arc<AtomicBool>,
     ) -> anyhow::Result<Self> {
         let identities = Reader::new(&settings.flask);
-        Ok(Self { settings, live, backends, observer, identities, ids: trace::Ids::new()?, draining })
+        let memory = Arc::new(body::Memory::new(settings.limits.replay_memory));
+        let (ids, rates) = (trace::Ids::new()?, OnceLock::new());
+        Ok(Self { settings, live, backends, observer, identities, ids, draining, memory, rates })
     }
 
     fn is_draining(&self) -> bool {
@@ -101,13 +107,18 @@ impl ProxyHttp for Gateway {
     // 2. to 4. Match, identify, decide. True: the answer is already sent.
     async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
         self.choose(session, ctx);
-        self.check_body_length(session)?;
-        self.answer_if_off(session, ctx).await
+        self.check_rate(session, ctx)?;
+        self.check_body_length(session, ctx)?;
+        if self.answer_if_off(session, ctx).await? {
+            return Ok(true);
+        }
+        self.keep_body(session, ctx).await?;
+        Ok(false)
     }
 
     // 5. Forward: to which address?
-    async fn upstream_peer(&self, session: &mut Session, ctx: &mut Context) -> Result<Box<HttpPeer>> {
-        self.pick_upstream(session, ctx)
+    async fn upstream_peer(&self, _session: &mut Session, ctx: &mut Context) -> Result<Box<HttpPeer>> {
+        self.pick_upstream(ctx).await
     }
 
     async fn connected_to_upstream(
@@ -134,12 +145,12 @@ impl ProxyHttp for Gateway {
 
     async fn request_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
         _end: bool,
         ctx: &mut Context,
     ) -> Result<()> {
-        self.count_body(body.as_ref(), ctx)
+        self.pass_body(session, body, ctx)
     }
 
     // 6. Fall back: an answer that is none, a backend that cannot be reached, or that fails.
@@ -150,6 +161,16 @@ impl ProxyHttp for Gateway {
         ctx: &mut Context,
     ) -> Result<()> {
         self.judge_answer(session, response, ctx)
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _session: &mut Session,
+        _body: &mut Option<Bytes>,
+        _end: bool,
+        ctx: &mut Context,
+    ) -> Result<Option<Duration>> {
+        self.check_total_time(ctx)
     }
 
     fn fail_to_connect(

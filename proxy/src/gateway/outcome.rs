@@ -13,6 +13,8 @@ impl Gateway {
     pub(super) fn record(&self, session: &mut Session, ctx: &mut Context) {
         // The place is free as soon as the answer is out, not when the client's connection has been tidied up.
         ctx.attempt.place = None;
+        ctx.attempt.serving = None;
+        ctx.kept = None;
         let unread = !session.as_downstream_mut().is_body_done();
         if let Some(marks) = connection::marks(session.as_downstream().stream()) {
             marks.request_done(unread);
@@ -34,6 +36,7 @@ impl Gateway {
             revision: ctx.routing.as_ref().map_or(0, |routing| routing.revision),
             fallback: ctx.fell_back.map(super::fallback::Trouble::word),
             unrepeatable: ctx.unrepeatable.map(super::fallback::Trouble::word),
+            unkept: ctx.unkept,
             bucket: ctx.bucket,
             status: status.flatten(),
             bytes: session.body_bytes_sent() as u64,

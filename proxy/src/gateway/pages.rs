@@ -22,6 +22,7 @@ fn text(status: u16) -> Text {
         408 => ("Request Timeout", "The request took too long to arrive."),
         413 => ("Content Too Large", "What was sent is larger than this server accepts."),
         414 => ("URI Too Long", "The address is longer than this server accepts."),
+        429 => ("Too Many Requests", "You have asked too often in a short time. Please wait a moment."),
         431 => ("Request Header Fields Too Large", "The request's headers are larger than this server accepts."),
         501 => ("Not Implemented", "The request's transfer coding is not supported."),
         502 => ("Bad Gateway", "The application cannot be reached right now. Please try again in a moment."),
@@ -56,6 +57,7 @@ pub(super) fn page(
     note: Note,
     request_id: &str,
     request: &HeaderMap,
+    retry_after: Option<u64>,
 ) -> Result<(ResponseHeader, Bytes)> {
     let Text { title, detail } = text(status);
     let detail = match note {
@@ -72,7 +74,9 @@ pub(super) fn page(
     head.insert_header(CONTENT_TYPE, content_type)?;
     head.insert_header(CONTENT_LENGTH, body.len())?;
     head.insert_header(CACHE_CONTROL, "no-store")?;
-    if matches!(status, 502..=504) && note == Note::None {
+    if let Some(seconds) = retry_after {
+        head.insert_header(RETRY_AFTER, seconds)?;
+    } else if matches!(status, 502..=504) && note == Note::None {
         head.insert_header(RETRY_AFTER, RETRY_SECONDS)?;
     }
     Ok((head, body.into()))
@@ -130,17 +134,19 @@ mod tests {
 
     #[test]
     fn a_page_says_when_to_try_again_only_if_that_is_harmless() {
-        let (head, body) = page(502, Note::None, "r-1", &HeaderMap::new()).unwrap();
+        let (head, body) = page(502, Note::None, "r-1", &HeaderMap::new(), None).unwrap();
         assert_eq!(head.headers["retry-after"], "5");
         assert_eq!(head.headers["content-length"], body.len().to_string());
         assert!(std::str::from_utf8(&body).unwrap().contains("Request r-1"));
-        let (head, _) = page(502, Note::Unrepeatable, "r-1", &HeaderMap::new()).unwrap();
+        let (head, _) = page(429, Note::None, "r-1", &HeaderMap::new(), Some(7)).unwrap();
+        assert_eq!(head.headers["retry-after"], "7");
+        let (head, _) = page(502, Note::Unrepeatable, "r-1", &HeaderMap::new(), None).unwrap();
         assert!(!head.headers.contains_key("retry-after"));
     }
 
     #[test]
     fn a_json_page_is_a_problem_document() {
-        let (head, body) = page(504, Note::None, "r-1", &accepting("application/json")).unwrap();
+        let (head, body) = page(504, Note::None, "r-1", &accepting("application/json"), None).unwrap();
         assert_eq!(head.headers["content-type"], "application/problem+json");
         let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!((&problem["status"], &problem["request_id"]), (&504.into(), &"r-1".into()));

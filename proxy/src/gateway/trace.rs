@@ -65,6 +65,12 @@ impl Ids {
         }
     }
 
+    /// Keys that nobody outside can guess.
+    pub(super) fn keys(&self) -> (u64, u64) {
+        let key = self.make();
+        ((key >> 64) as u64, key as u64)
+    }
+
     fn make(&self) -> u128 {
         let mut hasher = SipHasher13::new_with_key(&self.key);
         hasher.write_u64(self.next.fetch_add(1, Ordering::Relaxed));

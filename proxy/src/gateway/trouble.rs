@@ -8,6 +8,7 @@ use super::Gateway;
 use super::context::Context;
 use super::fallback::{self, Next, Progress, Trouble};
 use super::headers;
+use crate::upstream::{InFlight, cause_of};
 
 /// Raised for an answer that the client does not get.
 const UNUSABLE: ErrorType = ErrorType::new("UnusableAnswer");
@@ -20,9 +21,11 @@ impl Gateway {
         response: &mut ResponseHeader,
         ctx: &mut Context,
     ) -> Result<()> {
-        let informational = response.status.is_informational();
-        if !informational && ctx.attempt.waited.is_none() {
-            ctx.attempt.waited = ctx.attempt.started.map(|started| started.elapsed());
+        if !response.status.is_informational() {
+            if ctx.attempt.waited.is_none() {
+                ctx.attempt.waited = ctx.attempt.started.map(|started| started.elapsed());
+            }
+            self.note_answer(response, ctx);
         }
         // Without a fallback every answer is better than none; and a failure that may not be repeated is passed on.
         let trouble = match () {
@@ -43,6 +46,16 @@ impl Gateway {
         checked.inspect_err(|_| ctx.attempt.trouble = Some(Trouble::Garbage))
     }
 
+    /// An upstream that answers 5xx again and again is worth avoiding; one that hands a request back is not.
+    fn note_answer(&self, response: &ResponseHeader, ctx: &Context) {
+        let (Some(backend), Some(serving)) = (&ctx.attempt.backend, &ctx.attempt.serving) else { return };
+        if !response.status.is_server_error() {
+            backend.succeeded(serving.upstream());
+        } else if !headers::defers(response) {
+            backend.failed(serving.upstream(), Trouble::Status.word());
+        }
+    }
+
     /// Nothing was sent: another upstream may be tried, or the fallback, whatever the method.
     pub(super) fn not_connected(
         &self,
@@ -50,14 +63,14 @@ impl Gateway {
         ctx: &mut Context,
         mut error: Box<Error>,
     ) -> Box<Error> {
-        let timed_out = matches!(error.etype(), ErrorType::ConnectTimedout);
+        let timed_out = matches!(error.etype(), ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout);
         let attempt = &mut ctx.attempt;
-        if let Some(backend) = &attempt.backend {
-            let cause = if timed_out { "no answer".to_owned() } else { error.root_cause().to_string() };
-            backend.unreachable(attempt.upstream, &cause);
+        if let (Some(backend), Some(serving)) = (&attempt.backend, &attempt.serving) {
+            backend.unreachable(serving.upstream(), &cause_of(&error));
+            attempt.tried.insert(serving.upstream());
         }
-        attempt.tried.insert(attempt.upstream);
-        attempt.trouble = Some(if timed_out { Trouble::Timeout } else { Trouble::Unreachable });
+        let trouble = if timed_out { Trouble::Timeout } else { Trouble::Unreachable };
+        attempt.trouble = Some(trouble);
         error.set_retry(is_replayable(session));
         error
     }
@@ -73,26 +86,59 @@ impl Gateway {
         error.set_retry(false);
         let Some(trouble) = ctx.attempt.trouble.or_else(|| trouble_of(&error)) else { return error };
         ctx.attempt.trouble = Some(trouble);
+        let stale = reused && !ctx.attempt.repeated && trouble == Trouble::Broken;
+        if !stale {
+            self.note_failure(trouble, ctx);
+        }
         let progress = Progress {
             safe: ctx.safe,
             answered: is_answered(session),
             replayable: is_replayable(session),
             fallback: ctx.fallback.is_some(),
             stale: reused && !ctx.attempt.repeated,
+            again: !ctx.attempt.again,
         };
         match fallback::next(trouble, progress) {
             Next::Fallback => {
                 ctx.fall_back(trouble);
                 error.set_retry(true);
             }
-            Next::Again => {
+            Next::Again if stale => {
                 ctx.attempt.repeated = true;
                 error.set_retry(true);
             }
+            Next::Again => error.set_retry(self.ask_again(ctx)),
             Next::Unrepeatable => ctx.unrepeatable = Some(trouble),
             Next::Fail => {}
         }
         error
+    }
+}
+
+impl Gateway {
+    /// Counts what an upstream did to a request.
+    fn note_failure(&self, trouble: Trouble, ctx: &Context) {
+        self.note_trouble(trouble, ctx);
+        let (Some(backend), Some(serving)) = (&ctx.attempt.backend, &ctx.attempt.serving) else { return };
+        // The head of an answer was already looked at.
+        if matches!(trouble, Trouble::Broken | Trouble::Timeout | Trouble::Garbage) {
+            backend.failed(serving.upstream(), trouble.word());
+        }
+    }
+
+    /// Prepares a second attempt at the same backend; false if too many others are there for the second time.
+    fn ask_again(&self, ctx: &mut Context) -> bool {
+        let attempt = &mut ctx.attempt;
+        let Some(backend) = &attempt.backend else { return false };
+        if !attempt.place.as_mut().is_some_and(InFlight::repeat) {
+            self.observer.trouble(backend.name(), "repeats");
+            return false;
+        }
+        attempt.again = true;
+        if let Some(serving) = attempt.serving.as_ref().filter(|_| backend.has_several()) {
+            attempt.tried.insert(serving.upstream());
+        }
+        true
     }
 }
 

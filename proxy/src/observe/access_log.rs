@@ -52,6 +52,7 @@ struct Line<'a> {
     revision: u64,
     fallback: Option<&'a str>,
     unrepeatable: Option<&'a str>,
+    unkept: Option<&'a str>,
     bucket: Option<u32>,
     t_total_ms: f64,
     t_upstream_ms: Option<f64>,
@@ -122,6 +123,7 @@ fn line(outcome: &Outcome<'_>, now: DateTime<Utc>) -> serde_json::Result<Vec<u8>
             revision: outcome.revision,
             fallback: outcome.fallback,
             unrepeatable: outcome.unrepeatable,
+            unkept: outcome.unkept,
             bucket: outcome.bucket,
             t_total_ms: milliseconds(outcome.total),
             t_upstream_ms: outcome.upstream.map(milliseconds),
@@ -225,6 +227,7 @@ mod tests {
             revision: 12,
             fallback: None,
             unrepeatable: None,
+            unkept: None,
             bucket: Some(4_711),
             status: Some(200),
             bytes: 5_120,
@@ -241,7 +244,7 @@ mod tests {
             concat!(
                 r#"{"ts":"2023-11-14T22:13:20.005Z","request_id":"r-1","trace_id":"t-1","method":"GET","#,
                 r#""route":"customers.detail","path":"/customers/7","status":200,"backend":"rust","#,
-                r#""reason":"canary_bucket","revision":12,"fallback":null,"unrepeatable":null,"#,
+                r#""reason":"canary_bucket","revision":12,"fallback":null,"unrepeatable":null,"unkept":null,"#,
                 r#""bucket":4711,"t_total_ms":1.234,"t_upstream_ms":1.0,"bytes":5120}"#,
                 "\n"
             )

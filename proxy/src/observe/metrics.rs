@@ -56,6 +56,12 @@ pub(super) struct BackendLabel {
 }
 
 #[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(super) struct BackendReason {
+    pub(super) backend: String,
+    pub(super) reason: &'static str,
+}
+
+#[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Version {
     version: &'static str,
 }
@@ -71,12 +77,19 @@ pub(super) struct Metrics {
     pub(super) in_progress: Gauge,
     pub(super) fallbacks: Family<RouteReason, Counter>,
     pub(super) unrepeatable: Family<RouteReason, Counter>,
+    pub(super) unkept: Family<RouteReason, Counter>,
+    pub(super) troubles: Family<BackendReason, Counter>,
+    pub(super) waits: Family<BackendReason, Counter>,
+    pub(super) connections_refused: Family<ReasonLabel, Counter>,
     pub(super) rejected: Family<ReasonLabel, Counter>,
     pub(super) connections: Gauge,
     pub(super) log_dropped: Counter,
     pub(super) route_info: Family<RouteServe, Gauge>,
     pub(super) backend_up: Family<UpstreamLabels, Gauge>,
     pub(super) backend_in_progress: Family<BackendLabel, Gauge>,
+    pub(super) backend_waiting: Family<BackendReason, Gauge>,
+    pub(super) upstream_in_progress: Family<UpstreamLabels, Gauge>,
+    pub(super) upstream_ejections: Family<UpstreamLabels, Counter>,
     pub(super) revision: Gauge,
     pub(super) reload_successful: Gauge,
     pub(super) reload_time: Gauge<f64, AtomicU64>,
@@ -95,12 +108,19 @@ impl Metrics {
             in_progress: Gauge::default(),
             fallbacks: Family::default(),
             unrepeatable: Family::default(),
+            unkept: Family::default(),
+            troubles: Family::default(),
+            waits: Family::default(),
+            connections_refused: Family::default(),
             rejected: Family::default(),
             connections: Gauge::default(),
             log_dropped: Counter::default(),
             route_info: Family::default(),
             backend_up: Family::default(),
             backend_in_progress: Family::default(),
+            backend_waiting: Family::default(),
+            upstream_in_progress: Family::default(),
+            upstream_ejections: Family::default(),
             revision: Gauge::default(),
             reload_successful: Gauge::default(),
             reload_time: Gauge::default(),
@@ -119,12 +139,19 @@ impl Metrics {
         r.register("requests_in_progress", "Requests not yet answered", self.in_progress.clone());
         r.register("fallbacks", "Requests answered by the fallback in place of the backend first chosen", self.fallbacks.clone());
         r.register("unrepeatable_requests", "Requests that failed and were not given to the fallback, because they must not be repeated", self.unrepeatable.clone());
+        r.register("bodies_not_kept", "Requests whose body was not kept for the fallback", self.unkept.clone());
+        r.register("backend_troubles", "What went wrong at a backend before it answered", self.troubles.clone());
+        r.register("backend_waits", "Requests that had to wait for a place on a backend, or for its return", self.waits.clone());
+        r.register("connections_refused", "Connections of clients that were refused or given up for others", self.connections_refused.clone());
         r.register("requests_rejected", "Requests that no backend saw", self.rejected.clone());
         r.register("connections", "Open connections of clients", self.connections.clone());
         r.register("access_log_dropped", "Lines of the access log that were lost", self.log_dropped.clone());
         r.register("route_info", "The routes and what serves them; always 1", self.route_info.clone());
         r.register("backend_up", "Whether an upstream of a backend can be reached", self.backend_up.clone());
         r.register("backend_requests_in_progress", "Requests in progress on a backend", self.backend_in_progress.clone());
+        r.register("backend_requests_waiting", "Requests waiting for a place on a backend, or for its return", self.backend_waiting.clone());
+        r.register("upstream_requests_in_progress", "Requests in progress on an upstream", self.upstream_in_progress.clone());
+        r.register("upstream_ejections", "How often an upstream was left alone because it failed", self.upstream_ejections.clone());
         r.register("config_revision", "Revision of the routing table in use", self.revision.clone());
         r.register("config_last_reload_successful", "Whether the last attempt to load routes.toml succeeded", self.reload_successful.clone());
         r.register("config_last_reload_success_timestamp_seconds", "When routes.toml was last loaded", self.reload_time.clone());

@@ -10,6 +10,7 @@ mod outcome;
 mod text;
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -23,7 +24,7 @@ use crate::route::{Live, Serve};
 use crate::settings::Settings;
 use access_log::AccessLog;
 use handles::RouteHandles;
-use metrics::{BackendLabel, Metrics, ReasonLabel, RouteReason, RouteServe, UpstreamLabels};
+use metrics::{BackendLabel, BackendReason, Metrics, ReasonLabel, RouteReason, RouteServe, UpstreamLabels};
 
 /// The label of requests without a route, and of answers that no backend gave.
 pub const NONE: &str = "-";
@@ -59,8 +60,25 @@ pub struct BackendState {
     pub name: String,
     /// Requests in progress on it.
     pub in_flight: usize,
-    /// Its addresses and whether they can be reached.
-    pub upstreams: Vec<(String, bool)>,
+    /// Requests that wait for a place on it.
+    pub queued: usize,
+    /// Requests that wait for its return.
+    pub waiting: usize,
+    /// Its addresses.
+    pub upstreams: Vec<UpstreamState>,
+}
+
+/// What a scrape says about an upstream.
+#[derive(Debug, Clone)]
+pub struct UpstreamState {
+    /// Its address.
+    pub address: String,
+    /// Whether requests are sent there.
+    pub up: bool,
+    /// Requests in progress on it.
+    pub in_flight: usize,
+    /// How often it was left alone.
+    pub ejections: u64,
 }
 
 /// What one route did since start-up, by the backend that answered.
@@ -134,12 +152,30 @@ impl Observer {
         if let Some(reason) = outcome.unrepeatable {
             self.metrics.unrepeatable.get_or_create(&labels(reason)).inc();
         }
+        if let Some(reason) = outcome.unkept {
+            self.metrics.unkept.get_or_create(&labels(reason)).inc();
+        }
         self.access_log.write(outcome, Utc::now());
     }
 
     /// Counts a request that no backend saw.
     pub fn rejected(&self, reason: &'static str) {
         self.metrics.rejected.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// Counts what went wrong at a backend.
+    pub fn trouble(&self, backend: &str, reason: &'static str) {
+        self.metrics.troubles.get_or_create(&BackendReason { backend: backend.to_owned(), reason }).inc();
+    }
+
+    /// Counts a request that waits for a place on a backend, or for its return.
+    pub fn waits(&self, backend: &str, reason: &'static str) {
+        self.metrics.waits.get_or_create(&BackendReason { backend: backend.to_owned(), reason }).inc();
+    }
+
+    /// Counts a connection that was refused, or given up for another.
+    pub fn connection_refused(&self, reason: &'static str) {
+        self.metrics.connections_refused.get_or_create(&ReasonLabel { reason }).inc();
     }
 
     /// Counts a request as in progress until the result is dropped.
@@ -214,14 +250,29 @@ impl Observer {
         if let Some(at) = at {
             self.metrics.reload_time.set(at.timestamp_millis() as f64 / 1_000.0);
         }
-        for state in (sources.backends)() {
+        self.refresh_backends((sources.backends)());
+    }
+
+    fn refresh_backends(&self, states: Vec<BackendState>) {
+        let metrics = &self.metrics;
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        // Host names come and go with their addresses.
+        metrics.backend_up.clear();
+        metrics.upstream_in_progress.clear();
+        for state in states {
             let backend = state.name;
-            let in_flight = i64::try_from(state.in_flight).unwrap_or(i64::MAX);
             let labels = BackendLabel { backend: backend.clone() };
-            self.metrics.backend_in_progress.get_or_create(&labels).set(in_flight);
-            for (upstream, up) in state.upstreams {
-                let labels = UpstreamLabels { backend: backend.clone(), upstream };
-                self.metrics.backend_up.get_or_create(&labels).set(i64::from(up));
+            metrics.backend_in_progress.get_or_create(&labels).set(number(state.in_flight));
+            for (reason, count) in [("place", state.queued), ("return", state.waiting)] {
+                let labels = BackendReason { backend: backend.clone(), reason };
+                metrics.backend_waiting.get_or_create(&labels).set(number(count));
+            }
+            for upstream in state.upstreams {
+                let labels = UpstreamLabels { backend: backend.clone(), upstream: upstream.address };
+                metrics.backend_up.get_or_create(&labels).set(i64::from(upstream.up));
+                metrics.upstream_in_progress.get_or_create(&labels).set(number(upstream.in_flight));
+                let ejections = metrics.upstream_ejections.get_or_create(&labels);
+                ejections.inner().store(upstream.ejections, Ordering::Relaxed);
             }
         }
     }

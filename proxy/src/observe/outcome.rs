@@ -25,6 +25,8 @@ pub struct Outcome<'a> {
     pub fallback: Option<&'static str>,
     /// Why a request that failed was not given to the fallback: it must not be repeated.
     pub unrepeatable: Option<&'static str>,
+    /// Why the body was not kept for the fallback.
+    pub unkept: Option<&'static str>,
     /// The user's bucket, if it was looked at.
     pub bucket: Option<u32>,
     /// Status sent to the client; none when the client left before it got one.

@@ -39,6 +39,9 @@ pub(super) fn read<'d>(
     let values = route_defaults.as_ref().map(|value| variables(value, report)).unwrap_or_default();
     let serving = serving(&section, defaults, context, report);
     let timeout = section.get("timeout").and_then(|value| value.duration(report));
+    let connect_timeout = section.get("connect_timeout").and_then(|value| value.duration(report));
+    let total_timeout = section.get("total_timeout").and_then(|value| value.duration(report));
+    let rate = super::rate::rate(&section, report);
     let host = located(section.get("host"), report);
     let subdomain = located(section.get("subdomain"), report);
     let strict_slashes = section.get("strict_slashes").and_then(|value| value.boolean(report));
@@ -57,6 +60,9 @@ pub(super) fn read<'d>(
         fallback: serving.fallback,
         canary,
         timeout,
+        connect_timeout,
+        total_timeout,
+        rate,
         line: value.place().line_and_column().0,
     };
     Some(Entry {

@@ -35,10 +35,15 @@ pub const ROUTE: &[&str] = &[
     "shadow",
     "guard",
     "timeout",
+    "connect_timeout",
+    "total_timeout",
+    "rate",
 ];
 /// `canary`.
 pub const CANARY: &[&str] = &["percent", "users", "group"];
 /// `shadow`.
 pub const SHADOW: &[&str] = &["sample", "ignore"];
+/// `rate`.
+pub const RATE: &[&str] = &["per", "requests", "window", "burst"];
 /// `guard`.
 pub const GUARD: &[&str] = &["max_error_ratio", "max_p95_ratio", "window", "min_requests", "on_trip"];

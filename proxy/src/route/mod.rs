@@ -8,6 +8,7 @@ mod entry;
 mod groups;
 pub mod keys;
 mod live;
+mod rate;
 mod read;
 mod table;
 mod trial;
@@ -39,8 +40,36 @@ pub struct Route {
     pub canary: Option<Canary>,
     /// Longest wait for the backend's next bytes.
     pub timeout: Option<Duration>,
+    /// Longest wait for a connection to the backend, and for its return.
+    pub connect_timeout: Option<Duration>,
+    /// Longest time for the whole answer.
+    pub total_timeout: Option<Duration>,
+    /// How often one client or user may ask.
+    pub rate: Option<Rate>,
     /// Line of the `[[route]]` in routes.toml, from 1; 0 if it has none.
     pub line: usize,
+}
+
+/// How often somebody may ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rate {
+    /// Who is counted.
+    pub per: Per,
+    /// So many requests ..
+    pub requests: u32,
+    /// .. in this time.
+    pub window: Duration,
+    /// So many of them may come at once.
+    pub burst: u32,
+}
+
+/// Who is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Per {
+    /// An address.
+    Client,
+    /// A logged-in user; an address for everybody else.
+    User,
 }
 
 /// What answers a route.

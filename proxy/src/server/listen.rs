@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use super::doorkeeper::{Admitted, Doorkeeper, Refused};
 use super::proxy_protocol;
 use crate::gateway::{Connection, Gateway, Rules, Transport, kept};
 use crate::observe::Observer;
@@ -20,6 +21,10 @@ use crate::settings::Network;
 const BACKLOG: u32 = 4_096;
 /// Pause when the process has no file descriptor left for another connection.
 const BREATHER: Duration = Duration::from_millis(50);
+
+/// What a client reads whose connection is one too many.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
+Content-Length: 0\r\n\r\n";
 
 /// Everything a connection needs.
 #[derive(Clone)]
@@ -36,6 +41,8 @@ pub(super) struct Door {
     pub(super) idle_time: Duration,
     /// Peers that say before anything else for whom they connect.
     pub(super) preamble_from: Arc<[Network]>,
+    /// Counts connections.
+    pub(super) keeper: Arc<Doorkeeper>,
 }
 
 /// Opens an address.
@@ -86,17 +93,39 @@ async fn complain(error: &std::io::Error) {
 }
 
 fn welcome(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, door: Door) {
+    let admitted = match door.keeper.admit(peer.ip()) {
+        Ok((admitted, given_up)) => {
+            for _ in 0..given_up {
+                door.observer.connection_refused("idle");
+            }
+            admitted
+        }
+        Err(refused) => return turn_away(&stream, tls.is_some(), refused, &door.observer),
+    };
     let open = door.observer.connection_opened();
     tokio::spawn(async move {
-        serve(stream, peer, tls, &door).await;
-        drop(open);
+        serve(stream, peer, tls, &door, &admitted).await;
+        drop((open, admitted));
     });
 }
 
-async fn serve(mut stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, door: &Door) {
+/// As cheap as can be: one write that does not wait.
+fn turn_away(stream: &TcpStream, tls: bool, refused: Refused, observer: &Observer) {
+    observer.connection_refused(refused.word());
+    if !tls {
+        let _ = stream.try_write(FULL);
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    mut peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    door: &Door,
+    admitted: &Admitted,
+) {
     // For a preamble, a TLS handshake, and each head.
     let head_time = door.rules.head_time;
-    let mut peer = peer;
     if door.preamble_from.iter().any(|network| network.contains(peer.ip().to_canonical())) {
         match timeout(head_time, proxy_protocol::read(&mut stream)).await {
             Ok(Ok(source)) => peer = source.unwrap_or(peer),
@@ -114,5 +143,9 @@ async fn serve(mut stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>
         },
     };
     let connection = Connection::new(transport, peer, Arc::clone(&door.rules));
-    kept::serve(&door.proxy, connection, &door.closing, door.idle_time).await;
+    admitted.watch(connection.idle());
+    tokio::select! {
+        () = kept::serve(&door.proxy, connection, &door.closing, door.idle_time) => {}
+        () = admitted.asked_to_leave() => {}
+    }
 }

@@ -4,6 +4,8 @@
 //! tried, and readiness is announced when requests are answered. What happens to a request is in `gateway`.
 
 mod admin;
+mod descriptors;
+mod doorkeeper;
 mod listen;
 mod log;
 mod proxy_protocol;
@@ -26,9 +28,10 @@ use tokio::sync::{mpsc, watch};
 
 use crate::control::{Control, Reloaded};
 use crate::gateway::{Gateway, HeadLimits, Rules};
-use crate::observe::{BackendState, Observer, Sources};
+use crate::observe::{BackendState, Observer, Sources, UpstreamState};
 use crate::settings::Settings;
 use crate::upstream::{Backends, probe};
+use doorkeeper::Doorkeeper;
 use listen::Door;
 use report::Opened;
 use stop::{Signals, Stop, Stopped};
@@ -80,6 +83,14 @@ impl Parts {
         Ok(Self { settings: Arc::new(settings), control, backends, observer, draining: Arc::default() })
     }
 
+    fn keeper(&self) -> Arc<Doorkeeper> {
+        let most = descriptors::connections(&self.settings, descriptors::raise());
+        // Behind these addresses are many clients.
+        let listen = &self.settings.listen;
+        let shared = [listen.trusted_proxies.as_slice(), listen.proxy_protocol.as_slice()].concat();
+        Doorkeeper::new(&self.settings.limits, most, &shared)
+    }
+
     fn proxy(&self) -> anyhow::Result<Arc<HttpProxy<Gateway>>> {
         let gateway = Gateway::new(
             Arc::clone(&self.settings),
@@ -105,10 +116,18 @@ impl Parts {
 /// What a scrape asks the other rooms.
 fn sources(control: &Arc<Control>, backends: &Arc<Backends>) -> Sources {
     let (control, backends) = (Arc::clone(control), Arc::clone(backends));
-    let state = |backend: crate::upstream::BackendHealth| BackendState {
+    let upstream = |upstream: crate::upstream::UpstreamHealth| UpstreamState {
+        address: upstream.address,
+        up: upstream.up,
+        in_flight: upstream.in_flight,
+        ejections: upstream.ejections,
+    };
+    let state = move |backend: crate::upstream::BackendHealth| BackendState {
         name: backend.name,
         in_flight: backend.in_flight,
-        upstreams: backend.upstreams.into_iter().map(|upstream| (upstream.address, upstream.up)).collect(),
+        queued: backend.queued,
+        waiting: backend.waiting,
+        upstreams: backend.upstreams.into_iter().map(upstream).collect(),
     };
     Sources {
         backends: Box::new(move || backends.health().into_iter().map(state).collect()),
@@ -134,6 +153,7 @@ async fn serve(
         rules: Arc::new(rules(parts)),
         idle_time: parts.settings.timeouts.client_idle,
         preamble_from: parts.settings.listen.proxy_protocol.clone().into(),
+        keeper: parts.keeper(),
     };
     probe::first_look(&parts.backends).await;
     tokio::spawn(probe::watch(Arc::clone(&parts.backends)));

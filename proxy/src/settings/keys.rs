@@ -34,6 +34,11 @@ pub const KEYS: &[Key] = &[
     key("limits.header_bytes", "64KiB"),
     key("limits.uri_bytes", "8KiB"),
     key("limits.backend_requests", "1024"),
+    key("limits.body_rate", "500"),
+    key("limits.replay_bytes", "1MiB"),
+    key("limits.replay_memory", "64MiB"),
+    key("limits.connections", "16000"),
+    key("limits.connections_per_client", "14000"),
     key("timeouts.connect", "2s"),
     key("timeouts.upstream", "60s"),
     key("timeouts.client_header", "10s"),
@@ -43,6 +48,32 @@ pub const KEYS: &[Key] = &[
     key("timeouts.drain", "30s"),
     key("log.access", "stdout"),
     key("log.level", "info"),
+];
+
+/// The keys of one backend.
+pub const BACKEND: &[Key] = &[
+    key("upstreams", ""),
+    key("ca", ""),
+    key("max_requests", ""),
+    key("queue", "256"),
+    key("queue_wait", "5s"),
+    key("fallback_requests", ""),
+    key("repeats", "64"),
+    key("eject_after", "5"),
+    key("eject_for", "10s"),
+    key("max_ejected", "0.5"),
+    key("slow_start", "10s"),
+    key("health", ""),
+];
+
+/// The keys of the health check of a backend.
+pub const HEALTH: &[Key] = &[
+    key("path", ""),
+    key("interval", "5s"),
+    key("timeout", "2s"),
+    key("status", "200-399"),
+    key("unhealthy_after", "2"),
+    key("healthy_after", "2"),
 ];
 
 /// The backend that is always there, when nobody says where.
@@ -60,6 +91,21 @@ pub fn variable(name: &str) -> String {
 /// What holds when nobody sets a key.
 pub(super) fn default_of(name: &str) -> &'static str {
     KEYS.iter().find(|key| key.name == name).map_or("", |key| key.default)
+}
+
+/// What holds when nobody sets a key of a backend.
+pub(super) fn backend_default(name: &str) -> &'static str {
+    BACKEND.iter().find(|key| key.name == name).map_or("", |key| key.default)
+}
+
+/// What holds when nobody sets a key of a health check.
+pub(super) fn health_default(name: &str) -> &'static str {
+    HEALTH.iter().find(|key| key.name == name).map_or("", |key| key.default)
+}
+
+/// The names of these keys.
+pub(super) fn names(keys: &[Key]) -> Vec<&'static str> {
+    keys.iter().map(|key| key.name).collect()
 }
 
 /// The names that may stand in the table `path` (the top level: empty path).

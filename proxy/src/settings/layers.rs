@@ -119,15 +119,18 @@ impl<'d> Layers<'d> {
         &self.base
     }
 
-    /// Every backend that anybody names: where, and the value of its `upstreams`.
-    pub(super) fn backends(&self, report: &mut Report) -> BTreeMap<String, (Place, Value<'d>)> {
-        let mut found = BTreeMap::new();
+    /// Every backend that anybody names.
+    pub(super) fn backends(&self, report: &mut Report) -> BTreeMap<String, NamedBackend<'d>> {
+        let mut found = BTreeMap::<String, NamedBackend<'d>>::new();
         if let Some(section) = self.root.as_ref().and_then(|root| root.get("backends")?.free_section(report))
         {
             for (name, value) in section.entries() {
-                let Some(backend) = value.section(&["upstreams"], report) else { continue };
+                let Some(backend) = value.section(&keys::names(keys::BACKEND), report) else { continue };
                 match backend.get("upstreams") {
-                    Some(upstreams) => drop(found.insert(name, (value.key().clone(), upstreams))),
+                    Some(upstreams) => {
+                        let place = value.key().clone();
+                        found.insert(name, NamedBackend { place, upstreams, section: Some(backend) });
+                    }
                     None => drop(report.error(value.key(), format!("backend `{name}` has no `upstreams`"))),
                 }
             }
@@ -137,12 +140,12 @@ impl<'d> Layers<'d> {
             let plain = variable[prefix.len()..].to_ascii_lowercase().replace('_', "-");
             let name = found.keys().find(|name| name.replace('_', "-") == plain).cloned().unwrap_or(plain);
             if let Some(value) = self.variable(&format!("backends.{name}"), variable) {
-                found.insert(name, (value.key().clone(), value));
+                override_upstreams(&mut found, &name, value);
             }
         }
         for (key, _, _) in &self.inputs.flags {
             if let (Some(name), Some(value)) = (key.strip_prefix("backends."), self.flag(key)) {
-                found.insert(name.to_owned(), (value.key().clone(), value));
+                override_upstreams(&mut found, name, value);
             }
         }
         found
@@ -168,6 +171,21 @@ impl<'d> Layers<'d> {
             }
         }
     }
+}
+
+/// A backend that somebody named.
+pub(super) struct NamedBackend<'d> {
+    pub(super) place: Place,
+    pub(super) upstreams: Value<'d>,
+    /// Its table, if it stands in the file.
+    pub(super) section: Option<Section<'d>>,
+}
+
+/// A variable or a flag says where a backend is; how it is treated stays as in the file.
+fn override_upstreams<'d>(found: &mut BTreeMap<String, NamedBackend<'d>>, name: &str, upstreams: Value<'d>) {
+    let place = upstreams.key().clone();
+    let section = found.remove(name).and_then(|named| named.section);
+    found.insert(name.to_owned(), NamedBackend { place, upstreams, section });
 }
 
 /// Unknown keys in the tables below the top level; backends are looked at where they are read.

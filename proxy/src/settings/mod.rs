@@ -3,6 +3,7 @@
 //! Start-up step 1. These types cannot hold a wrong value; reading and checking are in the files beside this
 //! one. What runs where is not here: that is routes.toml, in `route`.
 
+mod backends;
 mod keys;
 mod layers;
 mod read;
@@ -15,7 +16,8 @@ use std::time::Duration;
 
 use flask_compat::Profile;
 
-pub use keys::{KEYS, Key, variable};
+pub use backends::{Backend, Ejection, HealthCheck, UpstreamAddress};
+pub use keys::{BACKEND, HEALTH, KEYS, Key, variable};
 pub use layers::Inputs;
 pub use read::{admin_socket, load};
 
@@ -94,27 +96,6 @@ impl Network {
     }
 }
 
-/// A place that can answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backend {
-    /// Its addresses; at least one.
-    pub upstreams: Vec<UpstreamAddress>,
-}
-
-/// One address of a backend.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum UpstreamAddress {
-    /// `http://host:port`.
-    Tcp {
-        /// Host name or IP address.
-        host: String,
-        /// Port.
-        port: u16,
-    },
-    /// `unix:/path`.
-    Unix(PathBuf),
-}
-
 /// What Ficus must know of the Flask application.
 #[derive(Debug, Clone)]
 pub struct Flask {
@@ -154,8 +135,19 @@ pub struct Limits {
     pub header_bytes: usize,
     /// Longest request target in bytes; a longer one is answered 414.
     pub uri_bytes: usize,
-    /// Most requests in progress on one backend; above it 503.
+    /// Most requests in progress on a backend that does not say otherwise; above it they wait.
     pub backend_requests: usize,
+    /// Fewest bytes per second of a body, once it has taken longer than `timeouts.client_body`; a slower one is
+    /// answered 408.
+    pub body_rate: u64,
+    /// Largest body that is kept for the fallback.
+    pub replay_bytes: usize,
+    /// Most memory for all bodies that are kept at one time.
+    pub replay_memory: usize,
+    /// Most connections of clients.
+    pub connections: usize,
+    /// Most connections of one client address that is no trusted proxy.
+    pub connections_per_client: usize,
 }
 
 /// Waiting times.

@@ -1,16 +1,13 @@
 //! ficus.toml, environment and flags -> checked [`Settings`], or everything that is wrong with them.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::diagnostic::{Document, Report, Severity, Value, bytes, duration};
 
-use super::keys::{LEGACY_DEFAULT, default_of};
+use super::keys::default_of;
 use super::layers::{Inputs, Layers, read_file};
-use super::{
-    Backend, Flask, Https, Limits, Listen, Log, Settings, StoreSettings, Timeouts, UpstreamAddress, values,
-};
+use super::{Flask, Https, Limits, Listen, Log, Settings, StoreSettings, Timeouts, backends, values};
 
 /// Reads everything; without settings the report has at least one error.
 pub fn load(inputs: &Inputs) -> (Option<Settings>, Report) {
@@ -34,10 +31,11 @@ struct Reader<'d> {
 impl Reader<'_> {
     fn settings(&mut self, config: Option<PathBuf>) -> Option<Settings> {
         let listen = self.listen();
-        let backends = self.backends();
         let flask = self.flask();
         let store = self.store();
         let limits = self.limits();
+        let most = limits.as_ref().map_or(1, |limits| limits.backend_requests);
+        let backends = backends::read(&self.layers, most, &mut self.report);
         let timeouts = self.timeouts();
         let log = self.log();
         let routes = self.routes();
@@ -153,41 +151,6 @@ impl Reader<'_> {
         networks.into_iter().collect()
     }
 
-    fn backends(&mut self) -> Option<BTreeMap<String, Backend>> {
-        let mut named = self.layers.backends(&mut self.report);
-        named.entry("legacy".to_owned()).or_insert_with(|| {
-            let value = Value::from_text("backends.legacy", "", LEGACY_DEFAULT);
-            (value.place().clone(), value)
-        });
-        let mut backends = BTreeMap::new();
-        let mut complete = true;
-        for (name, (place, value)) in named {
-            let fine = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c));
-            if !fine || name.is_empty() || name == "off" {
-                let label = "a name is made of lower-case letters, digits, `-` and `_`; `off` means nobody";
-                self.report.error(&place, format!("bad backend name `{name}`")).label(label);
-                complete = false;
-            }
-            match self.upstreams(&value) {
-                Some(upstreams) => drop(backends.insert(name, Backend { upstreams })),
-                None => complete = false,
-            }
-        }
-        complete.then_some(backends)
-    }
-
-    fn upstreams(&mut self, value: &Value<'_>) -> Option<Vec<UpstreamAddress>> {
-        let items = value.list(&mut self.report)?;
-        if items.is_empty() {
-            self.report.error(value.place(), format!("`{}` needs at least one address", value.path()));
-            return None;
-        }
-        let base = if value.is_from_file() { self.layers.base().to_owned() } else { PathBuf::new() };
-        let read = |text: &str| values::upstream(text, &base);
-        let upstreams: Vec<_> = items.iter().map(|item| item.parsed(&mut self.report, read)).collect();
-        upstreams.into_iter().collect()
-    }
-
     fn flask(&mut self) -> Option<Flask> {
         let before = self.report.count(Severity::Error);
         let secret_key = values::secret_key(&self.layers, &mut self.report);
@@ -220,15 +183,29 @@ impl Reader<'_> {
         let body_bytes = self.bytes("limits.body_bytes");
         let header_bytes = self.bytes("limits.header_bytes");
         let uri_bytes = self.bytes("limits.uri_bytes");
-        let value =
-            self.layers.value("limits.backend_requests").unwrap_or_else(|| unset("limits.backend_requests"));
-        let backend_requests = value.integer(1, &mut self.report);
+        let backend_requests = self.count("limits.backend_requests");
+        let body_rate = self.bytes("limits.body_rate");
+        let replay_bytes = self.bytes("limits.replay_bytes");
+        let replay_memory = self.bytes("limits.replay_memory");
+        let connections = self.count("limits.connections");
+        let connections_per_client = self.count("limits.connections_per_client");
         Some(Limits {
             body_bytes: body_bytes?,
             header_bytes: usize::try_from(header_bytes?).ok()?,
             uri_bytes: usize::try_from(uri_bytes?).ok()?,
-            backend_requests: usize::try_from(backend_requests?).ok()?,
+            backend_requests: backend_requests?,
+            body_rate: body_rate?,
+            replay_bytes: usize::try_from(replay_bytes?).ok()?,
+            replay_memory: usize::try_from(replay_memory?).ok()?,
+            connections: connections?,
+            connections_per_client: connections_per_client?,
         })
+    }
+
+    /// A whole number of at least one.
+    fn count(&mut self, name: &str) -> Option<usize> {
+        let value = self.layers.value(name).unwrap_or_else(|| unset(name));
+        usize::try_from(value.integer(1, &mut self.report)?).ok()
     }
 
     fn timeouts(&mut self) -> Option<Timeouts> {

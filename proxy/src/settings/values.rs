@@ -33,7 +33,7 @@ pub(super) fn network(text: &str) -> Result<Network, String> {
     if prefix > longest { Err(wrong()) } else { Ok(Network { address, prefix }) }
 }
 
-/// `http://host:port` or `unix:/path`; a relative path is relative to `base`.
+/// `http://host:port`, `https://host:port` or `unix:/path`; a relative path is relative to `base`.
 pub(super) fn upstream(text: &str, base: &Path) -> Result<UpstreamAddress, String> {
     if let Some(path) = text.strip_prefix("unix:") {
         let path = path.strip_prefix("//").unwrap_or(path);
@@ -43,11 +43,14 @@ pub(super) fn upstream(text: &str, base: &Path) -> Result<UpstreamAddress, Strin
             Ok(UpstreamAddress::Unix(base.join(path)))
         };
     }
-    if text.starts_with("https://") {
-        return Err("upstreams are reached in plain HTTP: write `http://` or `unix:`".to_owned());
-    }
-    let wrong = || format!("`{text}` is not an upstream: write `http://HOST:PORT` or `unix:/PATH`");
-    let rest = text.strip_prefix("http://").ok_or_else(wrong)?;
+    let wrong = || {
+        format!("`{text}` is not an upstream: write `http://HOST:PORT`, `https://HOST:PORT` or `unix:/PATH`")
+    };
+    let (tls, rest) = match (text.strip_prefix("http://"), text.strip_prefix("https://")) {
+        (Some(rest), _) => (false, rest),
+        (None, Some(rest)) => (true, rest),
+        (None, None) => return Err(wrong()),
+    };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     if rest.contains(['/', '?', '#']) {
         return Err(
@@ -59,13 +62,24 @@ pub(super) fn upstream(text: &str, base: &Path) -> Result<UpstreamAddress, Strin
     }
     let (host, port) = match rest.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, port.parse().map_err(|_| wrong())?),
-        _ => (rest, 80),
+        _ => (rest, if tls { 443 } else { 80 }),
     };
     let host = host.trim_start_matches('[').trim_end_matches(']');
     if host.is_empty() || port == 0 || host.contains(char::is_whitespace) {
         return Err(wrong());
     }
-    Ok(UpstreamAddress::Tcp { host: host.to_owned(), port })
+    Ok(UpstreamAddress::Tcp { host: host.to_owned(), port, tls })
+}
+
+/// `200`, `200-399`, `200-299, 401`.
+pub(super) fn statuses(text: &str) -> Result<Vec<(u16, u16)>, String> {
+    let wrong = || format!("`{text}` is not a list of statuses: write `200`, `200-399` or `200-299, 401`");
+    let number = |text: &str| text.trim().parse::<u16>().ok().filter(|status| (100..600).contains(status));
+    let range = |item: &str| {
+        let (first, last) = item.split_once('-').unwrap_or((item, item));
+        Some((number(first)?, number(last)?)).filter(|(first, last)| first <= last)
+    };
+    text.split(',').map(|item| range(item).ok_or_else(wrong)).collect()
 }
 
 /// The name of a profile.
@@ -169,17 +183,21 @@ mod tests {
     #[test]
     fn upstreams() {
         let read = |text| upstream(text, Path::new("/etc/ficus"));
-        let tcp = |host: &str, port| UpstreamAddress::Tcp { host: host.to_owned(), port };
+        let tcp = |host: &str, port| UpstreamAddress::Tcp { host: host.to_owned(), port, tls: false };
         assert_eq!(read("http://127.0.0.1:5000"), Ok(tcp("127.0.0.1", 5000)));
         assert_eq!(read("http://app/"), Ok(tcp("app", 80)));
         assert_eq!(read("http://[::1]:81"), Ok(tcp("::1", 81)));
         assert_eq!(read("http://[::1]"), Ok(tcp("::1", 80)));
+        let tls = |port| UpstreamAddress::Tcp { host: "app".to_owned(), port, tls: true };
+        assert_eq!(read("https://app"), Ok(tls(443)));
+        assert_eq!(read("https://app:8443/"), Ok(tls(8443)));
         assert_eq!(read("unix:/run/x.sock"), Ok(UpstreamAddress::Unix("/run/x.sock".into())));
         assert_eq!(read("unix:x.sock"), Ok(UpstreamAddress::Unix("/etc/ficus/x.sock".into())));
         for wrong in [
             "",
             "127.0.0.1:5000",
-            "https://x",
+            "https://",
+            "ftp://x",
             "http://",
             "http://x/path",
             "http://u:p@x",
@@ -191,6 +209,14 @@ mod tests {
     }
 
     #[test]
+    fn status_lists() {
+        assert_eq!(statuses("200-299, 401"), Ok(vec![(200, 299), (401, 401)]));
+        for wrong in ["", "ok", "299-200", "99", "200-"] {
+            assert!(statuses(wrong).is_err(), "{wrong:?} was taken");
+        }
+    }
+
+    #[test]
     fn networks() {
         assert_eq!(network("10.0.0.0/8").unwrap().prefix, 8);
         assert_eq!(network("::1").unwrap().prefix, 128);
@@ -198,6 +224,7 @@ mod tests {
             assert!(network(wrong).is_err(), "{wrong:?} was taken");
         }
     }
+
     #[test]
     fn a_network_contains_its_addresses() {
         let cases = [

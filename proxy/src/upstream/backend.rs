@@ -4,63 +4,140 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use pingora::upstreams::peer::HttpPeer;
+use arc_swap::ArcSwap;
+use pingora::connectors::TransportConnector;
 
-use super::{BackendHealth, Upstream};
-use crate::settings::{self, Limits, Timeouts};
+use super::address::Maker;
+use super::outage::Outage;
+use super::places::{Place, Places};
+use super::recovery::WHOLE;
+use super::{BackendHealth, State, Upstream, UpstreamHealth};
+use crate::settings::{self, Timeouts};
+
+/// The pause between two looks whether a backend is back.
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 /// A place that can answer.
 #[derive(Debug)]
 pub struct Backend {
     name: String,
-    upstreams: Vec<Upstream>,
+    settings: settings::Backend,
+    maker: Maker,
+    upstreams: ArcSwap<Vec<Arc<Upstream>>>,
     next: AtomicUsize,
-    in_flight: AtomicUsize,
-    most_in_flight: usize,
+    places: Arc<Places>,
+    fallbacks: AtomicUsize,
+    repeats: AtomicUsize,
+    outage: Outage,
     started: Instant,
+    connector: Connector,
 }
 
-/// Which upstreams of a backend one request has already tried; at most 64 count.
+/// Connects for knocks and health checks.
+#[derive(Clone)]
+struct Connector(Arc<TransportConnector>);
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Connector")
+    }
+}
+
+/// Which upstreams of a backend one request has already tried; of more than 64, some count as one.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tried(u64);
 
 impl Tried {
-    fn contains(self, index: usize) -> bool {
-        index < 64 && self.0 & (1 << index) != 0
+    fn contains(self, upstream: &Upstream) -> bool {
+        self.0 & (1 << (upstream.id() % 64)) != 0
     }
 
     /// Remembers one.
-    pub fn insert(&mut self, index: usize) {
-        self.0 |= 1u64.checked_shl(index as u32).unwrap_or(0);
+    pub fn insert(&mut self, upstream: &Upstream) {
+        self.0 |= 1 << (upstream.id() % 64);
     }
 }
 
 /// A request in progress on a backend; dropping it says that the request is over.
 #[derive(Debug)]
-pub struct InFlight(Arc<Backend>);
+pub struct InFlight {
+    backend: Arc<Backend>,
+    _place: Place,
+    /// It came because another backend could not answer.
+    fallback: bool,
+    /// It is here for the second time.
+    repeat: bool,
+}
 
 impl InFlight {
-    /// The backend.
-    pub fn backend(&self) -> &Arc<Backend> {
-        &self.0
+    /// The request is sent a second time; false when too many others are.
+    pub fn repeat(&mut self) -> bool {
+        let most = self.backend.settings.repeats;
+        self.repeat = self.repeat || take(&self.backend.repeats, most);
+        self.repeat
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
+        if self.fallback {
+            self.backend.fallbacks.fetch_sub(1, Ordering::AcqRel);
+        }
+        if self.repeat {
+            self.backend.repeats.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 }
 
+/// A request in progress on an upstream.
+#[derive(Debug)]
+pub struct Serving(Arc<Upstream>);
+
+impl Serving {
+    fn new(upstream: Arc<Upstream>) -> Self {
+        upstream.in_flight().fetch_add(1, Ordering::Relaxed);
+        Self(upstream)
+    }
+
+    /// Which one.
+    pub fn upstream(&self) -> &Upstream {
+        &self.0
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.in_flight().fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts one more, unless there are `most`.
+fn take(counter: &AtomicUsize, most: usize) -> bool {
+    let more = |taken| (taken < most).then_some(taken + 1);
+    counter.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
+}
+
 impl Backend {
-    pub(super) fn new(name: &str, backend: &settings::Backend, timeouts: &Timeouts, limits: &Limits) -> Self {
+    pub(super) fn new(
+        name: &str,
+        settings: &settings::Backend,
+        timeouts: &Timeouts,
+        connector: &Arc<TransportConnector>,
+    ) -> Self {
+        let maker = Maker::new(settings, timeouts);
+        let upstreams = (0..maker.addresses().len()).map(|origin| maker.first(origin)).collect();
         Self {
             name: name.to_owned(),
-            upstreams: backend.upstreams.iter().map(|address| Upstream::new(address, timeouts)).collect(),
+            upstreams: ArcSwap::from_pointee(upstreams),
+            maker,
             next: AtomicUsize::new(0),
-            in_flight: AtomicUsize::new(0),
-            most_in_flight: limits.backend_requests,
+            places: Arc::new(Places::new(settings.max_requests, settings.queue)),
+            fallbacks: AtomicUsize::new(0),
+            repeats: AtomicUsize::new(0),
+            outage: Outage::new(settings.queue),
             started: Instant::now(),
+            connector: Connector(Arc::clone(connector)),
+            settings: settings.clone(),
         }
     }
 
@@ -69,130 +146,226 @@ impl Backend {
         &self.name
     }
 
-    /// Its upstreams.
-    pub fn upstreams(&self) -> &[Upstream] {
-        &self.upstreams
+    pub(super) fn settings(&self) -> &settings::Backend {
+        &self.settings
     }
 
-    /// Takes one of the places on this backend; `None` when all are taken.
-    pub fn enter(self: &Arc<Self>) -> Option<InFlight> {
-        if self.in_flight.fetch_add(1, Ordering::AcqRel) >= self.most_in_flight {
-            self.in_flight.fetch_sub(1, Ordering::AcqRel);
+    pub(super) fn connector(&self) -> &TransportConnector {
+        &self.connector.0
+    }
+
+    pub(super) fn maker(&self) -> &Maker {
+        &self.maker
+    }
+
+    pub(super) fn outage(&self) -> &Outage {
+        &self.outage
+    }
+
+    /// Its upstreams.
+    pub(super) fn upstreams(&self) -> arc_swap::Guard<Arc<Vec<Arc<Upstream>>>> {
+        self.upstreams.load()
+    }
+
+    pub(super) fn set_upstreams(&self, upstreams: Vec<Arc<Upstream>>) {
+        self.upstreams.store(Arc::new(upstreams));
+    }
+
+    /// Takes one of the places on this backend; `None` when all are taken. `fallback`: another one could not answer.
+    pub fn enter(self: &Arc<Self>, fallback: bool) -> Option<InFlight> {
+        let place = self.places.enter()?;
+        self.admit(place, fallback)
+    }
+
+    /// As [`Self::enter`], but waits for a place.
+    pub async fn queue(self: &Arc<Self>, fallback: bool) -> Option<InFlight> {
+        let place = self.places.wait(self.settings.queue_wait).await?;
+        self.admit(place, fallback)
+    }
+
+    fn admit(self: &Arc<Self>, place: Place, fallback: bool) -> Option<InFlight> {
+        if fallback && !take(&self.fallbacks, self.settings.fallback_requests) {
             return None;
         }
-        Some(InFlight(Arc::clone(self)))
+        Some(InFlight { backend: Arc::clone(self), _place: place, fallback, repeat: false })
     }
 
-    /// The next upstream in turn that was not tried and can be reached as far as we know. With `insist`, one that
-    /// could not be reached a moment ago is better than none: that is how a backend without alternative recovers
-    /// with the first request after it is back.
-    pub fn pick(&self, tried: Tried, insist: bool) -> Option<usize> {
+    /// Of the upstreams that were not tried and are up as far as we know, the one with the fewest requests. With
+    /// `insist`, one that was down a moment ago is better than none: that is how a backend without alternative
+    /// recovers with the first request after it is back.
+    pub fn pick(&self, tried: Tried, insist: bool) -> Option<Serving> {
+        let upstreams = self.upstreams.load();
         let now = self.now();
-        let count = self.upstreams.len();
-        let first = if count > 1 { self.next.fetch_add(1, Ordering::Relaxed) } else { 0 };
-        let in_turn = || (0..count).map(|offset| (first + offset) % count).filter(|i| !tried.contains(*i));
-        let usable = |index: &usize| {
-            let upstream = &self.upstreams[*index];
-            upstream.is_resolved() && upstream.breaker().allows(now)
-        };
-        in_turn().find(usable).or_else(|| in_turn().find(|i| insist && self.upstreams[*i].is_resolved()))
+        if let [only] = upstreams.as_slice() {
+            let free = only.is_resolved() && !tried.contains(only);
+            let usable = free && (self.is_usable(only, now) && only.breaker().allows(now) || insist);
+            return usable.then(|| Serving::new(Arc::clone(only)));
+        }
+        let first = self.next.fetch_add(1, Ordering::Relaxed);
+        let count = upstreams.len();
+        let in_turn = || (0..count).map(|offset| &upstreams[(first + offset) % count]);
+        let mut out = tried;
+        loop {
+            let open = in_turn().filter(|u| u.is_resolved() && !out.contains(u) && self.is_usable(u, now));
+            let Some(best) = open.min_by_key(|upstream| load(upstream, now)) else { break };
+            if best.breaker().allows(now) {
+                return Some(Serving::new(Arc::clone(best)));
+            }
+            out.insert(best);
+        }
+        let left = in_turn().find(|u| insist && u.is_resolved() && !tried.contains(u));
+        left.map(|upstream| Serving::new(Arc::clone(upstream)))
     }
 
-    /// What pingora connects to for an upstream that was picked.
-    pub fn peer(&self, upstream: usize, single_use: bool, wait: Option<Duration>) -> Option<Box<HttpPeer>> {
-        self.upstreams.get(upstream)?.peer(single_use, wait)
+    fn is_usable(&self, upstream: &Upstream, now: u64) -> bool {
+        upstream.vitals().is_well() && !upstream.ejection().is_ejected(now)
+    }
+
+    /// Whether there is a choice.
+    pub fn has_several(&self) -> bool {
+        self.upstreams.load().len() > 1
     }
 
     /// Records that an upstream accepted a connection.
-    pub fn reached(&self, upstream: usize) {
-        let Some(upstream) = self.upstreams.get(upstream) else { return };
+    pub fn reached(&self, upstream: &Upstream) {
         if upstream.breaker().succeeded() {
             tracing::info!(backend = self.name, upstream = upstream.text(), "backend can be reached again");
+            upstream.recovery().begin(self.now());
+            self.outage.is_over();
         }
     }
 
     /// Records that an upstream did not accept a connection.
-    pub fn unreachable(&self, upstream: usize, cause: &str) {
-        let Some(upstream) = self.upstreams.get(upstream) else { return };
+    pub fn unreachable(&self, upstream: &Upstream, cause: &str) {
+        upstream.blame(cause);
         if upstream.breaker().failed(self.now()) {
             let address = upstream.text();
             tracing::warn!(backend = self.name, upstream = address, cause, "backend cannot be reached");
         }
     }
 
-    /// What is known about it.
-    pub fn health(&self) -> BackendHealth {
-        BackendHealth {
-            name: self.name.clone(),
-            in_flight: self.in_flight.load(Ordering::Acquire),
-            upstreams: self.upstreams.iter().map(Upstream::health).collect(),
+    /// Records an answer that is no failure.
+    pub fn succeeded(&self, upstream: &Upstream) {
+        upstream.ejection().succeeded();
+    }
+
+    /// Records a failure of an upstream that accepted a connection: it broke off, was too slow, answered 5xx. After
+    /// too many in a row it is left alone for a while, as long as enough others are left.
+    pub fn failed(&self, upstream: &Upstream, cause: &'static str) {
+        let ejection = self.settings.ejection;
+        if upstream.ejection().failed() < ejection.after || ejection.after == 0 {
+            return;
+        }
+        let now = self.now();
+        let upstreams = self.upstreams.load();
+        let ejected = upstreams.iter().filter(|other| other.ejection().is_ejected(now)).count();
+        let others = |other: &&Arc<Upstream>| other.id() != upstream.id() && self.is_up(other, now);
+        let allowed = (upstreams.len() as f64 * ejection.share).floor() as usize;
+        if ejected >= allowed || !upstreams.iter().any(|other| others(&other)) {
+            return;
+        }
+        upstream.blame(cause);
+        let time = u64::try_from(ejection.time.as_millis()).unwrap_or(u64::MAX >> 24);
+        let length = upstream.ejection().eject(now, time);
+        let (backend, address) = (&self.name, upstream.text());
+        tracing::warn!(backend, upstream = address, cause, milliseconds = length, "upstream is left alone");
+    }
+
+    /// Takes upstreams back whose time is over.
+    pub(super) fn take_back(&self) {
+        let now = self.now();
+        for upstream in self.upstreams.load().iter().filter(|upstream| upstream.ejection().has_returned(now))
+        {
+            tracing::info!(backend = self.name, upstream = upstream.text(), "upstream is tried again");
+            upstream.recovery().begin(now);
         }
     }
 
-    fn now(&self) -> u64 {
+    /// Records a health check; `trouble`: why it failed, if it did.
+    pub(super) fn checked(&self, upstream: &Upstream, trouble: Option<&str>) {
+        let Some(check) = &self.settings.health else { return };
+        let after = if trouble.is_none() { check.healthy_after } else { check.unhealthy_after };
+        if let Some(cause) = trouble {
+            upstream.blame(cause);
+        }
+        if !upstream.vitals().checked(trouble.is_none(), after) {
+            return;
+        }
+        let (backend, address) = (&self.name, upstream.text());
+        match trouble {
+            None => {
+                tracing::info!(backend, upstream = address, "upstream is well again");
+                upstream.recovery().begin(self.now());
+                self.outage.is_over();
+            }
+            Some(cause) => tracing::warn!(backend, upstream = address, cause, "upstream is not well"),
+        }
+    }
+
+    /// Waits until an upstream can be reached, at the latest until `deadline`; false if none is, or if too many wait.
+    pub async fn wait_for_return(self: &Arc<Self>, deadline: Instant) -> bool {
+        super::probe::wait_for_return(self, deadline).await
+    }
+
+    fn is_up(&self, upstream: &Upstream, now: u64) -> bool {
+        upstream.breaker().failures() == 0 && upstream.is_resolved() && self.is_usable(upstream, now)
+    }
+
+    /// Whether an upstream is up.
+    pub(super) fn has_upstream_up(&self) -> bool {
+        let now = self.now();
+        self.upstreams.load().iter().any(|upstream| self.is_up(upstream, now))
+    }
+
+    /// What is known about it.
+    pub fn health(&self) -> BackendHealth {
+        let now = self.now();
+        BackendHealth {
+            name: self.name.clone(),
+            in_flight: self.places.taken(),
+            queued: self.places.waiting(),
+            waiting: self.outage.waiting(),
+            upstreams: self
+                .upstreams
+                .load()
+                .iter()
+                .map(|upstream| self.upstream_health(upstream, now))
+                .collect(),
+        }
+    }
+
+    fn upstream_health(&self, upstream: &Upstream, now: u64) -> UpstreamHealth {
+        let state = match () {
+            () if !upstream.is_resolved() => State::Unresolved,
+            () if upstream.breaker().failures() > 0 => State::Unreachable,
+            () if !upstream.vitals().is_well() => State::Unwell,
+            () if upstream.ejection().is_ejected(now) => State::Ejected,
+            () if upstream.recovery().is_slow(now) => State::Recovering,
+            () => State::Up,
+        };
+        UpstreamHealth {
+            address: upstream.text().to_owned(),
+            up: matches!(state, State::Up | State::Recovering),
+            state,
+            cause: upstream.cause(),
+            failures: upstream.breaker().failures(),
+            in_flight: upstream.in_flight().load(Ordering::Relaxed),
+            ejections: upstream.ejection().total(),
+        }
+    }
+
+    /// Milliseconds since the start.
+    pub(super) fn now(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::settings::UpstreamAddress;
-
-    fn backend(upstreams: usize, most_in_flight: usize) -> Arc<Backend> {
-        let upstreams = (0..upstreams)
-            .map(|n| UpstreamAddress::Tcp { host: "127.0.0.1".into(), port: 5000 + n as u16 })
-            .collect();
-        let second = Duration::from_secs(1);
-        let timeouts = Timeouts {
-            connect: second,
-            upstream: second,
-            client_header: second,
-            client_body: second,
-            client_idle: second,
-            upstream_idle: second,
-            drain: second,
-        };
-        let limits =
-            Limits { body_bytes: 1, header_bytes: 1, uri_bytes: 1, backend_requests: most_in_flight };
-        Arc::new(Backend::new("legacy", &settings::Backend { upstreams }, &timeouts, &limits))
-    }
-
-    #[test]
-    fn upstreams_take_turns() {
-        let backend = backend(3, 10);
-        let picked: Vec<_> = (0..4).map(|_| backend.pick(Tried::default(), false).unwrap()).collect();
-        assert_eq!(picked, [0, 1, 2, 0]);
-    }
-
-    #[test]
-    fn an_upstream_is_tried_once_per_request() {
-        let backend = backend(2, 10);
-        let mut tried = Tried::default();
-        tried.insert(backend.pick(tried, false).unwrap());
-        tried.insert(backend.pick(tried, false).unwrap());
-        assert_eq!(backend.pick(tried, true), None);
-    }
-
-    #[test]
-    fn one_that_is_down_is_avoided_unless_nothing_else_is_left() {
-        let backend = backend(2, 10);
-        backend.unreachable(0, "refused");
-        assert!((0..4).all(|_| backend.pick(Tried::default(), false) == Some(1)));
-        backend.unreachable(1, "refused");
-        assert_eq!(backend.pick(Tried::default(), false), None);
-        assert!(backend.pick(Tried::default(), true).is_some());
-        assert!(!backend.health().is_up());
-        backend.reached(1);
-        assert!(backend.health().is_up());
-    }
-
-    #[test]
-    fn a_full_backend_takes_no_more() {
-        let backend = backend(1, 2);
-        let places = [backend.enter().unwrap(), backend.enter().unwrap()];
-        assert!(backend.enter().is_none());
-        drop(places);
-        assert!(backend.enter().is_some());
-    }
+/// Requests on an upstream after the next one, in thousandths, as if its share were whole.
+fn load(upstream: &Upstream, now: u64) -> usize {
+    let after = upstream.in_flight().load(Ordering::Relaxed) + 1;
+    after.saturating_mul(WHOLE).saturating_mul(1_000) / upstream.recovery().share(now).max(1)
 }
+
+#[cfg(test)]
+#[path = "backend_tests.rs"]
+mod tests;

@@ -6,14 +6,20 @@
 mod address;
 mod backend;
 mod breaker;
+mod ejection;
+mod outage;
+mod places;
 pub mod probe;
+mod recovery;
+mod vitals;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-pub use address::Upstream;
-pub use backend::{Backend, InFlight, Tried};
+use pingora::connectors::TransportConnector;
+
+pub use address::{Patience, Upstream};
+pub use backend::{Backend, InFlight, Serving, Tried};
 
 use crate::settings::Settings;
 
@@ -21,7 +27,6 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub struct Backends {
     by_name: BTreeMap<String, Arc<Backend>>,
-    connect_timeout: Duration,
 }
 
 /// What is known about a backend, for status pages and readiness.
@@ -31,6 +36,10 @@ pub struct BackendHealth {
     pub name: String,
     /// Requests in progress on it.
     pub in_flight: usize,
+    /// Requests that wait for a place on it.
+    pub queued: usize,
+    /// Requests that wait for its return.
+    pub waiting: usize,
     /// Its addresses.
     pub upstreams: Vec<UpstreamHealth>,
 }
@@ -47,23 +56,60 @@ impl BackendHealth {
 pub struct UpstreamHealth {
     /// The address as in the settings.
     pub address: String,
-    /// False when the last attempts to connect failed, or when its host name has no address.
+    /// Whether requests are sent there.
     pub up: bool,
+    /// How it is.
+    pub state: State,
+    /// Why it was last down.
+    pub cause: Option<String>,
     /// Failures to connect in a row.
     pub failures: u32,
+    /// Requests in progress on it.
+    pub in_flight: usize,
+    /// How often it was left alone because it failed.
+    pub ejections: u64,
+}
+
+/// How an upstream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// As it should be.
+    Up,
+    /// Back, and not yet with its whole share.
+    Recovering,
+    /// Left alone because it fails.
+    Ejected,
+    /// Its health checks fail.
+    Unwell,
+    /// The last attempts to connect failed.
+    Unreachable,
+    /// Its host name has no address.
+    Unresolved,
+}
+
+impl State {
+    /// A stable word for status pages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Recovering => "recovering",
+            Self::Ejected => "ejected",
+            Self::Unwell => "unwell",
+            Self::Unreachable => "unreachable",
+            Self::Unresolved => "unresolved",
+        }
+    }
 }
 
 impl Backends {
     /// The backends of the settings. Host names have no address before [`probe::first_look`].
     pub fn new(settings: &Settings) -> Self {
+        let connector = Arc::new(TransportConnector::new(None));
         let backend = |(name, backend): (&String, _)| {
-            let backend = Backend::new(name, backend, &settings.timeouts, &settings.limits);
+            let backend = Backend::new(name, backend, &settings.timeouts, &connector);
             (name.clone(), Arc::new(backend))
         };
-        Self {
-            by_name: settings.backends.iter().map(backend).collect(),
-            connect_timeout: settings.timeouts.connect,
-        }
+        Self { by_name: settings.backends.iter().map(backend).collect() }
     }
 
     /// The backend of this name.
@@ -80,4 +126,13 @@ impl Backends {
     pub fn health(&self) -> Vec<BackendHealth> {
         self.all().map(|backend| backend.health()).collect()
     }
+}
+
+/// Why a connection failed, in one line for people.
+pub fn cause_of(error: &pingora::Error) -> String {
+    use pingora::ErrorType;
+    if matches!(error.etype(), ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout) {
+        return "no answer".to_owned();
+    }
+    error.root_cause().to_string()
 }

@@ -23,6 +23,20 @@ fn ficus_toml_is_described_in_full() {
 }
 
 #[test]
+fn backends_are_described_in_full() {
+    let page = page("ficus-toml.md");
+    for (table, keys) in [("", settings::BACKEND), ("health.", settings::HEALTH)] {
+        for key in keys {
+            let start = format!("| `backends.NAME.{table}{}` |", key.name);
+            let row = page.lines().find(|line| line.starts_with(&start));
+            let row = row.unwrap_or_else(|| panic!("there is no line `{start}`"));
+            let default = if key.default.is_empty() { String::new() } else { format!("`{}`", key.default) };
+            assert!(row.contains(&default), "`{}` lacks its default {default}: {row}", key.name);
+        }
+    }
+}
+
+#[test]
 fn routes_toml_is_described_in_full() {
     let page = page("routes-toml.md");
     let tables = [
@@ -31,6 +45,7 @@ fn routes_toml_is_described_in_full() {
         ("map.", route::keys::MAP),
         ("", route::keys::ROUTE),
         ("canary.", route::keys::CANARY),
+        ("rate.", route::keys::RATE),
         ("shadow.", route::keys::SHADOW),
         ("guard.", route::keys::GUARD),
     ];

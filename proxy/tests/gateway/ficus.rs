@@ -41,6 +41,9 @@ impl Drop for Directory {
 pub(crate) struct Setup {
     pub(crate) directory: Directory,
     legacy: String,
+    /// Further keys of the backends, each with a comma in front.
+    legacy_keys: String,
+    rust_keys: String,
     rust: String,
     routes: String,
     extra: Vec<(String, String)>,
@@ -51,7 +54,9 @@ impl Setup {
     pub(crate) fn new(legacy: &Backend) -> Self {
         let nowhere = "unix:/nonexistent/handlers.sock".to_owned();
         let (directory, legacy) = (Directory::new(), legacy.url());
-        Self { directory, legacy, rust: nowhere, routes: String::new(), extra: Vec::new() }
+        let (legacy_keys, rust_keys) = (String::new(), String::new());
+        let (routes, extra) = (String::new(), Vec::new());
+        Self { directory, legacy, legacy_keys, rust_keys, rust: nowhere, routes, extra }
     }
 
     /// The route `item`, `/items/<int:id>`, is served by `rust`.
@@ -80,6 +85,24 @@ impl Setup {
         self
     }
 
+    /// The upstreams of `legacy`, if not the one backend it was made with.
+    pub(crate) fn legacy_at(mut self, urls: &[String]) -> Self {
+        self.legacy = urls.join("\", \"");
+        self
+    }
+
+    /// A further key of `legacy`, such as `queue = 0`.
+    pub(crate) fn legacy_key(mut self, line: &str) -> Self {
+        self.legacy_keys.push_str(&format!(", {line}"));
+        self
+    }
+
+    /// A further key of `rust`.
+    pub(crate) fn rust_key(mut self, line: &str) -> Self {
+        self.rust_keys.push_str(&format!(", {line}"));
+        self
+    }
+
     /// A key of ficus.toml, such as `timeouts.upstream`.
     pub(crate) fn set(mut self, key: &str, value: &str) -> Self {
         self.extra.push((key.to_owned(), value.to_owned()));
@@ -90,8 +113,8 @@ impl Setup {
         let path = self.directory.path();
         std::fs::write(path.join("routes.toml"), format!("version = 1\n\n{}", self.routes)).unwrap();
         let backends = format!(
-            "[backends]\nlegacy = {{ upstreams = [\"{}\"] }}\nrust = {{ upstreams = [\"{}\"] }}\n",
-            self.legacy, self.rust
+            "[backends]\nlegacy = {{ upstreams = [\"{}\"]{} }}\nrust = {{ upstreams = [\"{}\"]{} }}\n",
+            self.legacy, self.legacy_keys, self.rust, self.rust_keys
         );
         std::fs::write(path.join("ficus.toml"), backends).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_ficus"));
@@ -184,6 +207,27 @@ impl Ficus {
         let read = || std::fs::read_to_string(&path).unwrap_or_default();
         eventually(&format!("{lines} lines in the access log"), || read().lines().count() >= lines);
         read().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// What `ficus status --json` says about a backend.
+    pub(crate) fn backend(&self, name: &str) -> serde_json::Value {
+        let output = Command::new(env!("CARGO_BIN_EXE_ficus"))
+            .args(["status", "--json", "--config"])
+            .arg(self.file("ficus.toml"))
+            .current_dir(self.directory.path())
+            .env("FICUS_LISTEN_ADMIN_SOCKET", self.file("state/admin.sock"))
+            .output()
+            .unwrap();
+        let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let found = status["backends"].as_array().unwrap().iter().find(|b| b["name"] == name);
+        found.unwrap().clone()
+    }
+
+    /// The value of a metric with these labels, as in the text; 0 if it is not there.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let text = self.metrics();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0, |value| value.parse().unwrap())
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {

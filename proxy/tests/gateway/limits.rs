@@ -151,7 +151,7 @@ fn a_full_backend_is_a_503_and_others_are_not_concerned() {
         Then::Keep
     });
     let rust = Backend::saying("rust");
-    let ficus = Setup::new(&legacy).candidate(&rust).set("limits.backend_requests", "1").start();
+    let ficus = Setup::new(&legacy).candidate(&rust).legacy_key("max_requests = 1, queue = 0").start();
     let mut first = ficus.connect();
     first.send("GET /other HTTP/1.1\r\nHost: a\r\n\r\n");
     arrivals.recv().unwrap();

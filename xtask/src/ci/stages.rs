@@ -192,7 +192,11 @@ fn routing(run: &Run<'_>, log: &Path) -> Outcome<Count> {
 }
 
 fn system(run: &Run<'_>, log: &Path) -> Outcome<Count> {
-    whole(run, log, &["tests", "--ignore=tests/browser", "--ignore=tests/conformance", "--ignore=tests/faults"])
+    whole(
+        run,
+        log,
+        &["tests", "--ignore=tests/browser", "--ignore=tests/conformance", "--ignore=tests/faults"],
+    )
 }
 
 fn parity_2_3(run: &Run<'_>, log: &Path) -> Outcome<Count> {
