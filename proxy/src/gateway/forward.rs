@@ -22,6 +22,7 @@ impl Gateway {
                     ctx.attempt.started = Some(Instant::now());
                     ctx.attempt.trouble = None;
                     ctx.received = 0;
+                    self.begin_attempt(ctx);
                     return Ok(peer);
                 }
                 Err(trouble) => {

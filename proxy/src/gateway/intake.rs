@@ -11,7 +11,7 @@ use super::client::Client;
 use super::context::Context;
 use super::fallback::is_safe;
 use super::request_checks::{self, Rejection};
-use super::{Gateway, TUNNEL_SILENCE, connection};
+use super::{Gateway, TUNNEL_SILENCE, connection, contain};
 use crate::decide::{decide, needs_identity};
 use crate::identity::Identity;
 use crate::route::Found;
@@ -22,10 +22,11 @@ impl Gateway {
         if let Some(marks) = connection::marks(session.as_downstream().stream()) {
             marks.head_complete();
         }
+        contain::rehearse(path_of(session.req_header().raw_path()));
         ctx.client = Client::of(session, &self.settings.listen.trusted_proxies);
         let header = |name| session.req_header().headers.get(name).map(http::HeaderValue::as_bytes);
         let request_id = header("x-request-id").filter(|_| ctx.client.trusted);
-        ctx.trace = self.ids.trace(request_id, header("traceparent"));
+        ctx.trace = self.ids.trace(request_id, header("traceparent"), self.observer.traces());
         ctx.safe = is_safe(&session.req_header().method);
         ctx.upgrade = session.is_upgrade_req()
             && header(UPGRADE.as_str()).is_some_and(|value| value.eq_ignore_ascii_case(b"websocket"));

@@ -6,6 +6,7 @@
 mod answer;
 mod client;
 mod connection;
+mod contain;
 mod context;
 mod fallback;
 mod forward;
@@ -15,6 +16,7 @@ mod linger;
 mod outcome;
 mod pages;
 mod request_checks;
+mod spans;
 mod trace;
 mod transport;
 mod trouble;
@@ -38,16 +40,18 @@ pub use context::Context;
 pub use linger::goodbyes_said;
 pub use transport::Transport;
 
+use contain::contained;
+
 use crate::identity::Reader;
 use crate::observe::Observer;
 use crate::route::Live;
-use crate::settings::Settings;
+use crate::settings::Current;
 use crate::upstream::Backends;
 
 /// Answers requests.
 #[derive(Debug)]
 pub struct Gateway {
-    settings: Arc<Settings>,
+    settings: Arc<Current>,
     live: Arc<Live>,
     backends: Arc<Backends>,
     observer: Arc<Observer>,
@@ -62,7 +66,7 @@ impl Gateway {
     /// # Errors
     /// When the system gives no random bytes.
     pub fn new(
-        settings: Arc<Settings>,
+        settings: Arc<Current>,
         live: Arc<Live>,
         backends: Arc<Backends>,
         observer: Arc<Observer>,
@@ -90,19 +94,21 @@ impl ProxyHttp for Gateway {
 
     // 1. A head has arrived: is it a request, and whose?
     async fn early_request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<()> {
-        self.take_in(session, ctx)
+        contained(|| self.take_in(session, ctx))
     }
 
     // 2. to 4. Match, identify, decide. True: the answer is already sent.
     async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
-        self.choose(session, ctx);
-        self.check_body_length(session)?;
+        contained(|| {
+            self.choose(session, ctx);
+            self.check_body_length(session)
+        })?;
         self.answer_if_off(session, ctx).await
     }
 
     // 5. Forward: to which address?
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Context) -> Result<Box<HttpPeer>> {
-        self.pick_upstream(session, ctx)
+        contained(|| self.pick_upstream(session, ctx))
     }
 
     async fn connected_to_upstream(
@@ -124,7 +130,7 @@ impl ProxyHttp for Gateway {
         request: &mut RequestHeader,
         ctx: &mut Context,
     ) -> Result<()> {
-        self.dress_request(request, ctx)
+        contained(|| self.dress_request(request, ctx))
     }
 
     async fn request_body_filter(
@@ -134,7 +140,7 @@ impl ProxyHttp for Gateway {
         _end: bool,
         ctx: &mut Context,
     ) -> Result<()> {
-        self.count_body(body.as_ref(), ctx)
+        contained(|| self.count_body(body.as_ref(), ctx))
     }
 
     // 6. Fall back: an answer that is none, a backend that cannot be reached, or that fails.
@@ -144,7 +150,7 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         ctx: &mut Context,
     ) -> Result<()> {
-        self.judge_answer(session, response, ctx)
+        contained(|| self.judge_answer(session, response, ctx))
     }
 
     fn fail_to_connect(
@@ -178,12 +184,15 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         ctx: &mut Context,
     ) -> Result<()> {
-        self.dress_answer(session, response, ctx)
+        contained(|| self.dress_answer(session, response, ctx))
     }
 
     // 7. Record.
     async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut Context) {
-        self.record(session, ctx);
+        let _ = contained(|| {
+            self.record(session, ctx);
+            Ok(())
+        });
     }
 
     /// pingora's own lines would show paths with their queries; what matters is in the access log.

@@ -23,6 +23,7 @@ impl Gateway {
         let informational = response.status.is_informational();
         if !informational && ctx.attempt.waited.is_none() {
             ctx.attempt.waited = ctx.attempt.started.map(|started| started.elapsed());
+            ctx.trace.attempt_answered(response.status.as_u16());
         }
         // Without a fallback every answer is better than none; and a failure that may not be repeated is passed on.
         let trouble = match () {
@@ -57,7 +58,9 @@ impl Gateway {
             backend.unreachable(attempt.upstream, &cause);
         }
         attempt.tried.insert(attempt.upstream);
-        attempt.trouble = Some(if timed_out { Trouble::Timeout } else { Trouble::Unreachable });
+        let trouble = if timed_out { Trouble::Timeout } else { Trouble::Unreachable };
+        attempt.trouble = Some(trouble);
+        ctx.trace.attempt_failed(trouble);
         error.set_retry(is_replayable(session));
         error
     }
@@ -73,6 +76,7 @@ impl Gateway {
         error.set_retry(false);
         let Some(trouble) = ctx.attempt.trouble.or_else(|| trouble_of(&error)) else { return error };
         ctx.attempt.trouble = Some(trouble);
+        ctx.trace.attempt_failed(trouble);
         let progress = Progress {
             safe: ctx.safe,
             answered: is_answered(session),

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use pingora::apps::ServerApp;
@@ -14,11 +15,14 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::gateway::{Connection, Gateway, Transport};
 use crate::observe::Observer;
+use crate::settings::Current;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4_096;
 /// Pause when the process has no file descriptor left for another connection.
 const BREATHER: Duration = Duration::from_millis(50);
+/// How often to say so.
+const COMPLAINTS: Duration = Duration::from_secs(5);
 
 /// Everything a connection needs.
 #[derive(Clone)]
@@ -29,34 +33,38 @@ pub(super) struct Door {
     pub(super) closing: watch::Receiver<bool>,
     /// Every connection holds one; all gone: nobody is connected.
     pub(super) _connected: mpsc::Sender<()>,
-    /// For a complete head, and for a TLS handshake.
-    pub(super) head_time: Duration,
+    pub(super) settings: Arc<Current>,
+    /// Another process accepts on the same socket: who waits is for it.
+    pub(super) taken_over: Arc<AtomicBool>,
 }
 
 /// Opens an address.
-pub(super) fn open(address: SocketAddr, what: &str) -> anyhow::Result<TcpListener> {
+pub(super) fn open(address: SocketAddr, what: &str) -> anyhow::Result<std::net::TcpListener> {
     let open = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // Connections of a predecessor that are still closing do not keep the address.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
-        socket.listen(BACKLOG)
+        socket.listen(BACKLOG)?.into_std()
     };
     open().with_context(|| format!("cannot listen on `{address}` ({what})"))
 }
 
 /// Accepts connections until the door closes.
 pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, mut door: Door) {
+    let mut complained = None;
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => welcome(stream, peer, tls.clone(), door.clone()),
-                Err(error) => complain(&error).await,
+                Err(error) => complain(&error, &mut complained).await,
             },
             _ = door.closing.changed() => break,
         }
     }
-    accept_waiting(listener, tls.as_ref(), &door);
+    if !door.taken_over.load(Ordering::Acquire) {
+        accept_waiting(listener, tls.as_ref(), &door);
+    }
 }
 
 /// Who is already connected, as far as they can know, is not turned away. The system is asked directly: tokio may not
@@ -71,9 +79,12 @@ fn accept_waiting(listener: TcpListener, tls: Option<&TlsAcceptor>, door: &Door)
     }
 }
 
-async fn complain(error: &std::io::Error) {
+async fn complain(error: &std::io::Error, last: &mut Option<Instant>) {
     const NO_DESCRIPTOR_LEFT: [i32; 2] = [23, 24];
-    tracing::warn!(%error, "cannot accept a connection");
+    if last.is_none_or(|last| last.elapsed() >= COMPLAINTS) {
+        tracing::warn!(%error, "cannot accept a connection");
+        *last = Some(Instant::now());
+    }
     if error.raw_os_error().is_some_and(|code| NO_DESCRIPTOR_LEFT.contains(&code)) {
         // The connection stays in the queue and would be reported again at once.
         tokio::time::sleep(BREATHER).await;
@@ -91,9 +102,10 @@ fn welcome(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, door: 
 async fn serve(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, door: &Door) {
     // Answers leave when they are flushed; waiting for more would only add latency.
     let _ = stream.set_nodelay(true);
+    let head_time = door.settings.timeouts.client_header;
     let transport = match tls {
         None => Transport::Plain(stream),
-        Some(tls) => match timeout(door.head_time, tls.accept(stream)).await {
+        Some(tls) => match timeout(head_time, tls.accept(stream)).await {
             Ok(Ok(stream)) => Transport::Tls(Box::new(stream)),
             // Port scanners and health checks that only connect: not worth a line each.
             Ok(Err(_)) | Err(_) => return,
@@ -101,6 +113,6 @@ async fn serve(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, do
     };
     let observer = Arc::clone(&door.observer);
     let on_malformed = Arc::new(move || observer.rejected("malformed"));
-    let connection = Connection::new(transport, peer, door.head_time, on_malformed);
+    let connection = Connection::new(transport, peer, head_time, on_malformed);
     door.proxy.process_new(Box::new(connection), &door.closing).await;
 }

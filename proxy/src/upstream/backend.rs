@@ -152,6 +152,8 @@ mod tests {
             client_idle: second,
             upstream_idle: second,
             drain: second,
+            before_drain: second,
+            upgrade: second,
         };
         let limits =
             Limits { body_bytes: 1, header_bytes: 1, uri_bytes: 1, backend_requests: most_in_flight };
