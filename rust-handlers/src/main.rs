@@ -1,5 +1,6 @@
 //! Starts the handlers: configuration, schema check, Unix socket, graceful stop.
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,12 +14,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,sqlx=warn".into()),
-        )
-        .init();
+    start_log();
     let config = match Config::read(|name| std::env::var(name).ok()) {
         Ok(config) => config,
         Err(errors) => {
@@ -37,6 +33,18 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// For people at a terminal, JSON for everything else; with the ids of the request, as the proxy and Flask have them.
+fn start_log() {
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,sqlx=warn".into());
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
+    if std::io::stderr().is_terminal() {
+        log.init();
+    } else {
+        log.json().with_span_list(false).init();
     }
 }
 

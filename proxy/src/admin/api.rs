@@ -29,6 +29,7 @@ pub(super) fn router(admin: &Arc<Admin>) -> Router {
         .route("/v1/flip", post(flip))
         .route("/v1/rollback", post(rollback))
         .route("/v1/reload", post(reload))
+        .route("/v1/upgrade", post(upgrade))
         .with_state(Arc::clone(admin))
 }
 
@@ -155,16 +156,32 @@ async fn apply(admin: Arc<Admin>, author: Author, change: Change) -> Answer {
     .await
 }
 
+/// The routing file, ficus.toml and the certificates; what is good is taken, what is bad is told.
 async fn reload(State(admin): State<Arc<Admin>>) -> Answer {
-    blocking(move || match admin.control.reload() {
-        Reloaded::Unchanged => Ok(json!({ "schema": 1, "changed": false })),
-        Reloaded::Taken { revision, changes } => {
-            Ok(json!({ "schema": 1, "changed": true, "revision": revision, "changes": changes }))
-        }
-        Reloaded::Refused { message, errors } => Err(Problem::bad_file(message, errors)),
-        Reloaded::NoFile => Err(Refused::NoFile.into()),
+    let reread = admin.asks.reload().await.ok_or_else(Problem::stopping)?;
+    if let Some((message, errors)) = reread.bad {
+        return Err(Problem::bad_file(message, errors));
+    }
+    blocking(move || {
+        let mut answer = match admin.control.reload() {
+            Reloaded::Unchanged | Reloaded::NoFile => json!({ "schema": 1, "changed": false }),
+            Reloaded::Taken { revision, changes } => {
+                json!({ "schema": 1, "changed": true, "revision": revision, "changes": changes })
+            }
+            Reloaded::Refused { message, errors } => return Err(Problem::bad_file(message, errors)),
+        };
+        answer["settings"] = json!({ "applied": reread.applied, "need_upgrade": reread.waiting });
+        Ok(answer)
     })
     .await
+}
+
+async fn upgrade(State(admin): State<Arc<Admin>>) -> Answer {
+    match admin.asks.upgrade().await {
+        Some(Ok(process)) => Ok(Json(json!({ "schema": 1, "process": process }))),
+        Some(Err(cause)) => Err(Problem::upgrade_failed(cause)),
+        None => Err(Problem::stopping()),
+    }
 }
 
 /// Files and the store are waited for on a thread where waiting hurts nobody.

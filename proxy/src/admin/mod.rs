@@ -5,7 +5,9 @@
 //! refusals in `problem`, the answer to "who would answer this" in `explain`.
 
 mod api;
+mod ask;
 mod explain;
+mod health;
 mod listing;
 mod peer;
 mod problem;
@@ -16,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::{TcpListener, UnixListener};
@@ -25,9 +27,10 @@ use crate::control::Control;
 use crate::observe::Observer;
 use crate::upstream::Backends;
 
+pub use ask::{Ask, Asks, Reread};
 pub use explain::{Explanation, Question, explain};
 pub use listing::{RouteLine, backend_lines, route_lines};
-pub use problem::Problem;
+pub use problem::{MOVED, Problem};
 
 /// What the admin API shows and changes.
 #[derive(Debug)]
@@ -36,14 +39,20 @@ pub struct Admin {
     observer: Arc<Observer>,
     backends: Arc<Backends>,
     draining: AtomicBool,
+    asks: Asks,
     started: chrono::DateTime<chrono::Utc>,
 }
 
 impl Admin {
     /// Shows and changes these.
-    pub fn new(control: Arc<Control>, observer: Arc<Observer>, backends: Arc<Backends>) -> Arc<Self> {
+    pub fn new(
+        control: Arc<Control>,
+        observer: Arc<Observer>,
+        backends: Arc<Backends>,
+        asks: Asks,
+    ) -> Arc<Self> {
         let started = chrono::Utc::now();
-        Arc::new(Self { control, observer, backends, draining: AtomicBool::new(false), started })
+        Arc::new(Self { control, observer, backends, draining: AtomicBool::new(false), asks, started })
     }
 
     /// From now on `/readyz` says no: this node is about to stop.
@@ -76,20 +85,22 @@ pub fn tcp_router(admin: &Arc<Admin>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/livez", get(async || "ok\n"))
-        .route("/readyz", get(readyz))
+        .route("/readyz", get(health::readyz))
+        .route("/healthz", get(health::readyz))
         .with_state(Arc::clone(admin))
 }
 
-async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], admin.observer.render())
-        .into_response()
-}
-
-async fn readyz(State(admin): State<Arc<Admin>>) -> Response {
-    match admin.unready() {
-        None => "ok\n".into_response(),
-        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
-    }
+async fn metrics(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Response {
+    let open_metrics = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .any(|accept| accept.to_str().is_ok_and(|accept| accept.contains("application/openmetrics-text")));
+    let kind = if open_metrics {
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    } else {
+        "text/plain; version=0.0.4; charset=utf-8"
+    };
+    ([(header::CONTENT_TYPE, kind)], admin.observer.render(open_metrics)).into_response()
 }
 
 /// Opens the admin socket: what an earlier process left there is removed, nobody but owner and group may connect.

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::Refused;
 
+/// The code of a refusal by a process that another one has just taken the place of: asking again helps.
+pub const MOVED: &str = "moved";
+
 /// A refusal. The CLI reads the same type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -48,6 +51,14 @@ impl Problem {
         problem
     }
 
+    pub(super) fn upgrade_failed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "upgrade_failed", detail)
+    }
+
+    pub(super) fn stopping() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "this process is about to stop")
+    }
+
     pub(super) fn unknown_route(route: &str, near: Vec<String>) -> Self {
         Refused::UnknownRoute { route: route.to_owned(), near }.into()
     }
@@ -63,6 +74,7 @@ impl From<Refused> for Problem {
             Refused::Stale { .. } => (StatusCode::PRECONDITION_FAILED, "stale"),
             Refused::FileBroken { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "bad_file"),
             Refused::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            Refused::Moved => (StatusCode::SERVICE_UNAVAILABLE, MOVED),
             Refused::CannotWrite(_) => (StatusCode::CONFLICT, "cannot_write"),
         };
         let mut problem = Self::new(status, code, refused.to_string());

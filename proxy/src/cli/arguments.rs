@@ -80,6 +80,14 @@ pub(super) enum Command {
     Rollback(Rollback),
     /// Show who changed what, when and why
     History(History),
+    /// Read ficus.toml, the routing file and the certificates again
+    Reload,
+    /// Put a new process in the place of the running one, without an interruption
+    #[command(after_help = "\
+The new process is the program at the path that the running one was started with, with the same flags and variables. It \
+takes over the listening sockets; the old one answers what it has begun. If the new one does not get ready, the old one \
+goes on, and says why.")]
+    Upgrade,
     /// Write ficus.toml and routes.toml for a Flask application
     Init(super::init::Init),
     /// Show what changed in the Flask application since routes.toml was written

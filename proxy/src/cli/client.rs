@@ -22,37 +22,59 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The admin API.
 pub(super) struct Client {
     socket: PathBuf,
+    patience: Duration,
 }
+
+/// How often to ask again when a process answers that another one has just taken its place.
+const AGAIN: usize = 50;
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl Client {
     /// For the socket that flags, environment and settings name.
     pub(super) fn new(common: &Common) -> Self {
-        Self { socket: settings::admin_socket(&common.inputs()) }
+        Self { socket: settings::admin_socket(&common.inputs()), patience: PATIENCE }
+    }
+
+    /// For what takes longer.
+    pub(super) fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Asks.
     pub(super) fn get(&self, path: &str) -> Result<Value, Exit> {
-        self.call(Method::GET, path, None)
+        self.call(&Method::GET, path, None)
     }
 
     /// Tells.
     pub(super) fn post(&self, path: &str, document: &Value) -> Result<Value, Exit> {
-        self.call(Method::POST, path, Some(document))
+        self.call(&Method::POST, path, Some(document))
     }
 
-    fn call(&self, method: Method, path: &str, document: Option<&Value>) -> Result<Value, Exit> {
+    fn call(&self, method: &Method, path: &str, document: Option<&Value>) -> Result<Value, Exit> {
+        let mut refused = self.call_once(method, path, document);
+        for _ in 0..AGAIN {
+            match &refused {
+                Err(exit) if exit.has_moved() => std::thread::sleep(PAUSE),
+                _ => break,
+            }
+            refused = self.call_once(method, path, document);
+        }
+        refused
+    }
+
+    fn call_once(&self, method: &Method, path: &str, document: Option<&Value>) -> Result<Value, Exit> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Exit::failed(format!("cannot start: {error}")))?;
         let answer = runtime.block_on(async {
-            tokio::time::timeout(PATIENCE, exchange(&self.socket, method, path, document)).await
+            tokio::time::timeout(self.patience, exchange(&self.socket, method.clone(), path, document)).await
         });
         let (status, body) = match answer {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => return Err(Exit::unreachable(&self.socket, &error.to_string())),
             Err(_) => {
-                let cause = format!("no answer within {} seconds", PATIENCE.as_secs());
+                let cause = format!("no answer within {} seconds", self.patience.as_secs());
                 return Err(Exit::unreachable(&self.socket, &cause));
             }
         };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::admin::Problem;
+use crate::admin::{MOVED, Problem};
 
 use super::screen;
 
@@ -12,11 +12,12 @@ pub(super) struct Exit {
     code: u8,
     message: String,
     details: Option<String>,
+    moved: bool,
 }
 
 impl Exit {
     fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: None }
+        Self { code, message: message.into(), details: None, moved: false }
     }
 
     /// It did not work.
@@ -55,7 +56,12 @@ impl Exit {
             message.push_str("; `ficus routes` lists them");
         }
         let code = if problem.code == "stale" { 4 } else { 1 };
-        Self { code, message, details: problem.errors }
+        Self { code, message, details: problem.errors, moved: problem.code == MOVED }
+    }
+
+    /// Whether another process has taken over, and asking again helps.
+    pub(super) fn has_moved(&self) -> bool {
+        self.moved
     }
 
     /// The exit code.

@@ -15,6 +15,7 @@ mod explain;
 mod history;
 mod init;
 mod offline;
+mod process;
 mod prove;
 mod routes;
 mod screen;
@@ -41,6 +42,8 @@ pub fn main() -> ExitCode {
         Command::Flip(flags) => change::flip(&common, &flags),
         Command::Rollback(flags) => change::rollback(&common, &flags),
         Command::History(flags) => history::run(&common, &flags),
+        Command::Reload => process::reload(&common),
+        Command::Upgrade => process::upgrade(&common),
         Command::Init(flags) => init::run(&common, &flags),
         Command::Census(flags) => census::run(&common, &flags),
         Command::ProveRoutes(flags) => prove::run(&common, &flags),

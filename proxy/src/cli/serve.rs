@@ -1,6 +1,7 @@
 //! `ficus serve`.
 
-use crate::{server, settings};
+use crate::server;
+use crate::settings::{self, Inputs, Settings};
 
 use super::Done;
 use super::arguments::{Common, Serve};
@@ -20,10 +21,14 @@ pub(super) fn run(common: &Common, flags: &Serve) -> Done {
             inputs.flags.push((key.to_owned(), flag.to_owned(), value.clone()));
         }
     }
-    let (settings, report) = settings::load(&inputs);
+    server::run(inputs, load).map_err(|error| Exit::failed(format!("{error:#}")))
+}
+
+/// Reads the settings and shows what is wrong with them.
+fn load(inputs: &Inputs) -> anyhow::Result<Settings> {
+    let (settings, report) = settings::load(inputs);
     if !report.findings().is_empty() {
         eprint!("{}", report.render(screen::colour_on_stderr()));
     }
-    let settings = settings.ok_or_else(|| Exit::failed(format!("the settings have {}", report.summary())))?;
-    server::run(settings).map_err(|error| Exit::failed(format!("{error:#}")))
+    settings.ok_or_else(|| anyhow::anyhow!("the settings have {}", report.summary()))
 }

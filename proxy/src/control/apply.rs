@@ -40,7 +40,7 @@ impl Control {
     /// # Errors
     /// When it is refused; then nothing has changed.
     pub fn apply(&self, change: &Change) -> Result<Applied, Refused> {
-        let mut running = self.lock();
+        let mut running = self.lock_to_change().ok_or(Refused::Moved)?;
         let Some(path) = &self.path else {
             return without_file(change, &running);
         };

@@ -118,6 +118,9 @@ pub enum Refused {
         /// All errors, as text for people.
         errors: String,
     },
+    /// An upgrade has put another process in the place of this one.
+    #[error("another process has taken over meanwhile: ask again")]
+    Moved,
     /// The routing file cannot be written.
     #[error(transparent)]
     CannotWrite(#[from] WriteError),

@@ -9,6 +9,7 @@ mod apply;
 mod change;
 mod edit;
 mod file;
+mod handover;
 mod reload;
 mod standing;
 mod start;
@@ -17,7 +18,7 @@ mod status;
 mod watch;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
@@ -27,6 +28,7 @@ use crate::store::{Record, Recorder};
 
 pub use change::{Applied, Change, Changed, Edit, Refused};
 pub use file::WriteError;
+pub use handover::HandOver;
 pub use reload::Reloaded;
 pub use standing::{Standing, serve_word, share};
 pub use start::StartError;
@@ -45,6 +47,8 @@ pub struct Control {
     state_file: StateFile,
     recorder: Recorder,
     running: Mutex<Running>,
+    /// Told when it is settled who makes changes.
+    settled: Condvar,
 }
 
 /// What holds now. Only one change at a time.
@@ -60,6 +64,8 @@ struct Running {
     reload: ReloadState,
     /// Warnings of the last good file.
     warnings: Report,
+    /// Whether it is this process that makes changes.
+    owner: handover::Owner,
 }
 
 /// How the last look at the routing file went.

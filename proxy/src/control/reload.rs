@@ -42,8 +42,10 @@ impl Control {
         let Some(path) = &self.path else {
             return Reloaded::NoFile;
         };
-        let mut running = self.lock();
-        self.look(path, &mut running)
+        match self.lock_to_change() {
+            Some(mut running) => self.look(path, &mut running),
+            None => self.follow(path),
+        }
     }
 
     /// Hash of what is on disk now, to see whether somebody is still writing.

@@ -11,6 +11,7 @@ use crate::route::{Context, Live, Routing, Serve, Table, read};
 use crate::settings::Settings;
 use crate::store::{Action, Record, Recorder};
 
+use super::handover::Owner;
 use super::state::{LastChange, State, StateFile};
 use super::{Control, Failure, ReloadState, Running, agrees, effective, file, standing};
 
@@ -64,6 +65,7 @@ impl Control {
             state_file,
             recorder,
             running: Mutex::new(running),
+            settled: std::sync::Condvar::new(),
         };
         control.say_how_it_started();
         Ok(control)
@@ -106,6 +108,7 @@ fn without_file(floor: u64) -> Running {
         state: State { revision: floor.max(1), ..State::default() },
         reload: ReloadState::default(),
         warnings: Report::default(),
+        owner: Owner::default(),
     }
 }
 
@@ -171,7 +174,7 @@ fn good(base: Table, text: String, warnings: Report, mut state: State, past: (u6
     state.text = text;
     state.overrides.retain(|name, _| !agrees(&base, name));
     let reload = ReloadState { last_success: Some(Utc::now()), failure: None };
-    Running { base, hash, state, reload, warnings }
+    Running { base, hash, state, reload, warnings, owner: Owner::default() }
 }
 
 /// The table of the last run, to say what changed since; on the very first start nothing did.
@@ -231,5 +234,5 @@ fn last_good(
     let hash = file::hash(&state.text);
     let reload =
         ReloadState { last_success: state.last.as_ref().map(|last| last.at), failure: Some(failure) };
-    Ok(Running { base, hash, state, reload, warnings })
+    Ok(Running { base, hash, state, reload, warnings, owner: Owner::default() })
 }

@@ -2,7 +2,7 @@
 //!
 //! A value may also come from an environment variable or a flag; it is then plain text, read by the same rules.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +38,26 @@ impl<'d> Document<'d> {
     /// Whether the syntax was wrong somewhere; what is then missing may only be unreadable.
     pub fn is_broken(&self) -> bool {
         self.broken
+    }
+
+    /// Every key below the top level with its value as it is written, such as `listen.http` and `"127.0.0.1:80"`.
+    pub fn written(&self) -> BTreeMap<String, String> {
+        let mut written = BTreeMap::new();
+        self.write_table("", self.table.get_ref(), &mut written);
+        written
+    }
+
+    fn write_table(&self, prefix: &str, table: &DeTable<'_>, written: &mut BTreeMap<String, String>) {
+        for (key, value) in table {
+            let path = format!("{prefix}{}", key.get_ref());
+            match value.get_ref() {
+                DeValue::Table(table) => self.write_table(&format!("{path}."), table, written),
+                _ => {
+                    let text = self.source.text().get(value.span()).unwrap_or_default();
+                    written.insert(path, text.to_owned());
+                }
+            }
+        }
     }
 
     /// The top level, with the keys it may have.

@@ -5,7 +5,7 @@
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,20 +13,31 @@ use tokio::time::{Instant, Sleep};
 
 use super::framing::{Fault, Follower};
 use super::request_checks::{HeadLimits, Rejection};
+use crate::settings::Current;
 
 /// What every connection of a listener has in common.
 pub struct Rules {
-    /// Time for a complete head.
-    pub head_time: Duration,
-    /// How large a head may be.
-    pub head_limits: HeadLimits,
+    /// The settings that hold now.
+    pub settings: Arc<Current>,
     /// Called with the reason for each request that is refused before the gateway sees it.
     pub on_refused: Box<dyn Fn(&'static str) + Send + Sync>,
 }
 
 impl std::fmt::Debug for Rules {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rules").field("head_time", &self.head_time).finish_non_exhaustive()
+        f.debug_struct("Rules").finish_non_exhaustive()
+    }
+}
+
+impl Rules {
+    /// Time for a complete head.
+    pub(super) fn head_time(&self) -> Duration {
+        self.settings.timeouts.client_header
+    }
+
+    /// How large a head may be.
+    pub(super) fn head_limits(&self) -> HeadLimits {
+        HeadLimits::of(&self.settings.limits)
     }
 }
 

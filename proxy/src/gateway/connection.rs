@@ -212,7 +212,7 @@ impl Connection {
         let _ = digest.peer_addr.set(Some(PingoraAddr::Inet(peer)));
         let marks = Marks::default();
         // Many requests at once in HTTP/2: pingora's own bounds hold.
-        let arrival = (!is_http2(&transport)).then(|| Arrival::new(rules.head_limits));
+        let arrival = (!is_http2(&transport)).then(|| Arrival::new(rules.head_limits()));
         marks.busy.store(arrival.is_none(), Ordering::Release);
         let tls = matches!(transport, Transport::Tls(_))
             .then(|| Arc::new(SslDigest::new("", "", None, None, Vec::new())));
@@ -264,7 +264,7 @@ impl Connection {
         let good = arrival.arrived(bytes, &self.marks.heads);
         if !self.marks.is_busy()
             && arrival.head_arrives()
-            && let Some(too_slow) = arrival.is_slow(self.rules.head_time)
+            && let Some(too_slow) = arrival.is_slow(self.rules.head_time())
         {
             return Err(self.refuse(too_slow));
         }
@@ -274,7 +274,7 @@ impl Connection {
     /// Waits for the rest of a head, but not for ever.
     fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(arrival) = &mut self.arrival else { return Poll::Pending };
-        let too_slow = ready!(arrival.poll_slow(cx, self.rules.head_time));
+        let too_slow = ready!(arrival.poll_slow(cx, self.rules.head_time()));
         Poll::Ready(Err(self.refuse(too_slow)))
     }
 

@@ -27,6 +27,7 @@ impl Gateway {
                     if let Some(kept) = &mut ctx.kept {
                         kept.rewind();
                     }
+                    self.begin_attempt(ctx);
                     return Ok(peer);
                 }
                 // What happened at the last attempt says more than that no address is left to be tried.

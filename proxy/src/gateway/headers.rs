@@ -200,7 +200,7 @@ mod tests {
 
     fn forward(headers: &[(&'static str, &str)], trusted: bool) -> RequestHeader {
         let mut request = request(headers);
-        let trace = Trace { request_id: "r".into(), parent: "p".into(), continued: false };
+        let trace = Trace { request_id: "r".into(), parent: "p".into(), ..Trace::default() };
         let client = client(trusted);
         let forwarded = Forwarded { client: &client, trace: &trace, route: None, single_use: false };
         to_backend(&mut request, &forwarded).unwrap();

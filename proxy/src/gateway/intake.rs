@@ -11,7 +11,7 @@ use super::client::Client;
 use super::context::Context;
 use super::fallback::is_safe;
 use super::request_checks::{self, HeadLimits, Rejection};
-use super::{Gateway, TUNNEL_SILENCE, connection};
+use super::{Gateway, TUNNEL_SILENCE, connection, contain};
 use crate::decide::{decide, needs_identity};
 use crate::identity::Identity;
 use crate::route::Found;
@@ -23,10 +23,11 @@ impl Gateway {
             Some(marks) => marks.head_complete(),
             None => self.check_http2(session),
         };
+        contain::rehearse(path_of(session.req_header().raw_path()));
         ctx.client = Client::of(session, &self.settings.listen.trusted_proxies);
         let header = |name| session.req_header().headers.get(name).map(http::HeaderValue::as_bytes);
         let request_id = header("x-request-id").filter(|_| ctx.client.trusted);
-        ctx.trace = self.ids.trace(request_id, header("traceparent"));
+        ctx.trace = self.ids.trace(request_id, header("traceparent"), self.observer.traces());
         ctx.safe = is_safe(&session.req_header().method);
         ctx.upgrade = wants_tunnel(session.req_header());
         if !ctx.upgrade {

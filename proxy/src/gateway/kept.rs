@@ -19,17 +19,15 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::connection::{self, Marks};
 use super::{Connection, Gateway};
 
-/// How long kept connections may still bring one more request when all connections are being closed; it is answered
-/// with `Connection: close`. Without it, a client that sends its next request at this very moment would find its
-/// connection closed.
-pub const LAST_REQUESTS: Duration = Duration::from_millis(250);
-
-/// Answers what comes on a connection until it ends; `idle` is the longest time between two requests.
+/// Answers what comes on a connection until it ends; `idle` is the longest time between two requests. When all
+/// connections are being closed, it may bring one more request for `last_requests`, which is answered with
+/// `Connection: close`: a client that sends it at this very moment would find its connection closed.
 pub async fn serve(
     proxy: &Arc<HttpProxy<Gateway>>,
     connection: Connection,
     closing: &watch::Receiver<bool>,
     idle: Duration,
+    last_requests: impl Fn() -> Duration,
 ) {
     if connection.is_http2() {
         proxy.process_new(Box::new(connection), closing).await;
@@ -39,7 +37,7 @@ pub async fn serve(
     let mut closed = pin!(async move {
         // Whoever could say so being gone means the same.
         let _ = closed.wait_for(|closing| *closing).await;
-        sleep(LAST_REQUESTS).await;
+        sleep(last_requests()).await;
     });
     let mut alarm = Alarm { idle, since: Instant::now(), timer: None };
     let mut next: Option<ReusedHttpStream> = Some(ReusedHttpStream::new(Box::new(connection), None));

@@ -8,6 +8,7 @@ mod arrival;
 mod body;
 mod client;
 mod connection;
+mod contain;
 mod context;
 mod fallback;
 mod forward;
@@ -20,6 +21,7 @@ mod outcome;
 mod pages;
 mod rate;
 mod request_checks;
+mod spans;
 mod trace;
 mod transport;
 mod trouble;
@@ -42,19 +44,20 @@ pub use arrival::Rules;
 pub use connection::{Connection, Idle};
 pub use context::Context;
 pub use linger::goodbyes_said;
-pub use request_checks::HeadLimits;
 pub use transport::Transport;
+
+use contain::{contained, contained_while};
 
 use crate::identity::Reader;
 use crate::observe::Observer;
 use crate::route::Live;
-use crate::settings::Settings;
+use crate::settings::Current;
 use crate::upstream::Backends;
 
 /// Answers requests.
 #[derive(Debug)]
 pub struct Gateway {
-    settings: Arc<Settings>,
+    settings: Arc<Current>,
     live: Arc<Live>,
     backends: Arc<Backends>,
     observer: Arc<Observer>,
@@ -71,7 +74,7 @@ impl Gateway {
     /// # Errors
     /// When the system gives no random bytes.
     pub fn new(
-        settings: Arc<Settings>,
+        settings: Arc<Current>,
         live: Arc<Live>,
         backends: Arc<Backends>,
         observer: Arc<Observer>,
@@ -101,14 +104,16 @@ impl ProxyHttp for Gateway {
 
     // 1. A head has arrived: is it a request, and whose?
     async fn early_request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<()> {
-        self.take_in(session, ctx)
+        contained(|| self.take_in(session, ctx))
     }
 
     // 2. to 4. Match, identify, decide. True: the answer is already sent.
     async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
-        self.choose(session, ctx);
-        self.check_rate(session, ctx)?;
-        self.check_body_length(session, ctx)?;
+        contained(|| {
+            self.choose(session, ctx);
+            self.check_rate(session, ctx)?;
+            self.check_body_length(session, ctx)
+        })?;
         if self.answer_if_off(session, ctx).await? {
             return Ok(true);
         }
@@ -118,7 +123,7 @@ impl ProxyHttp for Gateway {
 
     // 5. Forward: to which address?
     async fn upstream_peer(&self, _session: &mut Session, ctx: &mut Context) -> Result<Box<HttpPeer>> {
-        self.pick_upstream(ctx).await
+        contained_while(self.pick_upstream(ctx)).await
     }
 
     async fn connected_to_upstream(
@@ -140,7 +145,7 @@ impl ProxyHttp for Gateway {
         request: &mut RequestHeader,
         ctx: &mut Context,
     ) -> Result<()> {
-        self.dress_request(request, ctx)
+        contained(|| self.dress_request(request, ctx))
     }
 
     async fn request_body_filter(
@@ -150,7 +155,7 @@ impl ProxyHttp for Gateway {
         _end: bool,
         ctx: &mut Context,
     ) -> Result<()> {
-        self.pass_body(session, body, ctx)
+        contained(|| self.pass_body(session, body, ctx))
     }
 
     // 6. Fall back: an answer that is none, a backend that cannot be reached, or that fails.
@@ -160,7 +165,7 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         ctx: &mut Context,
     ) -> Result<()> {
-        self.judge_answer(session, response, ctx)
+        contained(|| self.judge_answer(session, response, ctx))
     }
 
     fn upstream_response_body_filter(
@@ -204,12 +209,15 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         ctx: &mut Context,
     ) -> Result<()> {
-        self.dress_answer(session, response, ctx)
+        contained(|| self.dress_answer(session, response, ctx))
     }
 
     // 7. Record.
     async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut Context) {
-        self.record(session, ctx);
+        let _ = contained(|| {
+            self.record(session, ctx);
+            Ok(())
+        });
     }
 
     /// pingora's own lines would show paths with their queries; what matters is in the access log.

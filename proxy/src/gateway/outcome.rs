@@ -1,11 +1,12 @@
 //! Step 7: hands the outcome to `observe`.
 
+use pingora::http::Version;
 use pingora::proxy::Session;
 
 use super::context::Context;
 use super::intake::path_of;
 use super::trouble::is_answered;
-use super::{Gateway, connection};
+use super::{Gateway, connection, spans};
 use crate::observe::Outcome;
 
 impl Gateway {
@@ -25,11 +26,14 @@ impl Gateway {
         let request = session.req_header();
         let path = String::from_utf8_lossy(path_of(request.raw_path()));
         let backend = ctx.attempt.backend.as_ref().filter(|_| by_backend);
-        self.observer.record(&Outcome {
+        let outcome = Outcome {
             request_id: &ctx.trace.request_id,
             trace_id: ctx.trace.trace_id(),
+            sampled: ctx.trace.sampled,
             method: request.method.as_str(),
             path: &path,
+            protocol: protocol(request.version),
+            rule: ctx.route.as_ref().and_then(|route| route.rules.first()).map(String::as_str),
             route: ctx.route.as_ref().map(|route| route.name.as_str()),
             backend: backend.map(|backend| backend.name()),
             reason: ctx.reason,
@@ -42,6 +46,21 @@ impl Gateway {
             bytes: session.body_bytes_sent() as u64,
             total: ctx.started.elapsed(),
             upstream: ctx.attempt.waited,
-        });
+        };
+        self.observer.record(&outcome);
+        if let Some(traces) = self.observer.traces().filter(|_| outcome.sampled) {
+            traces.send(spans::of(ctx, &outcome, self.settings.log.paths));
+        }
+    }
+}
+
+/// The protocol, as an access log names it.
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_09 => "HTTP/0.9",
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2.0",
+        Version::HTTP_3 => "HTTP/3.0",
+        _ => "HTTP/1.1",
     }
 }

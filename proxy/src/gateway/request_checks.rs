@@ -17,7 +17,7 @@ pub(super) struct Rejection {
 
 /// How large a head may be.
 #[derive(Debug, Clone, Copy)]
-pub struct HeadLimits {
+pub(super) struct HeadLimits {
     /// Request line and headers together.
     pub header_bytes: usize,
     /// The target alone.
@@ -26,7 +26,7 @@ pub struct HeadLimits {
 
 impl HeadLimits {
     /// The limits of the settings.
-    pub fn of(limits: &Limits) -> Self {
+    pub(super) fn of(limits: &Limits) -> Self {
         Self { header_bytes: limits.header_bytes, uri_bytes: limits.uri_bytes }
     }
 }

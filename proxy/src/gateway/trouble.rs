@@ -24,6 +24,7 @@ impl Gateway {
         if !response.status.is_informational() {
             if ctx.attempt.waited.is_none() {
                 ctx.attempt.waited = ctx.attempt.started.map(|started| started.elapsed());
+                ctx.trace.attempt_answered(response.status.as_u16());
             }
             self.note_answer(response, ctx);
         }
@@ -71,6 +72,7 @@ impl Gateway {
         }
         let trouble = if timed_out { Trouble::Timeout } else { Trouble::Unreachable };
         attempt.trouble = Some(trouble);
+        ctx.trace.attempt_failed(trouble);
         error.set_retry(is_replayable(session));
         error
     }
@@ -86,6 +88,7 @@ impl Gateway {
         error.set_retry(false);
         let Some(trouble) = ctx.attempt.trouble.or_else(|| trouble_of(&error)) else { return error };
         ctx.attempt.trouble = Some(trouble);
+        ctx.trace.attempt_failed(trouble);
         let stale = reused && !ctx.attempt.repeated && trouble == Trouble::Broken;
         if !stale {
             self.note_failure(trouble, ctx);

@@ -1,13 +1,7 @@
-//! The access log: one JSON line per request.
+//! The access log: one line per request, JSON or the common format.
 //!
-//! Lines go through a bounded channel to a thread of their own. A disk that is slow or full costs lines, which are
-//! counted, never a request.
+//! How lines reach the disk without anybody waiting for it is in `lines`.
 
-use std::fs::OpenOptions;
-use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,25 +10,15 @@ use prometheus_client::metrics::counter::Counter;
 use serde::Serialize;
 
 use super::Outcome;
-use crate::settings;
-
-/// Lines that may wait for the disk.
-const WAITING_LINES: usize = 8_192;
-/// How long lines are gathered before they are written together.
-const BATCH: Duration = Duration::from_millis(20);
-
-enum Message {
-    Line(Vec<u8>),
-    Reopen,
-    End,
-}
+use super::lines::{Lines, Output};
+use crate::settings::{self, LogFormat, LogPaths};
 
 /// Writes the access log.
 #[derive(Debug)]
 pub(super) struct AccessLog {
-    sender: Option<SyncSender<Message>>,
-    dropped: Counter,
-    writer: Option<JoinHandle<()>>,
+    lines: Option<Lines>,
+    format: LogFormat,
+    paths: LogPaths,
 }
 
 /// A line of the log; the order of the fields is the order in the line.
@@ -61,52 +45,62 @@ struct Line<'a> {
 
 impl AccessLog {
     /// Opens the log; `dropped` counts lines that were lost.
-    pub(super) fn open(target: &settings::AccessLog, dropped: Counter) -> anyhow::Result<Self> {
-        let output = match target {
-            settings::AccessLog::Off => return Ok(Self { sender: None, dropped, writer: None }),
-            settings::AccessLog::Stdout => Output::Stdout(BufWriter::new(io::stdout())),
-            settings::AccessLog::File(path) => Output::file(path.clone())
-                .with_context(|| format!("cannot open the access log `{}`", path.display()))?,
+    pub(super) fn open(log: &settings::Log, dropped: Counter) -> anyhow::Result<Self> {
+        let output = match &log.access {
+            settings::AccessLog::Off => None,
+            settings::AccessLog::Stdout => Some(Output::stdout().context("there is no standard output")?),
+            settings::AccessLog::File(path) => {
+                let output = Output::file(path);
+                Some(output.with_context(|| format!("cannot open the access log `{}`", path.display()))?)
+            }
         };
-        let (sender, receiver) = sync_channel(WAITING_LINES);
-        let lost = dropped.clone();
-        let writer = thread::Builder::new()
-            .name("access-log".into())
-            .spawn(move || write_lines(&receiver, output, &lost))
-            .context("cannot start the thread of the access log")?;
-        Ok(Self { sender: Some(sender), dropped, writer: Some(writer) })
+        let lines = output.map(|output| Lines::start("access-log", output, dropped)).transpose();
+        let lines = lines.context("cannot start the thread of the access log")?;
+        Ok(Self { lines, format: log.format, paths: log.paths })
     }
 
     /// Adds a line. Never waits.
     pub(super) fn write(&self, outcome: &Outcome<'_>, now: DateTime<Utc>) {
-        let Some(sender) = &self.sender else { return };
-        let sent = line(outcome, now).is_ok_and(|line| sender.try_send(Message::Line(line)).is_ok());
-        if !sent {
-            self.dropped.inc();
+        let Some(lines) = &self.lines else { return };
+        let path = match self.paths {
+            LogPaths::Full => outcome.path,
+            LogPaths::Rule => outcome.rule.unwrap_or(super::NONE),
+        };
+        match self.format {
+            LogFormat::Common => lines.send(common(outcome, path, now)),
+            LogFormat::Json => match line(outcome, path, now) {
+                Ok(line) => lines.send(line),
+                Err(_) => lines.lost(),
+            },
         }
     }
 
     /// Opens the file again, after it was renamed away.
     pub(super) fn reopen(&self) {
-        if let Some(sender) = &self.sender {
-            let _ = sender.try_send(Message::Reopen);
+        if let Some(lines) = &self.lines {
+            lines.reopen();
+        }
+    }
+
+    /// Writes what waits, at the end of the process.
+    pub(super) fn finish(&self) {
+        if let Some(lines) = &self.lines {
+            lines.finish();
         }
     }
 }
 
-impl Drop for AccessLog {
-    /// Writes what is still waiting.
-    fn drop(&mut self) {
-        if let Some(sender) = self.sender.take() {
-            let _ = sender.send(Message::End);
-        }
-        if let Some(writer) = self.writer.take() {
-            let _ = writer.join();
-        }
-    }
+/// The common log format. It has places for the client's address and for the user, which no log of ours names.
+fn common(outcome: &Outcome<'_>, path: &str, now: DateTime<Utc>) -> Vec<u8> {
+    let (method, protocol, bytes) = (outcome.method, outcome.protocol, outcome.bytes);
+    let time = now.format("%d/%b/%Y:%H:%M:%S +0000");
+    // 499 is what nginx calls a client that did not wait.
+    let status = outcome.status.unwrap_or(499);
+    let quoted = path.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("- - - [{time}] \"{method} {quoted} {protocol}\" {status} {bytes}\n").into_bytes()
 }
 
-fn line(outcome: &Outcome<'_>, now: DateTime<Utc>) -> serde_json::Result<Vec<u8>> {
+fn line(outcome: &Outcome<'_>, path: &str, now: DateTime<Utc>) -> serde_json::Result<Vec<u8>> {
     let mut line = Vec::with_capacity(512);
     serde_json::to_writer(
         &mut line,
@@ -116,7 +110,7 @@ fn line(outcome: &Outcome<'_>, now: DateTime<Utc>) -> serde_json::Result<Vec<u8>
             trace_id: outcome.trace_id,
             method: outcome.method,
             route: outcome.route,
-            path: outcome.path,
+            path,
             status: outcome.status,
             backend: outcome.backend,
             reason: outcome.reason,
@@ -139,78 +133,6 @@ fn milliseconds(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1_000.0
 }
 
-enum Output {
-    Stdout(BufWriter<io::Stdout>),
-    File(PathBuf, BufWriter<std::fs::File>),
-}
-
-impl Output {
-    fn file(path: PathBuf) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).create(true).open(&path)?;
-        Ok(Self::File(path, BufWriter::with_capacity(64 * 1024, file)))
-    }
-
-    fn write(&mut self, line: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Stdout(out) => out.write_all(line),
-            Self::File(_, out) => out.write_all(line),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Stdout(out) => out.flush(),
-            Self::File(_, out) => out.flush(),
-        }
-    }
-
-    fn reopen(self) -> Self {
-        let Self::File(path, mut out) = self else { return self };
-        let _ = out.flush();
-        match Self::file(path.clone()) {
-            Ok(opened) => opened,
-            Err(error) => {
-                tracing::error!(path = %path.display(), %error, "cannot open the access log again");
-                Self::File(path, out)
-            }
-        }
-    }
-}
-
-/// Sleeps until there is a line, then writes what comes in batches: waking this thread and calling the system for
-/// every line would cost more than the rest of a request's bookkeeping.
-fn write_lines(receiver: &Receiver<Message>, mut output: Output, lost: &Counter) {
-    let mut troubled = false;
-    while let Ok(first) = receiver.recv() {
-        let mut waiting = Some(first);
-        while let Some(message) = waiting.take().or_else(|| receiver.try_recv().ok()) {
-            match message {
-                Message::Line(line) => note(output.write(&line), &mut troubled, lost),
-                Message::Reopen => output = output.reopen(),
-                Message::End => {
-                    note(output.flush(), &mut troubled, lost);
-                    return;
-                }
-            }
-        }
-        note(output.flush(), &mut troubled, lost);
-        thread::sleep(BATCH);
-    }
-}
-
-/// Counts lines that could not be written; says so once per trouble, not once per line.
-fn note(result: io::Result<()>, troubled: &mut bool, lost: &Counter) {
-    match result {
-        Ok(()) => *troubled = false,
-        Err(error) => {
-            lost.inc();
-            if !std::mem::replace(troubled, true) {
-                tracing::error!(%error, "cannot write the access log");
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,8 +141,11 @@ mod tests {
         Outcome {
             request_id: "r-1",
             trace_id: "t-1",
+            sampled: false,
             method: "GET",
             path: "/customers/7",
+            protocol: "HTTP/1.1",
+            rule: Some("/customers/<int:id>"),
             route: Some("customers.detail"),
             backend: Some("rust"),
             reason: "canary_bucket",
@@ -240,7 +165,7 @@ mod tests {
     fn a_line_says_who_answered_and_why() {
         let now = DateTime::from_timestamp(1_700_000_000, 5_000_000).unwrap();
         assert_eq!(
-            String::from_utf8(line(&outcome(), now).unwrap()).unwrap(),
+            String::from_utf8(line(&outcome(), "/customers/7", now).unwrap()).unwrap(),
             concat!(
                 r#"{"ts":"2023-11-14T22:13:20.005Z","request_id":"r-1","trace_id":"t-1","method":"GET","#,
                 r#""route":"customers.detail","path":"/customers/7","status":200,"backend":"rust","#,
@@ -252,15 +177,11 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_all_there_when_the_log_is_dropped() {
-        let path = std::env::temp_dir().join(format!("ficus-access-log-{}", std::process::id()));
-        let log = AccessLog::open(&settings::AccessLog::File(path.clone()), Counter::default()).unwrap();
-        for _ in 0..100 {
-            log.write(&outcome(), Utc::now());
-        }
-        drop(log);
-        let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::remove_file(&path).unwrap();
-        assert_eq!(text.lines().count(), 100);
+    fn the_common_format_names_nobody() {
+        let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+        assert_eq!(
+            String::from_utf8(common(&outcome(), "/a\"b", now)).unwrap(),
+            "- - - [14/Nov/2023:22:13:20 +0000] \"GET /a\\\"b HTTP/1.1\" 200 5120\n"
+        );
     }
 }

@@ -1,13 +1,19 @@
-//! What became of each request: counters for Prometheus and the access log.
+//! What became of each request: counters for Prometheus, the access log, spans for a collector of traces.
 //!
 //! Step 7 of a request (record). The request path hands over one outcome; nothing here waits for a disk or a
 //! reader. Who reads the numbers is not here: the admin API renders them, the CLI prints them.
 
 mod access_log;
+mod exporter;
 mod handles;
+mod histogram;
+mod lines;
 mod metrics;
 mod outcome;
+mod panics;
+mod protobuf;
 mod text;
+mod traces;
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -15,19 +21,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+pub use lines::{Lines, Output};
 pub use outcome::Outcome;
+pub use panics::count_panics;
+pub use traces::{Kind, Span, Traces, Value};
 
 use crate::route::{Live, Serve};
 use crate::settings::Settings;
 use access_log::AccessLog;
 use handles::RouteHandles;
 use metrics::{BackendLabel, BackendReason, Metrics, ReasonLabel, RouteReason, RouteServe, UpstreamLabels};
+use traces::Counters;
 
 /// The label of requests without a route, and of answers that no backend gave.
 pub const NONE: &str = "-";
+
+/// The last line of an OpenMetrics text.
+const END: &str = "# EOF\n";
 
 type ByRoute = HashMap<String, Arc<RouteHandles>>;
 
@@ -37,6 +51,7 @@ pub struct Observer {
     metrics: Metrics,
     registry: Registry,
     access_log: AccessLog,
+    traces: Option<Traces>,
     /// Every backend and [`NONE`].
     backends: Vec<String>,
     by_route: ArcSwap<ByRoute>,
@@ -51,6 +66,15 @@ pub struct Sources {
     pub backends: Box<dyn Fn() -> Vec<BackendState> + Send>,
     /// Whether the last look at routes.toml ended well, and when a text was last taken.
     pub reload: Box<dyn Fn() -> (bool, Option<DateTime<Utc>>) + Send>,
+}
+
+/// Something that is read again while the process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rereading {
+    /// ficus.toml.
+    Settings,
+    /// The certificates of the HTTPS listener.
+    Certificates,
 }
 
 /// What a scrape says about a backend.
@@ -123,10 +147,17 @@ impl Observer {
     /// An observer of the requests on this table; opens the access log.
     ///
     /// # Errors
-    /// When the access log cannot be opened.
-    pub fn new(live: Arc<Live>, settings: &Settings) -> anyhow::Result<Self> {
-        let metrics = Metrics::new();
-        let access_log = AccessLog::open(&settings.log.access, metrics.log_dropped.clone())?;
+    /// When the access log cannot be opened, or spans cannot be sent.
+    pub fn new(live: Arc<Live>, settings: &Settings, program_log: &Counter) -> anyhow::Result<Self> {
+        let mut metrics = Metrics::new();
+        metrics.program_log_dropped = program_log.clone();
+        let access_log = AccessLog::open(&settings.log, metrics.log_dropped.clone())?;
+        let spans = |reason| metrics.spans.get_or_create_owned(&ReasonLabel { reason });
+        let counters = Counters { sent: spans("sent"), dropped: spans("dropped") };
+        let traces = settings.telemetry.as_ref().map(|telemetry| Traces::start(telemetry, counters));
+        let traces = traces.transpose()?;
+        metrics.settings_reloaded.set(1);
+        metrics.certificates_reloaded.set(1);
         let backends = settings.backends.keys().cloned().chain([NONE.to_owned()]).collect();
         let registry = metrics.registry();
         Ok(Self {
@@ -134,6 +165,7 @@ impl Observer {
             metrics,
             registry,
             access_log,
+            traces,
             backends,
             by_route: ArcSwap::default(),
             adding: Mutex::new(()),
@@ -144,7 +176,7 @@ impl Observer {
     /// Records what became of a request.
     pub fn record(&self, outcome: &Outcome<'_>) {
         let route = outcome.route.unwrap_or(NONE);
-        self.handles(route).count(outcome, &self.metrics);
+        self.handles(route, outcome.rule).count(outcome, &self.metrics);
         let labels = |reason| RouteReason { route: route.to_owned(), reason };
         if let Some(reason) = outcome.fallback {
             self.metrics.fallbacks.get_or_create(&labels(reason)).inc();
@@ -188,14 +220,47 @@ impl Observer {
         Ongoing::count(&self.metrics.connections)
     }
 
-    /// All metrics, in the text format that Prometheus scrapes.
-    pub fn render(&self) -> String {
+    /// Where spans go, if the settings say so.
+    pub fn traces(&self) -> Option<&Traces> {
+        self.traces.as_ref()
+    }
+
+    /// All metrics: OpenMetrics with exemplars, or the older text format that every reader knows.
+    pub fn render(&self, open_metrics: bool) -> String {
         let _guard = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
         self.refresh_gauges();
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
-        text::prometheus(&text)
+        text.truncate(text.len() - if text.ends_with(END) { END.len() } else { 0 });
+        if !open_metrics {
+            text = text::prometheus(&text);
+        }
+        let by_route = self.by_route.load();
+        let mut routes: Vec<&RouteHandles> = by_route.values().map(AsRef::as_ref).collect();
+        routes.sort_unstable_by(|a, b| a.name().cmp(b.name()));
+        handles::write_histograms(&mut text, routes.into_iter(), open_metrics);
+        if open_metrics {
+            text.push_str(END);
+        }
+        text
+    }
+
+    /// Remembers how another look at something ended.
+    pub fn reread(&self, what: Rereading, good: bool) {
+        let gauge = match what {
+            Rereading::Settings => &self.metrics.settings_reloaded,
+            Rereading::Certificates => &self.metrics.certificates_reloaded,
+        };
+        gauge.set(i64::from(good));
+    }
+
+    /// Writes and sends what waits, at the end of the process.
+    pub fn finish(&self) {
+        self.access_log.finish();
+        if let Some(traces) = &self.traces {
+            traces.finish();
+        }
     }
 
     /// What each route did since start-up.
@@ -216,23 +281,27 @@ impl Observer {
         self.access_log.reopen();
     }
 
-    fn handles(&self, route: &str) -> Arc<RouteHandles> {
-        if let Some(handles) = self.by_route.load().get(route) {
-            return Arc::clone(handles);
+    fn handles(&self, route: &str, rule: Option<&str>) -> Arc<RouteHandles> {
+        let known = |by_route: &ByRoute| {
+            by_route.get(route).filter(|handles| handles.rule.as_deref() == rule).map(Arc::clone)
+        };
+        if let Some(handles) = known(&self.by_route.load()) {
+            return handles;
         }
         let _guard = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = self.by_route.load();
-        if let Some(handles) = known.get(route) {
-            return Arc::clone(handles);
+        let by_route = self.by_route.load();
+        if let Some(handles) = known(&by_route) {
+            return handles;
         }
-        let handles = Arc::new(RouteHandles::new(route, &self.backends));
-        let mut more = ByRoute::clone(&known);
+        let handles = Arc::new(RouteHandles::new(route, rule, &self.backends));
+        let mut more = ByRoute::clone(&by_route);
         more.insert(route.to_owned(), Arc::clone(&handles));
         self.by_route.store(Arc::new(more));
         handles
     }
 
     fn refresh_gauges(&self) {
+        self.metrics.panics.inc_by(panics::count() - self.metrics.panics.get());
         let routing = self.live.load();
         self.metrics.revision.set(i64::try_from(routing.revision).unwrap_or(i64::MAX));
         self.metrics.route_info.clear();

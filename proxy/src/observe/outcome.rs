@@ -9,10 +9,16 @@ pub struct Outcome<'a> {
     pub request_id: &'a str,
     /// W3C trace id.
     pub trace_id: &'a str,
+    /// Whether the spans of that trace are kept.
+    pub sampled: bool,
     /// Method as the client sent it.
     pub method: &'a str,
     /// Path as the client sent it, without the query.
     pub path: &'a str,
+    /// The protocol the client speaks, such as `HTTP/1.1`.
+    pub protocol: &'static str,
+    /// Rule of the matched route: the path with placeholders for what is personal in it.
+    pub rule: Option<&'a str>,
     /// Name of the matched route.
     pub route: Option<&'a str>,
     /// Name of the backend whose answer the client got; none when Ficus itself answered.

@@ -1,45 +1,55 @@
 //! The admin API on a runtime of its own: requests cannot slow it down, and it cannot slow requests down.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
-use super::{LAST_MOMENT, Parts, listen, runtime};
-use crate::admin::{self, Admin};
+use super::{LAST_MOMENT, Parts, runtime};
+use crate::admin::{self, Admin, Asks};
 
 /// The admin API of a running Ficus. It answers until the very end, so that `/readyz` can say "draining".
 pub(super) struct Served {
     runtime: Runtime,
     admin: Arc<Admin>,
-    /// Where it is reached over TCP.
-    pub(super) address: Option<SocketAddr>,
+    /// Becomes true when another process answers on these sockets.
+    leaving: watch::Sender<bool>,
 }
 
-/// Opens the admin addresses and answers there.
-pub(super) fn start(parts: &Parts) -> anyhow::Result<Served> {
+/// Answers on the admin sockets.
+pub(super) fn start(parts: &Parts, asks: Asks) -> anyhow::Result<Served> {
     let runtime = runtime("ficus-admin", 1)?;
-    let admin =
-        Admin::new(Arc::clone(&parts.control), Arc::clone(&parts.observer), Arc::clone(&parts.backends));
-    let entered = runtime.enter();
-    let tcp = parts.settings.listen.admin.map(|address| listen::open(address, "admin")).transpose()?;
-    let path = &parts.settings.listen.admin_socket;
-    let socket = admin::bind_socket(path)
-        .with_context(|| format!("cannot listen on `{}` (admin socket)", path.display()))?;
-    drop(entered);
-    let address = tcp.as_ref().map(TcpListener::local_addr).transpose()?;
-    if let Some(listener) = tcp {
-        let serving = admin::serve_tcp(listener, Arc::clone(&admin), std::future::pending());
+    let (control, observer) = (Arc::clone(&parts.control), Arc::clone(&parts.observer));
+    let admin = Admin::new(control, observer, Arc::clone(&parts.backends), asks);
+    let (leaving, left) = watch::channel(false);
+    let _entered = runtime.enter();
+    if let Some(listener) = &parts.sockets.admin {
+        let listener = TcpListener::from_std(listener.try_clone()?)?;
+        let serving = admin::serve_tcp(listener, Arc::clone(&admin), until(left.clone()));
         runtime.spawn(report_end("admin", serving));
     }
-    runtime.spawn(report_end("admin socket", serve_socket(socket, Arc::clone(&admin))));
-    Ok(Served { runtime, admin, address })
+    if let Some(listener) = &parts.sockets.admin_socket {
+        let listener = UnixListener::from_std(listener.try_clone()?)?;
+        runtime.spawn(report_end("admin socket", serve_socket(listener, Arc::clone(&admin), left)));
+    }
+    drop(_entered);
+    Ok(Served { runtime, admin, leaving })
 }
 
-async fn serve_socket(socket: UnixListener, admin: Arc<Admin>) -> std::io::Result<()> {
-    admin::serve_socket(socket, admin, std::future::pending()).await
+async fn serve_socket(
+    socket: UnixListener,
+    admin: Arc<Admin>,
+    left: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    admin::serve_socket(socket, admin, until(left)).await
+}
+
+async fn until(mut left: watch::Receiver<bool>) {
+    if left.wait_for(|left| *left).await.is_err() {
+        // Nobody can say so any more: the process ends.
+        std::future::pending().await
+    }
 }
 
 async fn report_end(what: &str, serving: impl Future<Output = std::io::Result<()>>) {
@@ -54,10 +64,17 @@ impl Served {
         self.admin.drain();
     }
 
-    /// Ends it, with everything else.
-    pub(super) fn stop(self, socket: &std::path::Path) {
+    /// From now on another process answers on these sockets; what has begun is answered here.
+    pub(super) fn leave(&self) {
+        let _ = self.leaving.send(true);
+    }
+
+    /// Ends it, with everything else; `socket` is removed, unless somebody else answers there.
+    pub(super) fn stop(self, socket: Option<&std::path::Path>) {
         self.runtime.shutdown_timeout(LAST_MOMENT);
-        // Nobody answers there any more; a file that stays would only look as if.
-        let _ = std::fs::remove_file(socket);
+        if let Some(socket) = socket {
+            // Nobody answers there any more; a file that stays would only look as if.
+            let _ = std::fs::remove_file(socket);
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use pingora::proxy::HttpProxy;
@@ -12,15 +13,17 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::doorkeeper::{Admitted, Doorkeeper, Refused};
-use super::proxy_protocol;
+use super::{proxy_protocol, stop};
 use crate::gateway::{Connection, Gateway, Rules, Transport, kept};
 use crate::observe::Observer;
-use crate::settings::Network;
+use crate::settings::{Current, Network};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4_096;
 /// Pause when the process has no file descriptor left for another connection.
 const BREATHER: Duration = Duration::from_millis(50);
+/// How often to say so.
+const COMPLAINTS: Duration = Duration::from_secs(5);
 
 /// What a client reads whose connection is one too many.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
@@ -35,40 +38,44 @@ pub(super) struct Door {
     pub(super) closing: watch::Receiver<bool>,
     /// Every connection holds one; all gone: nobody is connected.
     pub(super) _connected: mpsc::Sender<()>,
+    pub(super) settings: Arc<Current>,
     /// What holds for every connection.
     pub(super) rules: Arc<Rules>,
-    /// Between two requests on one connection.
-    pub(super) idle_time: Duration,
     /// Peers that say before anything else for whom they connect.
     pub(super) preamble_from: Arc<[Network]>,
     /// Counts connections.
     pub(super) keeper: Arc<Doorkeeper>,
+    /// Another process accepts on the same socket: who waits is for it.
+    pub(super) taken_over: Arc<AtomicBool>,
 }
 
 /// Opens an address.
-pub(super) fn open(address: SocketAddr, what: &str) -> anyhow::Result<TcpListener> {
+pub(super) fn open(address: SocketAddr, what: &str) -> anyhow::Result<std::net::TcpListener> {
     let open = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // Connections of a predecessor that are still closing do not keep the address.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
-        socket.listen(BACKLOG)
+        socket.listen(BACKLOG)?.into_std()
     };
     open().with_context(|| format!("cannot listen on `{address}` ({what})"))
 }
 
 /// Accepts connections until the door closes.
 pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, mut door: Door) {
+    let mut complained = None;
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => welcome(stream, peer, tls.clone(), door.clone()),
-                Err(error) => complain(&error).await,
+                Err(error) => complain(&error, &mut complained).await,
             },
             _ = door.closing.changed() => break,
         }
     }
-    accept_waiting(listener, tls.as_ref(), &door);
+    if !door.taken_over.load(Ordering::Acquire) {
+        accept_waiting(listener, tls.as_ref(), &door);
+    }
 }
 
 /// Who is already connected, as far as they can know, is not turned away. The system is asked directly: tokio may not
@@ -83,9 +90,12 @@ fn accept_waiting(listener: TcpListener, tls: Option<&TlsAcceptor>, door: &Door)
     }
 }
 
-async fn complain(error: &std::io::Error) {
+async fn complain(error: &std::io::Error, last: &mut Option<Instant>) {
     const NO_DESCRIPTOR_LEFT: [i32; 2] = [23, 24];
-    tracing::warn!(%error, "cannot accept a connection");
+    if last.is_none_or(|last| last.elapsed() >= COMPLAINTS) {
+        tracing::warn!(%error, "cannot accept a connection");
+        *last = Some(Instant::now());
+    }
     if error.raw_os_error().is_some_and(|code| NO_DESCRIPTOR_LEFT.contains(&code)) {
         // The connection stays in the queue and would be reported again at once.
         tokio::time::sleep(BREATHER).await;
@@ -125,7 +135,7 @@ async fn serve(
     admitted: &Admitted,
 ) {
     // For a preamble, a TLS handshake, and each head.
-    let head_time = door.rules.head_time;
+    let head_time = door.settings.timeouts.client_header;
     if door.preamble_from.iter().any(|network| network.contains(peer.ip().to_canonical())) {
         match timeout(head_time, proxy_protocol::read(&mut stream)).await {
             Ok(Ok(source)) => peer = source.unwrap_or(peer),
@@ -144,8 +154,11 @@ async fn serve(
     };
     let connection = Connection::new(transport, peer, Arc::clone(&door.rules));
     admitted.watch(connection.idle());
+    let idle_time = door.settings.timeouts.client_idle;
+    let last_requests =
+        || stop::last_requests(door.taken_over.load(Ordering::Acquire), door.settings.timeouts.drain);
     tokio::select! {
-        () = kept::serve(&door.proxy, connection, &door.closing, door.idle_time) => {}
+        () = kept::serve(&door.proxy, connection, &door.closing, idle_time, last_requests) => {}
         () = admitted.asked_to_leave() => {}
     }
 }

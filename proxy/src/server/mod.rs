@@ -1,20 +1,27 @@
 //! Puts the parts together, listens, and stops without cutting anybody off.
 //!
-//! Start-up, step by step, is `run`; the order matters: nothing listens before everything that could fail has been
-//! tried, and readiness is announced when requests are answered. What happens to a request is in `gateway`.
+//! Start-up, step by step, is `run`; the order matters: nothing is changed on disk before everything else that could
+//! fail has been tried, and readiness is announced when requests are answered. In the place of a running process it
+//! starts in the same order, with that one's sockets (`handover`); being replaced is `upgrade`. What happens to a
+//! request is in `gateway`.
 
 mod admin;
 mod descriptors;
 mod doorkeeper;
+mod handover;
 mod listen;
 mod log;
 mod proxy_protocol;
 mod report;
+mod reread;
+mod sockets;
 mod stop;
 mod tls;
+mod upgrade;
+mod watchdog;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -26,15 +33,20 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
+use crate::admin::{Ask, Asks};
 use crate::control::{Control, Reloaded};
-use crate::gateway::{Gateway, HeadLimits, Rules};
-use crate::observe::{BackendState, Observer, Sources, UpstreamState};
-use crate::settings::Settings;
+use crate::gateway::{Gateway, Rules};
+use crate::observe::{BackendState, Observer, Sources, UpstreamState, count_panics};
+use crate::settings::{Current, Inputs, Settings};
 use crate::upstream::{Backends, probe};
 use doorkeeper::Doorkeeper;
+use handover::Predecessor;
 use listen::Door;
-use report::Opened;
-use stop::{Signals, Stop, Stopped};
+use log::Log;
+use sockets::{Inherited, Sockets};
+use stop::{Event, Signals, Stop, Stopped};
+use tls::Certificates;
+use upgrade::{Origin, Successor};
 
 /// Attempts of one request: each upstream once, a dead pooled connection, the fallback's. What is repeated is decided
 /// in `gateway`; this only bounds it.
@@ -46,49 +58,105 @@ const LAST_MOMENT: Duration = Duration::from_millis(100);
 
 /// The parts that live as long as the process.
 struct Parts {
-    settings: Arc<Settings>,
+    settings: Arc<Current>,
+    inputs: Inputs,
+    log: Log,
+    origin: Origin,
+    /// Files that may be open at once.
+    open_files: u64,
+    sockets: Sockets,
+    certificates: Option<Arc<Certificates>>,
     control: Arc<Control>,
     backends: Arc<Backends>,
     observer: Arc<Observer>,
     draining: Arc<AtomicBool>,
 }
 
-/// Serves until told to stop.
+/// Serves until told to stop, or until another process has taken over. The settings are read from `inputs`, now and
+/// whenever they shall be read again.
 ///
 /// # Errors
-/// When a listener cannot be opened or the routing file is bad.
-pub fn run(settings: Settings) -> anyhow::Result<()> {
-    log::start(&settings.log.level);
-    let parts = Parts::new(settings)?;
-    let runtime = runtime("ficus", threads())?;
-    let (opened, listeners) = {
-        let _entered = runtime.enter();
-        open(&parts.settings)?
+/// When the settings are wrong, a listener cannot be opened or the routing file is bad.
+pub fn run(inputs: Inputs, load: impl FnOnce(&Inputs) -> anyhow::Result<Settings>) -> anyhow::Result<()> {
+    let (mut predecessor, given) = match handover::predecessor()? {
+        Some((predecessor, given)) => (Some(predecessor), given),
+        None => (None, sockets::from_systemd()?),
     };
-    let admin = admin::start(&parts)?;
-    let opened = Opened { admin: admin.address, ..opened };
-    let stopped = runtime.block_on(serve(&parts, &opened, listeners, &admin));
+    let served = load(&inputs).and_then(|settings| {
+        let log = log::start(&settings.log.level)?;
+        count_panics();
+        let served = start(settings, inputs, &log, given, &mut predecessor);
+        log.finish();
+        served
+    });
+    if let (Some(predecessor), Err(error)) = (predecessor, &served) {
+        predecessor.failed(&format!("{error:#}"));
+    }
+    served
+}
+
+fn start(
+    settings: Settings,
+    inputs: Inputs,
+    log: &Log,
+    given: Vec<Inherited>,
+    predecessor: &mut Option<Predecessor>,
+) -> anyhow::Result<()> {
+    let origin = Origin::of_this_process()?;
+    let open_files = descriptors::raise();
+    let runtime = runtime("ficus", threads())?;
+    let sockets = {
+        let _entered = runtime.enter();
+        Sockets::open(&settings, given)?
+    };
+    let https = settings.listen.https.as_ref();
+    let certificates = https.map(|https| Certificates::read(&https.pairs)).transpose()?;
+    let backends = Arc::new(Backends::new(&settings));
+    runtime.block_on(probe::first_look(&backends));
+    if let Some(predecessor) = predecessor {
+        predecessor.prepared()?;
+    }
+    // From here on the state on disk is ours.
+    let control = Arc::new(Control::start(&settings)?);
+    let observer = Arc::new(Observer::new(Arc::clone(control.live()), &settings, &log.dropped())?);
+    observer.ask(sources(&control, &backends));
+    let mut parts = Parts {
+        settings: Arc::new(Current::new(settings)),
+        inputs,
+        log: log.clone(),
+        origin,
+        open_files,
+        sockets,
+        certificates,
+        control,
+        backends,
+        observer,
+        draining: Arc::default(),
+    };
+    let (asks, questions) = Asks::new();
+    let admin = admin::start(&parts, asks)?;
+    let ended = runtime.block_on(serve(&mut parts, &admin, questions, predecessor));
     // Answers have been sent; what is left are tasks that watch something.
     runtime.shutdown_timeout(LAST_MOMENT);
-    admin.stop(&parts.settings.listen.admin_socket);
-    stopped
+    parts.observer.finish();
+    let replaced = matches!(&ended, Ok(Some(successor)) if successor.has("admin_socket"));
+    admin.stop(Some(parts.settings.listen.admin_socket.as_path()).filter(|_| !replaced));
+    ended.map(drop)
 }
 
 impl Parts {
-    fn new(settings: Settings) -> anyhow::Result<Self> {
-        let control = Arc::new(Control::start(&settings)?);
-        let backends = Arc::new(Backends::new(&settings));
-        let observer = Arc::new(Observer::new(Arc::clone(control.live()), &settings)?);
-        observer.ask(sources(&control, &backends));
-        Ok(Self { settings: Arc::new(settings), control, backends, observer, draining: Arc::default() })
-    }
-
     fn keeper(&self) -> Arc<Doorkeeper> {
-        let most = descriptors::connections(&self.settings, descriptors::raise());
+        let most = descriptors::connections(&self.settings, self.open_files);
         // Behind these addresses are many clients.
         let listen = &self.settings.listen;
         let shared = [listen.trusted_proxies.as_slice(), listen.proxy_protocol.as_slice()].concat();
         Doorkeeper::new(&self.settings.limits, most, &shared)
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        let observer = Arc::clone(&self.observer);
+        let on_refused = Box::new(move |reason| observer.rejected(reason));
+        Arc::new(Rules { settings: Arc::clone(&self.settings), on_refused })
     }
 
     fn proxy(&self) -> anyhow::Result<Arc<HttpProxy<Gateway>>> {
@@ -110,6 +178,20 @@ impl Parts {
         options.h2_idle_timeout = Some(self.settings.timeouts.client_idle);
         proxy.server_options = Some(options);
         Ok(Arc::new(proxy))
+    }
+
+    /// Begins to accept connections.
+    fn accept(&self, door: &Door) -> anyhow::Result<()> {
+        let listener = |listener: &std::net::TcpListener| TcpListener::from_std(listener.try_clone()?);
+        if let Some(http) = &self.sockets.http {
+            tokio::spawn(listen::accept(listener(http)?, None, door.clone()));
+        }
+        if let (Some(https), Some(certificates)) = (&self.sockets.https, &self.certificates) {
+            tokio::spawn(listen::accept(listener(https)?, Some(certificates.acceptor()?), door.clone()));
+            let (settings, observer) = (Arc::clone(&self.settings), Arc::clone(&self.observer));
+            tokio::spawn(tls::watch(Arc::clone(certificates), settings, observer));
+        }
+        Ok(())
     }
 }
 
@@ -135,89 +217,134 @@ fn sources(control: &Arc<Control>, backends: &Arc<Backends>) -> Sources {
     }
 }
 
+/// Answers requests until the process shall end; the process that goes on, if one does.
 async fn serve(
-    parts: &Parts,
-    opened: &Opened,
-    listeners: Listeners,
+    parts: &mut Parts,
     admin: &admin::Served,
-) -> anyhow::Result<()> {
+    mut questions: mpsc::Receiver<Ask>,
+    predecessor: &mut Option<Predecessor>,
+) -> anyhow::Result<Option<Successor>> {
     let mut signals = Signals::listen()?;
     let proxy = parts.proxy()?;
     let (closing, watch_closing) = watch::channel(false);
     let (connected, mut all_gone) = mpsc::channel(1);
+    let taken_over = Arc::new(AtomicBool::new(false));
     let door = Door {
         proxy: Arc::clone(&proxy),
         observer: Arc::clone(&parts.observer),
         closing: watch_closing,
         _connected: connected,
-        rules: Arc::new(rules(parts)),
-        idle_time: parts.settings.timeouts.client_idle,
+        rules: parts.rules(),
         preamble_from: parts.settings.listen.proxy_protocol.clone().into(),
         keeper: parts.keeper(),
+        settings: Arc::clone(&parts.settings),
+        taken_over: Arc::clone(&taken_over),
     };
-    probe::first_look(&parts.backends).await;
     tokio::spawn(probe::watch(Arc::clone(&parts.backends)));
     let _watch = parts.control.watch().context("cannot watch the routing file")?;
-    for (listener, acceptor) in listeners {
-        tokio::spawn(listen::accept(listener, acceptor, door.clone()));
-    }
+    parts.accept(&door)?;
     drop(door);
-    eprint!("{}", report::report(opened, &parts.backends, &parts.control));
-    notify(NotifyState::Ready);
+    parts.log.say(&report::report(parts));
+    if let Some(predecessor) = predecessor.take() {
+        predecessor.ready(&parts.sockets.inherited)?;
+    }
+    let revision = parts.control.live().load().revision;
+    notify(&[NotifyState::Ready, NotifyState::Status(&format!("answering requests, revision {revision}"))]);
+    watchdog::start(tokio::runtime::Handle::current()).context("cannot start the watchdog")?;
 
-    signals.stop(|| reload(parts)).await;
-    admin.drain();
-    notify(NotifyState::Stopping);
-    eprintln!("ficus: stopping, waiting for requests in progress");
+    let successor = run_until_told(parts, &mut signals, &mut questions).await;
+    match &successor {
+        Some(successor) => {
+            taken_over.store(true, Ordering::Release);
+            admin.leave();
+            parts.log.say(&format!(
+                "ficus: process {} has taken over, waiting for requests in progress\n",
+                successor.process
+            ));
+        }
+        None => {
+            admin.drain();
+            notify(&[NotifyState::Stopping, NotifyState::Status("waiting for requests in progress")]);
+            parts.log.say("ficus: stopping, waiting for requests in progress\n");
+            tokio::select! {
+                () = tokio::time::sleep(parts.settings.timeouts.before_drain) => {}
+                () = signals.stop() => {}
+            }
+        }
+    }
+    // Nothing but the tasks that accept holds a listening socket any more.
+    parts.sockets = Sockets::default();
     let patience = parts.settings.timeouts.drain;
-    let stop = Stop { draining: &parts.draining, closing: &closing, connected: &mut all_gone, patience };
+    let (draining, replaced) = (&*parts.draining, successor.is_some());
+    let stop = Stop { draining, closing: &closing, connected: &mut all_gone, patience, replaced };
     match stop.run(&*proxy, &mut signals).await {
-        Stopped::Clean => eprintln!("ficus: stopped, every request was answered"),
-        Stopped::Cut => eprintln!("ficus: stopped before every request was answered"),
+        Stopped::Clean => parts.log.say("ficus: stopped, every request was answered\n"),
+        Stopped::Cut => parts.log.say("ficus: stopped before every request was answered\n"),
     }
-    Ok(())
+    Ok(successor)
 }
 
-fn rules(parts: &Parts) -> Rules {
-    let observer = Arc::clone(&parts.observer);
-    Rules {
-        head_time: parts.settings.timeouts.client_header,
-        head_limits: HeadLimits::of(&parts.settings.limits),
-        on_refused: Box::new(move |reason| observer.rejected(reason)),
+/// Does what signals and the admin API ask for; the process that goes on, or nobody: the process shall stop.
+async fn run_until_told(
+    parts: &Parts,
+    signals: &mut Signals,
+    questions: &mut mpsc::Receiver<Ask>,
+) -> Option<Successor> {
+    loop {
+        let answer = match signals.next(questions).await {
+            Event::Stop => return None,
+            Event::Reload => {
+                reload(parts);
+                continue;
+            }
+            Event::Asked(Ask::Reload(answer)) => {
+                let _ = answer.send(reread::reread(parts));
+                continue;
+            }
+            Event::Asked(Ask::Upgrade(answer)) => Some(answer),
+            Event::Upgrade => None,
+        };
+        let upgraded = tokio::select! {
+            upgraded = upgrade::upgrade(parts) => upgraded,
+            // The new process is ended with the attempt.
+            () = signals.stop() => return None,
+        };
+        let told = match &upgraded {
+            Ok(successor) => Ok(successor.process),
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::error!(error, "the upgrade failed; this process goes on");
+                Err(error)
+            }
+        };
+        if let Some(answer) = answer {
+            let _ = answer.send(told);
+        }
+        if let Ok(successor) = upgraded {
+            return Some(successor);
+        }
     }
 }
 
-type Listeners = Vec<(TcpListener, Option<tokio_rustls::TlsAcceptor>)>;
-
-fn open(settings: &Settings) -> anyhow::Result<(Opened, Listeners)> {
-    let mut opened = Opened::default();
-    let mut listeners = Listeners::new();
-    if let Some(address) = settings.listen.http {
-        let listener = listen::open(address, "http")?;
-        opened.http = Some(listener.local_addr()?);
-        listeners.push((listener, None));
-    }
-    if let Some(https) = &settings.listen.https {
-        let acceptor = tls::acceptor(https)?;
-        let listener = listen::open(https.address, "https")?;
-        opened.https = Some(listener.local_addr()?);
-        listeners.push((listener, Some(acceptor)));
-    }
-    Ok((opened, listeners))
-}
-
-/// SIGHUP: another look at the routing file, and a new access log if the old one was renamed away.
+/// SIGHUP: another look at all files, and a new access log if the old one was renamed away.
 fn reload(parts: &Parts) {
+    let now = NotifyState::monotonic_usec_now();
+    if let Ok(now) = now {
+        notify(&[NotifyState::Reloading, now]);
+    }
     parts.observer.reopen_log();
+    reread::reread(parts);
     match parts.control.reload() {
         Reloaded::Refused { message, .. } => tracing::error!(message, "reload refused"),
         outcome => tracing::info!(?outcome, "reload asked for by signal"),
     }
+    let revision = parts.control.live().load().revision;
+    notify(&[NotifyState::Ready, NotifyState::Status(&format!("answering requests, revision {revision}"))]);
 }
 
 /// Tells systemd, if it started us.
-fn notify(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(%error, "cannot notify systemd");
     }
 }

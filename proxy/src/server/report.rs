@@ -3,42 +3,47 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 
-use crate::control::Control;
-use crate::upstream::Backends;
+use super::Parts;
 
-/// The addresses that were opened.
-#[derive(Debug, Default)]
-pub(super) struct Opened {
-    pub(super) http: Option<SocketAddr>,
-    pub(super) https: Option<SocketAddr>,
-    pub(super) admin: Option<SocketAddr>,
-}
-
-/// The report, ready to be printed.
-pub(super) fn report(opened: &Opened, backends: &Backends, control: &Control) -> String {
+/// The report, ready to be printed. The routes come last: then everything is up.
+pub(super) fn report(parts: &Parts) -> String {
     let mut text = format!("ficus {}\n", env!("CARGO_PKG_VERSION"));
     let mut line = |what: &str, value: String| {
         let _ = writeln!(text, "  {what:<9} {value}");
     };
-    let addresses =
-        [("http", "http", opened.http), ("https", "https", opened.https), ("admin", "http", opened.admin)];
-    for (what, scheme, address) in addresses {
+    let sockets = &parts.sockets;
+    let tcp = [("http", &sockets.http), ("https", &sockets.https), ("admin", &sockets.admin)];
+    for (what, listener) in tcp {
+        let address: Option<SocketAddr> = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         if let Some(address) = address {
-            line(what, format!("{scheme}://{address}"));
+            line(what, format!("{}://{address}", if what == "https" { "https" } else { "http" }));
         }
     }
-    for backend in backends.health() {
+    line("socket", parts.settings.listen.admin_socket.display().to_string());
+    if !sockets.inherited.is_empty() {
+        line("inherited", format!("{}: taken over, not opened", sockets.inherited.join(", ")));
+    }
+    if let Some(certificates) = &parts.certificates {
+        line("TLS", format!("{} certificate(s), read again when they change", certificates.count()));
+    }
+    for backend in parts.backends.health() {
         for upstream in &backend.upstreams {
             let state = if upstream.up { "reachable" } else { "NOT reachable" };
             line("backend", format!("{} at {}, {state}", backend.name, upstream.address));
         }
     }
-    let routing = control.live().load();
+    if let Some(telemetry) = &parts.settings.telemetry {
+        line("traces", format!("to {}", telemetry.endpoint));
+    }
+    if parts.open_files < u64::MAX {
+        line("limits", format!("{} open files", parts.open_files));
+    }
+    let routing = parts.control.live().load();
     let routes = routing.table.routes().len();
     let revision = routing.revision;
     line(
         "routes",
-        match control.path() {
+        match parts.control.path() {
             Some(path) => format!("{routes} from {}, revision {revision}", path.display()),
             None => format!("none: everything goes to legacy, revision {revision}"),
         },

@@ -46,8 +46,15 @@ pub const KEYS: &[Key] = &[
     key("timeouts.client_idle", "60s"),
     key("timeouts.upstream_idle", "1s"),
     key("timeouts.drain", "30s"),
+    key("timeouts.before_drain", "0s"),
+    key("timeouts.upgrade", "30s"),
     key("log.access", "stdout"),
+    key("log.format", "json"),
+    key("log.paths", "full"),
     key("log.level", "info"),
+    key("telemetry.otlp_endpoint", ""),
+    key("telemetry.service_name", "ficus"),
+    key("telemetry.sample", "1.0"),
 ];
 
 /// The keys of one backend.
@@ -80,7 +87,8 @@ pub const HEALTH: &[Key] = &[
 pub(super) const LEGACY_DEFAULT: &str = "http://127.0.0.1:5000";
 
 /// Variables of the environment that are read but are no key of the file.
-pub(super) const OTHER_VARIABLES: &[&str] = &["FICUS_CONFIG", "FICUS_FLASK_SECRET_KEY_FILE"];
+pub(super) const OTHER_VARIABLES: &[&str] =
+    &["FICUS_CONFIG", "FICUS_FLASK_SECRET_KEY_FILE", "FICUS_UPGRADE_FROM"];
 
 /// The environment variable of a key: `listen.http` is `FICUS_LISTEN_HTTP`.
 pub fn variable(name: &str) -> String {
@@ -132,7 +140,7 @@ mod tests {
     fn tables_know_their_keys() {
         assert_eq!(
             names_in(""),
-            ["backends", "flask", "limits", "listen", "log", "routes", "store", "timeouts"]
+            ["backends", "flask", "limits", "listen", "log", "routes", "store", "telemetry", "timeouts"]
         );
         assert_eq!(names_in("listen.https"), ["address", "certificate", "key"]);
         assert_eq!(variable("listen.admin_socket"), "FICUS_LISTEN_ADMIN_SOCKET");

@@ -4,9 +4,11 @@
 //! one. What runs where is not here: that is routes.toml, in `route`.
 
 mod backends;
+mod current;
 mod keys;
 mod layers;
 mod read;
+mod telemetry;
 mod values;
 
 use std::collections::BTreeMap;
@@ -17,9 +19,11 @@ use std::time::Duration;
 use flask_compat::Profile;
 
 pub use backends::{Backend, Ejection, HealthCheck, UpstreamAddress};
+pub use current::{Current, Difference, RELOADABLE, Written};
 pub use keys::{BACKEND, HEALTH, KEYS, Key, variable};
 pub use layers::Inputs;
 pub use read::{admin_socket, load};
+pub use telemetry::{Endpoint, Sampler};
 
 /// Everything this node needs to know before it starts.
 #[derive(Debug, Clone)]
@@ -38,10 +42,14 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// What is logged, and where.
     pub log: Log,
+    /// Where traces go; absent: nowhere.
+    pub telemetry: Option<Telemetry>,
     /// The routing file; absent: everything goes to legacy.
     pub routes: Option<PathBuf>,
     /// The file these settings were read from, if there was one.
     pub config: Option<PathBuf>,
+    /// That file, key by key.
+    pub written: Written,
 }
 
 /// Addresses to listen on.
@@ -68,6 +76,13 @@ pub struct Listen {
 pub struct Https {
     /// Where to listen.
     pub address: SocketAddr,
+    /// Certificates with their keys; the first one is for clients that do not say whom they want, or want somebody else.
+    pub pairs: Vec<CertificatePair>,
+}
+
+/// A certificate and its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificatePair {
     /// PEM file with the certificate chain.
     pub certificate: PathBuf,
     /// PEM file with the private key.
@@ -167,13 +182,21 @@ pub struct Timeouts {
     pub upstream_idle: Duration,
     /// On SIGTERM: how long requests in progress may go on.
     pub drain: Duration,
+    /// On SIGTERM: how long this node says that it is not ready before it accepts no more connections.
+    pub before_drain: Duration,
+    /// On an upgrade: how long the new process may take until it is ready.
+    pub upgrade: Duration,
 }
 
 /// Logging.
 #[derive(Debug, Clone)]
 pub struct Log {
-    /// Where the JSON access log goes.
+    /// Where the access log goes.
     pub access: AccessLog,
+    /// What its lines look like.
+    pub format: LogFormat,
+    /// What they say of paths.
+    pub paths: LogPaths,
     /// The program's own log: a `tracing` filter such as `info`.
     pub level: String,
 }
@@ -187,4 +210,45 @@ pub enum AccessLog {
     Stdout,
     /// Appended to a file.
     File(PathBuf),
+}
+
+/// What a line of the access log looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object.
+    Json,
+    /// The common log format, without address and user.
+    Common,
+}
+
+/// What the access log and spans say of a request's path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogPaths {
+    /// The path as the client sent it, without its query.
+    Full,
+    /// The rule of its route: where paths hold what nobody should read in a log.
+    Rule,
+}
+
+/// Sending traces.
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    /// The collector.
+    pub endpoint: Endpoint,
+    /// Headers that it wants to see, such as a token.
+    pub headers: Vec<(String, Secret)>,
+    /// PEM file with the certificate that it is known by; absent: the public ones.
+    pub certificate: Option<PathBuf>,
+    /// Who we are, such as `service.name`.
+    pub resource: Vec<(String, String)>,
+    /// Which requests are traced.
+    pub sampler: Sampler,
+    /// How long the collector may take.
+    pub timeout: Duration,
+    /// Requests whose spans may wait.
+    pub queue: usize,
+    /// Spans sent at once.
+    pub batch: usize,
+    /// How long spans are gathered.
+    pub delay: Duration,
 }

@@ -7,7 +7,10 @@ use crate::diagnostic::{Document, Report, Severity, Value, bytes, duration};
 
 use super::keys::default_of;
 use super::layers::{Inputs, Layers, read_file};
-use super::{Flask, Https, Limits, Listen, Log, Settings, StoreSettings, Timeouts, backends, values};
+use super::{
+    CertificatePair, Flask, Https, Limits, Listen, Log, Settings, StoreSettings, Timeouts, Written, backends,
+    telemetry, values,
+};
 
 /// Reads everything; without settings the report has at least one error.
 pub fn load(inputs: &Inputs) -> (Option<Settings>, Report) {
@@ -18,7 +21,9 @@ pub fn load(inputs: &Inputs) -> (Option<Settings>, Report) {
     let layers = Layers::new(inputs, document.as_ref(), &mut report);
     layers.warn_of_unknown_variables(&mut report);
     let mut reader = Reader { layers, report };
-    let settings = reader.settings(config.map(|(path, _)| path));
+    let written = Written(document.as_ref().map(Document::written).unwrap_or_default());
+    let settings =
+        reader.settings(config.map(|(path, _)| path)).map(|settings| Settings { written, ..settings });
     let report = reader.report.sorted();
     (settings.filter(|_| !report.has_errors()), report)
 }
@@ -38,6 +43,7 @@ impl Reader<'_> {
         let backends = backends::read(&self.layers, most, &mut self.report);
         let timeouts = self.timeouts();
         let log = self.log();
+        let telemetry = telemetry::read(&self.layers, &mut self.report);
         let routes = self.routes();
         Some(Settings {
             listen: listen?,
@@ -47,8 +53,10 @@ impl Reader<'_> {
             limits: limits?,
             timeouts: timeouts?,
             log: log?,
+            telemetry: telemetry?,
             routes,
             config,
+            written: Written::default(),
         })
     }
 
@@ -120,12 +128,31 @@ impl Reader<'_> {
         }
         let (address, certificate, key) = (address?, certificate?, key?);
         let address = address.parsed(&mut self.report, values::listen_address);
-        let certificate = self.readable(&certificate);
-        let key = self.readable(&key);
+        let pairs = self.pairs(&certificate, &key);
         match address? {
-            Some(address) => Some(Some(Https { address, certificate: certificate?, key: key? })),
+            Some(address) => Some(Some(Https { address, pairs: pairs? })),
             None => Some(None),
         }
+    }
+
+    /// One certificate with its key, or as many keys as certificates.
+    fn pairs(&mut self, certificate: &Value<'_>, key: &Value<'_>) -> Option<Vec<CertificatePair>> {
+        let items = |value: &Value<'_>, reader: &mut Self| {
+            let one = value.is_text() && value.is_from_file();
+            let items = if one { vec![value.clone()] } else { value.list(&mut reader.report)? };
+            items.iter().map(|item| reader.readable(item)).collect::<Option<Vec<_>>>()
+        };
+        let certificates = items(certificate, self);
+        let (certificates, keys) = (certificates?, items(key, self)?);
+        if certificates.is_empty() || certificates.len() != keys.len() {
+            let (certificates, keys) = (certificates.len(), keys.len());
+            let message =
+                format!("{certificates} certificates and {keys} keys: each certificate needs its key");
+            self.report.error(key.place(), message);
+            return None;
+        }
+        let pair = |(certificate, key)| CertificatePair { certificate, key };
+        Some(certificates.into_iter().zip(keys).map(pair).collect())
     }
 
     /// A path to a file that must be there at start.
@@ -216,6 +243,8 @@ impl Reader<'_> {
         let client_idle = self.duration("timeouts.client_idle");
         let upstream_idle = self.duration("timeouts.upstream_idle");
         let drain = self.key("timeouts.drain", duration);
+        let before_drain = self.key("timeouts.before_drain", duration);
+        let upgrade = self.duration("timeouts.upgrade");
         Some(Timeouts {
             connect: connect?,
             upstream: upstream?,
@@ -224,14 +253,18 @@ impl Reader<'_> {
             client_idle: client_idle?,
             upstream_idle: upstream_idle?,
             drain: drain?,
+            before_drain: before_drain?,
+            upgrade: upgrade?,
         })
     }
 
     fn log(&mut self) -> Option<Log> {
         let value = self.layers.value("log.access").unwrap_or_else(|| unset("log.access"));
         let access = value.text(&mut self.report).map(|text| values::access_log(&value, &self.layers, &text));
+        let format = self.key("log.format", values::log_format);
+        let paths = self.key("log.paths", values::log_paths);
         let level = self.key("log.level", values::log_level);
-        Some(Log { access: access?, level: level? })
+        Some(Log { access: access?, format: format?, paths: paths?, level: level? })
     }
 
     /// routes.toml: as said; when nobody says, the one beside ficus.toml if it is there.

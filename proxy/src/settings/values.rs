@@ -8,7 +8,7 @@ use flask_compat::Profile;
 use crate::diagnostic::{Report, Value};
 
 use super::layers::Layers;
-use super::{AccessLog, Network, Secret, UpstreamAddress};
+use super::{AccessLog, LogFormat, LogPaths, Network, Secret, UpstreamAddress};
 
 /// An address to listen on; `off`: none.
 pub(super) fn listen_address(text: &str) -> Result<Option<SocketAddr>, String> {
@@ -95,6 +95,24 @@ pub(super) fn access_log(value: &Value<'_>, layers: &Layers<'_>, text: &str) -> 
         "off" => AccessLog::Off,
         "stdout" => AccessLog::Stdout,
         path => AccessLog::File(layers.path(value, path)),
+    }
+}
+
+/// What a line of the access log looks like.
+pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "json" => Ok(LogFormat::Json),
+        "common" => Ok(LogFormat::Common),
+        _ => Err(format!("`{text}` is not a format: write `json` or `common`")),
+    }
+}
+
+/// What the access log says of paths.
+pub(super) fn log_paths(text: &str) -> Result<LogPaths, String> {
+    match text {
+        "full" => Ok(LogPaths::Full),
+        "rule" => Ok(LogPaths::Rule),
+        _ => Err(format!("`{text}` is neither `full` nor `rule`")),
     }
 }
 

@@ -11,7 +11,7 @@ mod sqlite;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use recorder::{Recorder, StoreHealth};
+pub use recorder::{Paused, Recorder, StoreHealth};
 
 /// One revision and how it came to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

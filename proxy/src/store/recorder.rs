@@ -45,7 +45,27 @@ pub struct Recorder {
 enum Command {
     Record(Box<Record>),
     Latest(Sender<Option<u64>>),
-    History { route: Option<String>, limit: u32, answer: Sender<Vec<Record>> },
+    History {
+        route: Option<String>,
+        limit: u32,
+        answer: Sender<Vec<Record>>,
+    },
+    /// Leave database and journal alone until told to go on; if nobody can any more, for ever.
+    Pause {
+        paused: Sender<()>,
+        resume: Receiver<()>,
+    },
+}
+
+/// Database and journal belong to somebody else as long as this lives.
+#[derive(Debug)]
+pub struct Paused(Sender<()>);
+
+impl Paused {
+    /// They are ours again.
+    pub fn resume(self) {
+        let _ = self.0.send(());
+    }
 }
 
 impl Recorder {
@@ -114,6 +134,16 @@ impl Recorder {
         receive.recv_timeout(PATIENCE).unwrap_or_default()
     }
 
+    /// Stops using database and journal. What has not reached the database waits in the journal, for whoever uses both
+    /// next. Dropping the result without a word makes that final.
+    pub fn pause(&self) -> Paused {
+        let (resume, wait) = channel();
+        let (paused, done) = channel();
+        self.send(Command::Pause { paused, resume: wait });
+        let _ = done.recv_timeout(PATIENCE);
+        Paused(resume)
+    }
+
     /// How the database is.
     pub fn health(&self) -> StoreHealth {
         StoreHealth { pending: self.pending.load(Ordering::SeqCst), ..lock(&self.health).clone() }
@@ -167,6 +197,16 @@ impl Worker {
                 Ok(Command::History { route, limit, answer }) => {
                     let _ = answer.send(self.history(route.as_deref(), limit));
                 }
+                Ok(Command::Pause { paused, resume }) => {
+                    if !self.waiting.is_empty() {
+                        self.store_waiting();
+                    }
+                    self.close();
+                    let _ = paused.send(());
+                    if resume.recv().is_err() {
+                        return;
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => self.store_waiting(),
                 Err(RecvTimeoutError::Disconnected) => {
                     if !self.waiting.is_empty() {
@@ -175,6 +215,12 @@ impl Worker {
                     return;
                 }
             }
+        }
+    }
+
+    fn close(&mut self) {
+        if let Some(database) = self.database.take() {
+            self.runtime.block_on(database.close());
         }
     }
 
@@ -314,6 +360,29 @@ mod tests {
         }
         assert_eq!(recorder.latest(), Some(7));
         assert!(recorder.left_over().is_empty());
+    }
+
+    #[test]
+    fn a_pause_leaves_the_journal_to_somebody_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("ficus.db").display());
+        let old = Recorder::start(&url, directory.path()).unwrap();
+        store(&old, 1);
+        let paused = old.pause();
+        assert!(old.left_over().is_empty(), "all of it is stored");
+        // What is confirmed during the pause is written by whoever goes on.
+        store(&old, 2);
+        let new = Recorder::start(&url, directory.path()).unwrap();
+        assert_eq!(new.left_over(), [record(2)]);
+        assert_eq!(new.latest(), Some(1));
+        drop(new);
+        paused.resume();
+        assert_eq!(old.latest(), Some(2));
+        drop(old.pause());
+        store(&old, 3);
+        drop(old);
+        let last = Recorder::start(&url, directory.path()).unwrap();
+        assert_eq!((last.latest(), last.left_over()), (Some(2), vec![record(3)]));
     }
 
     #[test]

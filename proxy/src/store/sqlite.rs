@@ -70,6 +70,13 @@ impl Sqlite {
         Ok(Self { connection })
     }
 
+    /// Closes it properly, so that another process finds nothing half done.
+    pub(super) async fn close(self) {
+        if let Err(error) = self.connection.close().await {
+            tracing::warn!(%error, "the database did not close well");
+        }
+    }
+
     /// Adds a record; one that is already there is left alone.
     pub(super) async fn append(&mut self, record: &Record) -> Result<(), sqlx::Error> {
         let mut transaction = self.connection.begin().await?;

@@ -29,6 +29,8 @@ fn backend(settings: &settings::Backend) -> Arc<Backend> {
         client_idle: second,
         upstream_idle: second,
         drain: second,
+        before_drain: second,
+        upgrade: second,
     };
     Arc::new(Backend::new("legacy", settings, &timeouts, &Arc::new(TransportConnector::new(None))))
 }

@@ -63,7 +63,7 @@ fn every_command_and_flag_is_described() {
     let directory = tempfile::tempdir().unwrap();
     let help = |arguments: &[&str]| texts(&command(directory.path()).args(arguments).output().unwrap()).0;
     let looking = ["check", "status", "routes", "explain", "history"];
-    let changing = ["serve", "flip", "rollback", "init", "census", "prove-routes"];
+    let changing = ["serve", "flip", "rollback", "reload", "upgrade", "init", "census", "prove-routes"];
     for name in looking.into_iter().chain(changing) {
         assert!(help(&["--help"]).contains(&format!("  {name} ")), "there is no command {name}");
         assert!(page.contains(&format!("## ficus {name}\n")), "`{name}` is not described");

@@ -47,6 +47,9 @@ pub(crate) struct Setup {
     rust: String,
     routes: String,
     extra: Vec<(String, String)>,
+    launcher: Vec<String>,
+    program: PathBuf,
+    streams: Option<(Stdio, Stdio)>,
 }
 
 impl Setup {
@@ -54,9 +57,11 @@ impl Setup {
     pub(crate) fn new(legacy: &Backend) -> Self {
         let nowhere = "unix:/nonexistent/handlers.sock".to_owned();
         let (directory, legacy) = (Directory::new(), legacy.url());
-        let (legacy_keys, rust_keys) = (String::new(), String::new());
-        let (routes, extra) = (String::new(), Vec::new());
-        Self { directory, legacy, legacy_keys, rust_keys, rust: nowhere, routes, extra }
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_ficus"));
+        let (legacy_keys, rust_keys, routes) = (String::new(), String::new(), String::new());
+        let (extra, launcher) = (Vec::new(), Vec::new());
+        let (rust, streams) = (nowhere, None);
+        Self { directory, legacy, legacy_keys, rust_keys, rust, routes, extra, launcher, program, streams }
     }
 
     /// The route `item`, `/items/<int:id>`, is served by `rust`.
@@ -104,8 +109,31 @@ impl Setup {
     }
 
     /// A key of ficus.toml, such as `timeouts.upstream`.
-    pub(crate) fn set(mut self, key: &str, value: &str) -> Self {
-        self.extra.push((key.to_owned(), value.to_owned()));
+    pub(crate) fn set(self, key: &str, value: &str) -> Self {
+        self.env(&format!("FICUS_{}", key.replace('.', "_").to_uppercase()), value)
+    }
+
+    /// A variable of the environment.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.extra.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Started by this command, which gets the program and its arguments.
+    pub(crate) fn launched_by(mut self, launcher: &[&str]) -> Self {
+        self.launcher = launcher.iter().map(|part| (*part).to_owned()).collect();
+        self
+    }
+
+    /// Another file than the one that was built.
+    pub(crate) fn program(mut self, program: &Path) -> Self {
+        program.clone_into(&mut self.program);
+        self
+    }
+
+    /// With these as standard input and output.
+    pub(crate) fn streams(mut self, input: Stdio, output: Stdio) -> Self {
+        self.streams = Some((input, output));
         self
     }
 
@@ -117,20 +145,21 @@ impl Setup {
             self.legacy, self.legacy_keys, self.rust, self.rust_keys
         );
         std::fs::write(path.join("ficus.toml"), backends).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ficus"));
+        let mut words = self.launcher.iter().map(PathBuf::from).chain([self.program.clone()]);
+        let mut command = Command::new(words.next().unwrap());
+        let (input, output) = self.streams.unwrap_or_else(|| (Stdio::null(), Stdio::null()));
         command
+            .args(words)
             .args(["serve", "--config"])
             .arg(path.join("ficus.toml"))
             .current_dir(path)
             .env("FICUS_LISTEN_HTTP", "127.0.0.1:0")
             .env("FICUS_LISTEN_ADMIN", "127.0.0.1:0")
             .env("FICUS_LOG_ACCESS", path.join("access.log"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdin(input)
+            .stdout(output)
             .stderr(Stdio::piped());
-        for (key, value) in &self.extra {
-            command.env(format!("FICUS_{}", key.replace('.', "_").to_uppercase()), value);
-        }
+        command.envs(self.extra.iter().map(|(name, value)| (name, value)));
         Ficus::watch(command.spawn().unwrap(), self.directory)
     }
 }
@@ -256,8 +285,25 @@ impl Ficus {
     }
 }
 
+impl Ficus {
+    /// The process that was started.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The processes that took over from it, in order.
+    pub(crate) fn successors(&self) -> Vec<u32> {
+        let said = self.said();
+        let words = said.lines().filter_map(|line| line.strip_prefix("ficus: process ")?.split(' ').next());
+        words.filter_map(|word| word.parse().ok()).collect()
+    }
+}
+
 impl Drop for Ficus {
     fn drop(&mut self) {
+        for successor in self.successors() {
+            let _ = Command::new("kill").args(["-9", &successor.to_string()]).stderr(Stdio::null()).status();
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

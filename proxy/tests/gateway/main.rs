@@ -7,6 +7,7 @@
 
 mod backend;
 mod client;
+#[allow(dead_code, reason = "shared with the tests of the life of the process")]
 mod ficus;
 
 mod connections;

@@ -24,6 +24,7 @@ mod page;
 #[cfg(feature = "channel")]
 mod shim_user;
 mod source;
+mod trace;
 mod views;
 
 pub use answer::{Defer, html, restful};

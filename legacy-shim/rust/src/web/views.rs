@@ -11,10 +11,11 @@ use axum::{Router, extract::Request};
 use http::header::{ALLOW, HOST};
 use http::{HeaderValue, Method};
 use tower::ServiceExt;
+use tracing::Instrument;
 
 use super::answer::html;
 use super::application::Application;
-use super::{Context, Defer, open};
+use super::{Context, Defer, open, trace};
 
 /// The endpoints that were moved.
 #[derive(Debug)]
@@ -43,7 +44,10 @@ impl<S: Clone + Send + Sync + 'static> Views<S> {
             self.handlers.into_iter().map(|(name, handler)| (name, handler.with_state(state.clone())));
         let table: Arc<Table> =
             Arc::new(Table { application: self.application, handlers: handlers.collect() });
-        Router::new().fallback(move |request: Request| answer(Arc::clone(&table), request))
+        Router::new().fallback(move |request: Request| {
+            let span = trace::span(request.headers());
+            answer(Arc::clone(&table), request).instrument(span)
+        })
     }
 }
 

@@ -1,0 +1,128 @@
+//! Accidents: a mistake in one request, no descriptors left, a disk that is full, pipes that nobody reads. Requests
+//! go on, and what is lost is counted.
+
+use std::process::Stdio;
+
+use crate::backend::Backend;
+use crate::client::Client;
+use crate::ficus::{Setup, eventually};
+
+fn number(metrics: &str, name: &str) -> u64 {
+    let line = metrics.lines().find(|line| line.starts_with(&format!("{name} ")));
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_else(|| panic!("{name}: {metrics}"))
+}
+
+#[test]
+fn a_panic_ends_one_request_and_says_nothing_of_it() {
+    let legacy = Backend::saying("legacy");
+    let ficus = Setup::new(&legacy).env("REHEARSE_A_PANIC_AT", "/mistake").start();
+    let mut neighbour = ficus.connect();
+    assert_eq!(neighbour.get("/").status, 200);
+    for round in 1..=3 {
+        let answer = ficus.connect().get("/mistake?token=secret");
+        assert_eq!(answer.status, 500);
+        assert!(answer.complete && answer.text().contains("500"), "{}", answer.text());
+        assert_eq!(neighbour.get("/").text(), "legacy", "round {round}");
+        assert_eq!(number(&ficus.metrics(), "ficus_panics_total"), round);
+    }
+    let line = ficus.log(7).into_iter().find(|line| line["path"] == "/mistake").unwrap();
+    assert_eq!((line["status"].as_u64(), line["reason"].as_str()), (Some(500), Some("internal_error")));
+    ficus.wait_for("a mistake in ficus");
+    assert!(ficus.said().contains("contain.rs"), "it says where: {}", ficus.said());
+    assert!(!ficus.said().contains("secret"), "{}", ficus.said());
+    assert_eq!(legacy.requests(), 4);
+}
+
+#[test]
+fn without_descriptors_clients_wait_and_nothing_breaks() {
+    let legacy = Backend::saying("legacy");
+    let ficus = Setup::new(&legacy)
+        .set("log.level", "warn")
+        .set("timeouts.upstream_idle", "20s")
+        .launched_by(&["sh", "-c", "ulimit -n 96; exec \"$@\"", "sh"])
+        .start();
+    let mut first = ficus.connect();
+    assert_eq!(first.get("/").text(), "legacy");
+    let crowd: Vec<Client> = (0..150).map(|_| ficus.connect()).collect();
+    ficus.wait_for("cannot accept a connection");
+    assert_eq!(first.get("/").text(), "legacy", "who is connected is served");
+    drop(crowd);
+    assert_eq!(ficus.connect().get("/").text(), "legacy", "and then everybody is again");
+    assert!(ficus.said().matches("cannot accept a connection").count() < 20, "{}", ficus.said());
+}
+
+#[test]
+fn as_many_files_may_be_open_as_the_system_allows() {
+    let legacy = Backend::saying("legacy");
+    let ficus = Setup::new(&legacy).launched_by(&["sh", "-c", "ulimit -S -n 64; exec \"$@\"", "sh"]).start();
+    let crowd: Vec<Client> = (0..100).map(|_| ficus.connect()).collect();
+    assert_eq!(ficus.connect().get("/").text(), "legacy");
+    assert!(!ficus.said().contains("cannot accept"), "{}", ficus.said());
+    drop(crowd);
+}
+
+#[test]
+fn a_full_disk_costs_lines_of_the_log_which_are_counted() {
+    let legacy = Backend::saying("legacy");
+    let ficus = Setup::new(&legacy).set("log.access", "/dev/full").start();
+    let mut client = ficus.connect();
+    for _ in 0..20 {
+        assert_eq!(client.get("/").text(), "legacy");
+    }
+    eventually("20 lost lines", || number(&ficus.metrics(), "ficus_access_log_dropped_total") == 20);
+    ficus.wait_for("cannot write a log");
+    assert_eq!(ficus.said().matches("cannot write a log").count(), 1, "{}", ficus.said());
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_holds_nobody_up() {
+    let legacy = Backend::saying("legacy");
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut ficus =
+        Setup::new(&legacy).set("log.access", "stdout").streams(Stdio::null(), Stdio::from(writer)).start();
+    let path = format!("/{}", "x".repeat(4_000));
+    let mut client = ficus.connect();
+    for _ in 0..100 {
+        assert_eq!(client.get(&path).text(), "legacy");
+    }
+    drop(client);
+    // 400 KB are more than a pipe holds. The end of the process does not wait for a reader either.
+    ficus.signal("TERM");
+    assert!(ficus.ended().success());
+    drop(reader);
+}
+
+#[test]
+fn a_closed_pipe_is_no_reason_to_end() {
+    let legacy = Backend::saying("legacy");
+    let (reader, writer) = std::io::pipe().unwrap();
+    let ficus =
+        Setup::new(&legacy).set("log.access", "stdout").streams(Stdio::null(), Stdio::from(writer)).start();
+    drop(reader);
+    let mut client = ficus.connect();
+    for _ in 0..5 {
+        assert_eq!(client.get("/").text(), "legacy");
+    }
+    eventually("5 lost lines", || number(&ficus.metrics(), "ficus_access_log_dropped_total") == 5);
+}
+
+#[test]
+fn flips_go_on_when_the_state_directory_is_lost() {
+    let legacy = Backend::saying("legacy");
+    let rust = Backend::saying("rust");
+    let ficus = Setup::new(&legacy).rust_at(&rust.url()).route("serve = \"legacy\"\n").start();
+    // A file where the directory was: nothing can be written there, not even by root.
+    let state = ficus.file("state");
+    std::fs::rename(&state, ficus.file("elsewhere")).unwrap();
+    std::fs::create_dir(&state).unwrap();
+    std::fs::rename(ficus.file("elsewhere/admin.sock"), state.join("admin.sock")).unwrap();
+    std::fs::create_dir(state.join("routing.json.next")).unwrap();
+    std::fs::create_dir(state.join("routing.json")).unwrap();
+    std::fs::create_dir(state.join("journal.jsonl")).unwrap();
+    std::fs::create_dir(state.join("ficus.db")).unwrap();
+    let flipped = ficus.json(&["flip", "item", "rust"]);
+    assert!(!flipped["warnings"].as_array().unwrap().is_empty(), "{flipped}");
+    assert_eq!(ficus.connect().get("/items/7").text(), "rust");
+    ficus.json(&["rollback", "item"]);
+    assert_eq!(ficus.connect().get("/items/7").text(), "legacy");
+}
