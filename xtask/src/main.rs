@@ -115,7 +115,8 @@ fn conformance(workspace: &Workspace, cases: &[std::ffi::OsString]) -> Outcome<u
     for (name, value) in peers::ensure(workspace)?.variables() {
         command.env(name, value);
     }
-    let status = command.status().map_err(|error| problem::Problem::new(format!("cannot run Python: {error}")))?;
+    let status =
+        command.status().map_err(|error| problem::Problem::new(format!("cannot run Python: {error}")))?;
     Ok(u8::from(!status.success()))
 }
 
