@@ -4,13 +4,15 @@ import tomllib
 from pathlib import Path
 
 from .judge import ORDER
+from .proxies import PEERS, Ficus
 
 MARKS = {"ok": "ok", "degraded": "degraded", "wrong": "WRONG", "dangerous": "DANGEROUS"}
 EXCEPTIONS = Path(__file__).parent / "exceptions.toml"
 
 
 def proxies_in(results):
-    return list(dict.fromkeys(name for verdicts in results.values() for name in sorted(verdicts, key=lambda n: n != "ficus")))
+    found = {name for verdicts in results.values() for name in verdicts}
+    return [kind.name for kind in (Ficus, *PEERS.values()) if kind.name in found]
 
 
 def board(results):
@@ -23,7 +25,7 @@ def board(results):
         if any(verdict != "ok" for verdict, _ in verdicts.values()):
             marks = "  ".join(f"{MARKS[verdicts[name][0]] if name in verdicts else '-':<9}" for name in names)
             why = verdicts.get("ficus", ("ok", ""))[1]
-            lines.append(f"{case:<{width}}  {marks}{'  ' + why if why else ''}".rstrip())
+            lines.append(f"{case:<{width}}  {marks}  {why}".rstrip())
     lines += ["", f"{len(results)} cases; those where every proxy is ok are not shown"]
     for verdict in ORDER:
         sums = (sum(verdicts.get(name, ("",))[0] == verdict for verdicts in results.values()) for name in names)

@@ -66,7 +66,8 @@ class Http2:
     def headers(self, number, fields, end=True, flags=("END_HEADERS",)):
         frame = HeadersFrame(number)
         frame.data = self.encoder.encode(fields, huffman=False)
-        frame.flags.update(flags)
+        for flag in flags:
+            frame.flags.add(flag)
         if end:
             frame.flags.add("END_STREAM")
         self.send(frame)

@@ -87,7 +87,7 @@ class Conn:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
         self.sock.close()
 
-    def wait_for_end(self, seconds=3.0):
+    def wait_for_end(self, seconds=9.0):
         """Waits until the proxy closes; whether it did."""
         self.sock.settimeout(seconds)
         while self.fill():

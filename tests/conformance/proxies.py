@@ -21,7 +21,9 @@ from .origin import Origin
 HOST = "127.0.0.1"
 #: How long a head may take, and how long an upstream; small, so that cases need not wait.
 HEAD_SECONDS = 1
-UPSTREAM_SECONDS = 1
+UPSTREAM_SECONDS = 3
+#: How long a client may pause in a body.
+BODY_SECONDS = 1
 #: Entrances: plain, TLS, with a PROXY preamble, and from a trusted proxy.
 ENTRANCES = ("http", "https", "preamble", "preamble_tls", "trusted")
 
@@ -122,6 +124,7 @@ class Ficus(Proxy):
             FICUS_BACKENDS_LEGACY=f"http://{HOST}:{lane.origin.port}",
             FICUS_STORE_URL=f"sqlite:{home}/ficus.db",
             FICUS_TIMEOUTS_CLIENT_HEADER=f"{HEAD_SECONDS}s",
+            FICUS_TIMEOUTS_CLIENT_BODY=f"{BODY_SECONDS}s",
             FICUS_TIMEOUTS_UPSTREAM=f"{UPSTREAM_SECONDS}s",
             FICUS_LOG_ACCESS="off",
             **more,
@@ -147,7 +150,7 @@ class Nginx(Proxy):
             http {{
                 access_log off; {folders}
                 map $http_upgrade $connection_upgrade {{ default upgrade; '' close; }}
-                client_header_timeout {HEAD_SECONDS}s; client_max_body_size 64m; large_client_header_buffers 4 32k;
+                client_header_timeout {HEAD_SECONDS}s; client_body_timeout {BODY_SECONDS}s; client_max_body_size 64m; large_client_header_buffers 4 32k;
                 proxy_http_version 1.1; proxy_buffering off; proxy_request_buffering off;
                 proxy_read_timeout {UPSTREAM_SECONDS}s;
                 proxy_set_header Host $http_host;
@@ -198,7 +201,7 @@ global
 defaults
     mode http
     timeout http-request {HEAD_SECONDS}s
-    timeout client 5s
+    timeout client {BODY_SECONDS}s
     timeout http-keep-alive 5s
     timeout connect 1s
     timeout server {UPSTREAM_SECONDS}s
@@ -267,6 +270,7 @@ class Envoy(Proxy):
             "common_http_protocol_options": {"headers_with_underscores_action": "DROP_HEADER"},
             "http_protocol_options": {"accept_http_10": True, "default_host_for_http_10": "old.example"},
             "request_headers_timeout": f"{HEAD_SECONDS}s",
+            "stream_idle_timeout": f"{BODY_SECONDS}s",
             "upgrade_configs": [{"upgrade_type": "websocket"}],
             "server_header_transformation": "PASS_THROUGH",
             "proxy_100_continue": True,

@@ -54,8 +54,9 @@ def _threads(proxy, cases, results):
 def _verdict(case, lane):
     try:
         verdict, why, seen = case.run(lane, PATIENCE)
-        if verdict != OK and seen.timed_out:
-            verdict, why, seen = case.run(lane, MORE_PATIENCE)
+        if verdict != OK:
+            # Perhaps something of the case before came late, or the machine was busy.
+            verdict, why, seen = case.run(lane, MORE_PATIENCE if seen.timed_out else PATIENCE)
         return verdict, why
     except Exception as problem:
         return "wrong", f"the case itself failed: {problem!r}"

@@ -6,7 +6,9 @@
 use std::io::Write;
 use std::net::IpAddr;
 
-use http::header::{CONNECTION, COOKIE, DATE, FORWARDED, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, COOKIE, DATE, FORWARDED, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING,
+};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType, Result};
 
@@ -124,6 +126,7 @@ fn join_cookies(request: &mut RequestHeader) -> Result<()> {
 /// When the answer's framing cannot be trusted.
 pub(super) fn from_backend(response: &mut ResponseHeader) -> Result<()> {
     check_coding(response)?;
+    check_length(response)?;
     check_values(response)?;
     let own = |name: &&HeaderName| name.as_str().starts_with("x-ficus-");
     let mut names: Vec<HeaderName> = response.headers.keys().filter(own).cloned().collect();
@@ -152,20 +155,29 @@ fn check_coding(response: &ResponseHeader) -> Result<()> {
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),
         (Some(coding), None) if coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => {
-            Err(Error::explain(ErrorType::InvalidHTTPHeader, "transfer coding of the answer is not chunked")
-                .into_up())
-        }
+        _ => Err(untrusted("transfer coding of the answer is not chunked")),
     }
+}
+
+/// pingora takes a length that is said twice in the same way.
+fn check_length(response: &ResponseHeader) -> Result<()> {
+    let mut lengths = response.headers.get_all(CONTENT_LENGTH).iter();
+    match (lengths.next(), lengths.next()) {
+        (None, _) => Ok(()),
+        (Some(length), None) if length.as_bytes().iter().all(u8::is_ascii_digit) => Ok(()),
+        _ => Err(untrusted("length of the answer is not one number")),
+    }
+}
+
+fn untrusted(what: &'static str) -> Box<Error> {
+    Error::explain(ErrorType::InvalidHTTPHeader, what).into_up()
 }
 
 /// pingora lets a value go on in the next line, and would hand it on like this.
 fn check_values(response: &ResponseHeader) -> Result<()> {
     let is_foreign = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f;
     if response.headers.values().any(|value| value.as_bytes().iter().any(is_foreign)) {
-        let error =
-            Error::explain(ErrorType::InvalidHTTPHeader, "header value of the answer has control bytes");
-        return Err(error.into_up());
+        return Err(untrusted("header value of the answer has control bytes"));
     }
     Ok(())
 }
@@ -276,6 +288,21 @@ mod tests {
         let cookies: Vec<_> = response.headers.get_all("set-cookie").iter().collect();
         assert_eq!(cookies, ["a=1", "b=2"]);
         assert_eq!(response.headers["server"], "gunicorn");
+    }
+
+    #[test]
+    fn an_answer_with_two_lengths_is_not_passed_on() {
+        for headers in [
+            &[("Content-Length", "2"), ("Content-Length", "2")][..],
+            &[("Content-Length", "2, 2")],
+            &[("Content-Length", "+2")],
+        ] {
+            let mut response = ResponseHeader::build(200, None).unwrap();
+            for (name, value) in headers {
+                response.append_header(*name, *value).unwrap();
+            }
+            assert!(from_backend(&mut response).is_err(), "{headers:?}");
+        }
     }
 
     #[test]

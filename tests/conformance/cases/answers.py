@@ -1,7 +1,7 @@
 """Answers on their way back: framing, headers, and what must not reach a client."""
 
 from ..case import HOST, Case, get
-from ..client import End, Read
+from ..client import End, Pause, Read
 from ..judge import (
     DANGEROUS, DEGRADED, OK, WRONG, answered, arrived, bad_gateway, got, got_body, holds, not_got, not_whole, nothing_but_replies,
 )
@@ -153,7 +153,7 @@ CASES += [
          [holds("the bytes became an answer", lambda seen: all(reply.body == b"ok" for reply in seen.replies), DANGEROUS), nothing_but_replies()],
          origin=answers(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", then="keep")),
     Case("two answers to one request",
-         [get(b"/1"), Read(1), get(b"/2"), Read(2), End()],
+         [get(b"/1"), Read(1), Pause(0.3), get(b"/2"), Read(2), End()],
          [holds("one is taken for the next", lambda seen: all(reply.body == b"ok" for reply in seen.replies), DANGEROUS)],
          origin=answers(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 0.05, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", then="keep")),
     Case("a body behind 304 stays out of the next",

@@ -42,7 +42,12 @@ passes("Proxy-Authorization ends here", b"Proxy-Authorization: Basic YTpi\r\n", 
 passes("TE without being named", b"TE: gzip\r\n", not_sent(b"te", verdict=DEGRADED))
 passes("Upgrade to HTTP/2 is not offered on", b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n",
        not_sent(b"upgrade", b"http2-settings", verdict=DANGEROUS))
-for name in (b"Host", b"Content-Length", b"X-Forwarded-For"):
+CASES.append(Case(
+    "Connection names Content-Length", post(b"Content-Length: 2\r\nConnection: Content-Length\r\n", b"hi"),
+    # Refused, or framed in another way.
+    [holds("the body is lost", lambda seen: not seen.arrived or seen.arrived[0].body == b"hi", DANGEROUS)],
+))
+for name in (b"Host", b"X-Forwarded-For"):
     # Either refused, or the named header is there nevertheless.
     CASES.append(Case(
         f"Connection names {name.decode()}",
