@@ -9,12 +9,18 @@ mod backend;
 mod client;
 mod ficus;
 
+mod backends;
 mod connections;
+mod crowd;
 mod fallback;
 mod framing;
 mod headers;
 mod limits;
 mod outcomes;
+mod rates;
+mod replay;
 mod streaming;
 mod tls;
 mod transparent;
+mod upstream_tls;
+mod waiting;
