@@ -12,6 +12,9 @@ use super::headers::{self, Forwarded};
 use super::{Gateway, TUNNEL_SILENCE};
 use crate::upstream::Patience;
 
+/// Pause before another connection is tried when this machine has no descriptor left.
+const BREATHER: Duration = Duration::from_millis(200);
+
 impl Gateway {
     /// The next address to try; the fallback's if the backend has none left. Without a fallback a request waits: for a
     /// place, or for the backend's return.
@@ -88,10 +91,14 @@ impl Gateway {
                 ctx.attempt.place = backend.queue(ctx.fell_back.is_some()).await;
                 ctx.attempt.place.is_some()
             }
+            // A place, but no descriptor: others give theirs back all the time.
+            Trouble::Busy if ctx.attempt.place.is_some() && Instant::now() < self.deadline(ctx) => {
+                tokio::time::sleep(BREATHER).await;
+                ctx.attempt.trouble = None;
+                true
+            }
             Trouble::Unreachable | Trouble::Broken | Trouble::Timeout => {
-                let connect = ctx.route.as_ref().and_then(|route| route.connect_timeout);
-                let connect = connect.unwrap_or(self.settings.timeouts.connect);
-                let deadline = ctx.attempt.began.unwrap_or_else(Instant::now) + connect;
+                let deadline = self.deadline(ctx);
                 if deadline <= Instant::now() {
                     return false;
                 }
@@ -105,6 +112,12 @@ impl Gateway {
             }
             _ => false,
         }
+    }
+
+    /// Until when a request waits for the backend.
+    fn deadline(&self, ctx: &Context) -> Instant {
+        let connect = ctx.route.as_ref().and_then(|route| route.connect_timeout);
+        ctx.attempt.began.unwrap_or_else(Instant::now) + connect.unwrap_or(self.settings.timeouts.connect)
     }
 
     /// Counts what went wrong with the backend that is being asked.

@@ -8,7 +8,7 @@ use super::Gateway;
 use super::context::Context;
 use super::fallback::{self, Next, Progress, Trouble};
 use super::headers;
-use crate::upstream::{InFlight, cause_of};
+use crate::upstream::{InFlight, cause_of, is_our_shortage};
 
 /// Raised for an answer that the client does not get.
 const UNUSABLE: ErrorType = ErrorType::new("UnusableAnswer");
@@ -64,6 +64,11 @@ impl Gateway {
         ctx: &mut Context,
         mut error: Box<Error>,
     ) -> Box<Error> {
+        if is_our_shortage(&error) {
+            ctx.attempt.trouble = Some(Trouble::Busy);
+            error.set_retry(is_replayable(session));
+            return error;
+        }
         let timed_out = matches!(error.etype(), ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout);
         let attempt = &mut ctx.attempt;
         if let (Some(backend), Some(serving)) = (&attempt.backend, &attempt.serving) {

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use crate::gateway::Idle;
 use crate::settings::{Limits, Network};
 
-/// So many idle connections are given up at once: looking for them costs more than closing them.
+/// So many idle connections are given up at once, if there are many: looking for them costs more than closing them.
 const GIVEN_UP_AT_ONCE: usize = 32;
 
 /// Counts connections.
@@ -115,11 +115,12 @@ impl Doorkeeper {
             .filter(|(_, guest)| guest.idle.is_idle())
             .map(|(number, guest)| (*number, guest))
             .collect();
-        if idle.len() > GIVEN_UP_AT_ONCE {
-            idle.select_nth_unstable_by_key(GIVEN_UP_AT_ONCE, |(number, _)| *number);
+        let wanted = (idle.len() / GIVEN_UP_AT_ONCE).clamp(1, GIVEN_UP_AT_ONCE);
+        if idle.len() > wanted {
+            idle.select_nth_unstable_by_key(wanted, |(number, _)| *number);
         }
         let mut given_up = 0;
-        for (_, guest) in idle.iter().take(GIVEN_UP_AT_ONCE).filter(|(_, guest)| guest.idle.give_up()) {
+        for (_, guest) in idle.iter().take(wanted).filter(|(_, guest)| guest.idle.give_up()) {
             guest.leave.notify_one();
             given_up += 1;
         }

@@ -28,7 +28,11 @@ pub(super) fn report(parts: &Parts) -> String {
     }
     for backend in parts.backends.health() {
         for upstream in &backend.upstreams {
-            let state = if upstream.up { "reachable" } else { "NOT reachable" };
+            let state = match &upstream.cause {
+                _ if upstream.up => "reachable".to_owned(),
+                Some(cause) => format!("NOT reachable: {cause}"),
+                None => "NOT reachable".to_owned(),
+            };
             line("backend", format!("{} at {}, {state}", backend.name, upstream.address));
         }
     }

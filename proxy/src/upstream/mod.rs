@@ -128,11 +128,24 @@ impl Backends {
     }
 }
 
+/// Whether a connection failed because this machine has no descriptor or port left: no fault of the upstream.
+pub fn is_our_shortage(error: &pingora::Error) -> bool {
+    const NOTHING_LEFT: [i32; 3] = [23, 24, 99];
+    let io = error.root_cause().downcast_ref::<std::io::Error>();
+    io.and_then(std::io::Error::raw_os_error).is_some_and(|code| NOTHING_LEFT.contains(&code))
+}
+
 /// Why a connection failed, in one line for people.
 pub fn cause_of(error: &pingora::Error) -> String {
     use pingora::ErrorType;
     if matches!(error.etype(), ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout) {
         return "no answer".to_owned();
     }
-    error.root_cause().to_string()
+    match error.etype() {
+        // Here the root is only where the connection came from.
+        ErrorType::TLSHandshakeFailure | ErrorType::InvalidCert => {
+            error.context.as_ref().map_or_else(|| error.to_string(), |context| context.as_str().to_owned())
+        }
+        _ => error.root_cause().to_string(),
+    }
 }

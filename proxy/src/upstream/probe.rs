@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::address::Patience;
+use super::address::{Maker, Patience};
 use super::backend::LOOK;
 use super::{Backend, Backends, Upstream};
 use crate::settings::{HealthCheck, UpstreamAddress};
@@ -121,11 +121,7 @@ async fn resolve(backend: &Backend) {
             continue;
         }
         changed = true;
-        let several = found.len() > 1;
-        for socket in found {
-            let kept = before.iter().find(|upstream| upstream.socket() == Some(socket)).cloned();
-            upstreams.push(kept.unwrap_or_else(|| maker.resolved(origin, socket, several)));
-        }
+        upstreams.extend(renewed(maker, origin, &before, &found));
     }
     if changed {
         let addresses: Vec<&str> = upstreams.iter().map(|upstream| upstream.text()).collect();
@@ -138,6 +134,20 @@ async fn resolve_missing(backend: &Backend) {
     if backend.upstreams().iter().any(|upstream| !upstream.is_resolved()) {
         resolve(backend).await;
     }
+}
+
+/// An upstream for each address; those that are known keep their state.
+fn renewed(
+    maker: &Maker,
+    origin: usize,
+    before: &[Arc<Upstream>],
+    found: &[SocketAddr],
+) -> Vec<Arc<Upstream>> {
+    let known = |socket| before.iter().find(|upstream| upstream.socket() == Some(socket)).cloned();
+    let upstream = |socket: &SocketAddr| {
+        known(*socket).unwrap_or_else(|| maker.resolved(origin, *socket, found.len() > 1))
+    };
+    found.iter().map(upstream).collect()
 }
 
 fn same(before: &[Arc<Upstream>], found: &[SocketAddr]) -> bool {
@@ -238,5 +248,53 @@ async fn ask(connector: &TransportConnector, upstream: &Upstream, check: &Health
         Some(status) if check.status.iter().any(|(first, last)| (*first..=*last).contains(&status)) => Ok(()),
         Some(status) => Err(format!("health check: status {status}")),
         None => Err("health check: the answer is no HTTP".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Backend, Ejection, Timeouts};
+
+    #[test]
+    fn a_name_that_moves_takes_its_upstreams_along() {
+        let second = Duration::from_secs(1);
+        let settings = Backend {
+            upstreams: vec![UpstreamAddress::Tcp { host: "app.example".into(), port: 80, tls: false }],
+            ca: None,
+            max_requests: 1,
+            queue: 1,
+            queue_wait: second,
+            fallback_requests: 1,
+            repeats: 1,
+            ejection: Ejection { after: 0, time: second, share: 0.5 },
+            slow_start: second,
+            health: None,
+        };
+        let timeouts = Timeouts {
+            connect: second,
+            upstream: second,
+            client_header: second,
+            client_body: second,
+            client_idle: second,
+            upstream_idle: second,
+            drain: second,
+        };
+        let maker = Maker::new(&settings, &timeouts);
+        let sockets = |hosts: &[u8]| -> Vec<SocketAddr> {
+            hosts.iter().map(|host| SocketAddr::from(([192, 0, 2, *host], 80))).collect()
+        };
+        let unresolved = [maker.first(0)];
+        assert!(!unresolved[0].is_resolved());
+        assert!(!same(&unresolved, &sockets(&[1])));
+        let first = renewed(&maker, 0, &unresolved, &sockets(&[1, 2]));
+        assert_eq!(first[0].text(), "http://app.example:80 (192.0.2.1)");
+        assert_eq!(first[0].authority(), "app.example:80");
+        assert!(same(&first, &sockets(&[2, 1])), "the order does not matter");
+        first[1].breaker().failed(0);
+        let second = renewed(&maker, 0, &first, &sockets(&[2, 3]));
+        assert!(Arc::ptr_eq(&first[1], &second[0]), "what is known about an address stays");
+        assert_eq!(second[1].breaker().failures(), 0);
+        assert_eq!(second.len(), 2, "and who is gone is gone");
     }
 }

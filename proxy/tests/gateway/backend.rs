@@ -59,6 +59,12 @@ impl Exchange<'_> {
         let _ = self.reader.get_mut().flush();
     }
 
+    /// Sends bytes; false when nobody takes them any more.
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        let out = self.reader.get_mut();
+        out.write_all(bytes.as_ref()).and_then(|()| out.flush()).is_ok()
+    }
+
     /// Reads the next bytes; empty at the end.
     pub(crate) fn receive(&mut self) -> Vec<u8> {
         let bytes = self.reader.fill_buf().map(<[u8]>::to_vec).unwrap_or_default();

@@ -43,7 +43,17 @@ impl Client {
         let stream = TcpStream::connect(address).unwrap();
         patient(&stream, PATIENCE);
         stream.set_nodelay(true).unwrap();
+        Self::over(stream)
+    }
+
+    /// On a connection that is already there.
+    pub(crate) fn over(stream: TcpStream) -> Self {
         Self { reader: BufReader::new(stream), last_was_head: false }
+    }
+
+    /// The connection, without anything that was kept for reading.
+    pub(crate) fn stream(self) -> TcpStream {
+        self.reader.into_inner()
     }
 
     /// Sends bytes as they are.
@@ -121,6 +131,15 @@ impl Client {
             answer.complete = self.reader.read_to_end(&mut answer.body).is_ok();
         }
         answer
+    }
+
+    /// Whether bytes of an answer are there; does not wait.
+    pub(crate) fn has_answer(&mut self) -> bool {
+        let stream = self.reader.get_ref();
+        stream.set_nonblocking(true).unwrap();
+        let there = stream.peek(&mut [0]).is_ok_and(|read| read > 0);
+        stream.set_nonblocking(false).unwrap();
+        there
     }
 
     /// Says that nothing more will be sent.

@@ -161,3 +161,97 @@ fn a_full_backend_is_a_503_and_others_are_not_concerned() {
     release.send(()).unwrap();
     assert_eq!(first.answer().text(), "slow");
 }
+
+#[test]
+fn a_body_that_drips_is_given_up_although_it_never_stops() {
+    let legacy = Backend::tcp(|exchange| {
+        exchange.read_body();
+        Then::Close
+    });
+    let ficus =
+        Setup::new(&legacy).set("timeouts.client_body", "500ms").set("limits.body_rate", "10000").start();
+    let mut client = ficus.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
+    let started = Instant::now();
+    // Each byte comes long before the silence would be too long.
+    while client.try_send(b"x").is_ok() && !client.has_answer() {
+        assert!(started.elapsed() < Duration::from_secs(15), "still taken");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(client.answer().status, 408);
+    assert_eq!(ficus.log(1)[0]["reason"], "slow_body");
+}
+
+#[test]
+fn a_backend_that_reads_slowly_is_not_the_clients_fault() {
+    let (release, wait) = channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let legacy = Backend::tcp(move |exchange| {
+        wait.lock().unwrap().recv().unwrap();
+        let length = exchange.read_body().len();
+        exchange.ok(&length.to_string());
+        Then::Close
+    });
+    let ficus =
+        Setup::new(&legacy).set("timeouts.client_body", "300ms").set("limits.body_rate", "100MB").start();
+    let mut client = ficus.connect();
+    let writer = std::thread::spawn(move || {
+        let body = "x".repeat(8_000_000);
+        client.request("POST", "/", "", &body)
+    });
+    // Longer than the client may take.
+    std::thread::sleep(Duration::from_millis(600));
+    release.send(()).unwrap();
+    assert_eq!(writer.join().unwrap().text(), "8000000");
+}
+
+#[test]
+fn a_client_that_does_not_read_is_given_up() {
+    let legacy = Backend::tcp(|exchange| {
+        exchange.ok(&"y".repeat(50_000_000));
+        Then::Close
+    });
+    let ficus = Setup::new(&legacy).set("timeouts.client_body", "500ms").start();
+    let mut client = ficus.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    // The log has the request as soon as it is over: nobody has read the answer by then.
+    let logged = ficus.log(1).pop().unwrap();
+    assert!(logged["bytes"].as_u64().unwrap() < 50_000_000, "{logged}");
+    assert!(!client.answer().complete);
+}
+
+#[test]
+fn a_whole_answer_may_take_so_long_and_no_longer() {
+    let legacy = Backend::tcp(|exchange| {
+        if exchange.head.starts_with("GET /items/1") {
+            // Until Ficus has given up.
+            exchange.receive();
+            return Then::Close;
+        }
+        exchange.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        while exchange.try_send("1\r\nx\r\n") {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Then::Close
+    });
+    let route = "serve = \"legacy\"\ntimeout = \"30s\"\ntotal_timeout = \"500ms\"\n";
+    let ficus = Setup::new(&legacy).route(route).start();
+    assert_eq!(ficus.connect().get("/items/1").status, 504);
+    let answer = ficus.connect().get("/items/2");
+    assert!(answer.status == 200 && !answer.complete, "cut off, and nobody takes that for its end");
+    assert_eq!(ficus.log(2)[1]["reason"], "truncated");
+}
+
+#[test]
+fn a_head_that_comes_too_late_is_a_504_whatever_came_before() {
+    let legacy = Backend::tcp(|exchange| {
+        std::thread::sleep(Duration::from_millis(800));
+        exchange.ok("late");
+        Then::Close
+    });
+    let rust = Backend::saying("rust");
+    let route = "serve = \"legacy\"\ntotal_timeout = \"300ms\"\n";
+    let ficus = Setup::new(&legacy).rust_at(&rust.url()).route(route).start();
+    let answer = ficus.connect().request("POST", "/items/1", "", "x");
+    assert_eq!((answer.status, answer.header("retry-after")), (504, Some("5")));
+}

@@ -10,13 +10,19 @@ mod client;
 #[allow(dead_code, reason = "shared with the tests of the life of the process")]
 mod ficus;
 
+mod backends;
 mod connections;
+mod crowd;
 mod fallback;
 mod framing;
 mod headers;
 mod limits;
 mod outcomes;
 mod preamble;
+mod rates;
+mod replay;
 mod streaming;
 mod tls;
 mod transparent;
+mod upstream_tls;
+mod waiting;

@@ -123,6 +123,36 @@ fn a_failing_candidate_is_replaced_for_http2_clients_too() {
 }
 
 #[test]
+fn a_large_deferred_body_arrives_whole_over_http2() {
+    let legacy = Backend::tcp(|exchange| {
+        let length = exchange.read_body().len();
+        exchange.ok(&format!("legacy {length}"));
+        Then::Keep
+    });
+    let rust = Backend::tcp(|exchange| {
+        exchange.answer("503 Service Unavailable", "X-Ficus-Defer: 1\r\n", "");
+        Then::Close
+    });
+    let https = start(Setup::new(&legacy).candidate(&rust));
+    let form: Vec<u8> = (0..200 * 1024).map(|at: usize| (at % 251) as u8).collect();
+    block_on(async {
+        let (client, connection) = h2::client::handshake(https.connect("h2").await).await.unwrap();
+        tokio::spawn(connection);
+        let mut client = client.ready().await.unwrap();
+        let request = http::Request::post("https://crm.example/items/7")
+            .header("content-length", form.len())
+            .body(())
+            .unwrap();
+        let (answer, mut body) = client.send_request(request, false).unwrap();
+        body.send_data(Bytes::from(form.clone()), true).unwrap();
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.into_body().data().await.unwrap().unwrap(), "legacy 204800");
+    });
+    assert!(rust.only().body == form && legacy.only().body == form);
+}
+
+#[test]
 fn http1_works_over_tls_and_says_so_upstream() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let legacy = Backend::saying("legacy");
