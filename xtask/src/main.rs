@@ -40,6 +40,8 @@ cargo ci [--only STAGE]... [--list]
     every check and every test
 cargo bench-proxy [--quick] [--only NAME]... [--rounds N] [--seconds N] [--rate N] [--workers N] [--profile NAME]
     Ficus beside bare pingora, nginx, HAProxy and Envoy: CPU, latency, memory
+cargo bench-proxy --counts
+    instructions, allocations and system calls per request of bare pingora and Ficus
 cargo xtask COMMAND
     doctor [--ci]              looks at the machine; as root on Debian installs what is missing
     with-postgres -- COMMAND   runs a command with a throwaway PostgreSQL in TEST_POSTGRES_URL

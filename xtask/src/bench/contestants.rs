@@ -71,7 +71,8 @@ impl Contestant {
         Ok(Started { who: self, ports, running })
     }
 
-    fn words(self, site: &Site, ports: Ports) -> Outcome<Vec<String>> {
+    /// The command line; writes the configuration that it names.
+    pub(super) fn words(self, site: &Site, ports: Ports) -> Outcome<Vec<String>> {
         let file = |name: &str| site.file(name).display().to_string();
         let words: Vec<String> = match self {
             Self::Bare => vec![

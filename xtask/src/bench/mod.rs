@@ -5,6 +5,7 @@
 
 mod configs;
 mod contestants;
+mod counts;
 mod load;
 mod memory;
 mod programs;
@@ -32,10 +33,11 @@ pub(crate) struct Options {
     workers: usize,
     profile: String,
     only: Vec<String>,
+    counts: bool,
 }
 
 impl Options {
-    /// Reads `[--quick] [--rounds N] [--seconds N] [--rate N] [--workers N] [--profile NAME] [--only NAME]...`.
+    /// Reads `[--quick] [--counts] [--rounds N] [--seconds N] [--rate N] [--workers N] [--profile NAME] [--only NAME]...`.
     pub(crate) fn parse(parser: &mut lexopt::Parser) -> Outcome<Self> {
         use lexopt::prelude::*;
         let mut options = Self {
@@ -45,10 +47,12 @@ impl Options {
             workers: 1,
             profile: "release".into(),
             only: Vec::new(),
+            counts: false,
         };
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("quick") => (options.rounds, options.seconds) = (1, 1),
+                Long("counts") => options.counts = true,
                 Long("rounds") => options.rounds = parser.value()?.parse()?,
                 Long("seconds") => options.seconds = parser.value()?.parse()?,
                 Long("rate") => options.per_second = parser.value()?.parse()?,
@@ -85,7 +89,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Outcome {
     let programs = Programs::gather(workspace, &options.profile)?;
     let interrupts = Interrupts::watch()?;
     let site = Site::open(workspace, programs, options.workers)?;
-    let outcome = measure(&site, options, &contestants, &interrupts);
+    let outcome =
+        if options.counts { counts::run(&site) } else { measure(&site, options, &contestants, &interrupts) };
     site.record.clean_up();
     outcome
 }
