@@ -15,6 +15,7 @@ mod postgres;
 mod problem;
 mod processes;
 mod progress;
+mod promtool;
 mod python;
 mod signals;
 mod supervise;
