@@ -52,7 +52,7 @@ def seed(database_url: str, folder: Path, flask: str = "1.1"):
 class Stack:
     """Flask, handlers and ficus over one database of their own."""
 
-    def __init__(self, folder: Path, databases: Databases, template: str, moved=(), flask: str = "1.1"):
+    def __init__(self, folder: Path, databases: Databases, template: str, moved=(), flask: str = "1.1", env=None):
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.databases = databases
@@ -65,6 +65,7 @@ class Stack:
         shutil.copy(ROOT / "routes.toml", self.routes_file)
         self._serve_rust(moved)
         self._flask = flask
+        self._more_env = dict(env or {})
         self.processes = []
         try:
             self.legacy = self._start_legacy()
@@ -120,7 +121,7 @@ class Stack:
         self.routes_file.write_text(text)
 
     def _start(self, name, command, env, cwd) -> Process:
-        process = Process(name, command, env, cwd, self.folder / f"{name}.log")
+        process = Process(name, command, {**env, **self._more_env}, cwd, self.folder / f"{name}.log")
         self.processes.append(process)
         return process
 

@@ -17,6 +17,7 @@ mod postgres;
 mod problem;
 mod processes;
 mod progress;
+mod promtool;
 mod python;
 mod signals;
 mod soak;

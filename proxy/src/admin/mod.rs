@@ -8,6 +8,7 @@ mod api;
 mod ask;
 mod explain;
 mod health;
+mod leaving;
 mod listing;
 mod peer;
 mod problem;
@@ -22,13 +23,16 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
 
 use crate::control::Control;
 use crate::observe::Observer;
 use crate::upstream::Backends;
+use leaving::{Leaving, closing};
 
 pub use ask::{Ask, Asks, Reread};
 pub use explain::{Explanation, Question, explain};
+pub use leaving::Ending;
 pub use listing::{RouteLine, backend_lines, route_lines};
 pub use problem::{MOVED, Problem};
 
@@ -124,27 +128,29 @@ pub fn bind_socket(path: &Path) -> std::io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Answers on the socket until `shutdown` ends.
+/// Answers on the socket until the end.
 ///
 /// # Errors
 /// When the listener fails for good.
 pub async fn serve_socket(
     listener: UnixListener,
     admin: Arc<Admin>,
-    shutdown: impl Future<Output = ()> + Send + 'static,
+    ending: watch::Receiver<Ending>,
 ) -> std::io::Result<()> {
     let service = socket_router(&admin).into_make_service_with_connect_info::<peer::Peer>();
-    axum::serve(listener, service).with_graceful_shutdown(shutdown).await
+    let listener = Leaving { listener, ending: ending.clone() };
+    axum::serve(listener, service).with_graceful_shutdown(closing(ending)).await
 }
 
-/// Answers over TCP until `shutdown` ends.
+/// Answers over TCP until the end.
 ///
 /// # Errors
 /// When the listener fails for good.
 pub async fn serve_tcp(
     listener: TcpListener,
     admin: Arc<Admin>,
-    shutdown: impl Future<Output = ()> + Send + 'static,
+    ending: watch::Receiver<Ending>,
 ) -> std::io::Result<()> {
-    axum::serve(listener, tcp_router(&admin)).with_graceful_shutdown(shutdown).await
+    let listener = Leaving { listener, ending: ending.clone() };
+    axum::serve(listener, tcp_router(&admin)).with_graceful_shutdown(closing(ending)).await
 }

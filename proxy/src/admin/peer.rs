@@ -8,6 +8,7 @@ use axum::serve::IncomingStream;
 use nix::unistd::{Gid, Uid, User};
 use tokio::net::UnixListener;
 
+use super::leaving::Leaving;
 use super::problem::Problem;
 
 /// The process at the other end.
@@ -17,8 +18,8 @@ pub(super) struct Peer {
     ids: Option<(u32, u32)>,
 }
 
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+impl Connected<IncomingStream<'_, Leaving<UnixListener>>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Leaving<UnixListener>>) -> Self {
         let ids = stream.io().peer_cred().ok().map(|credentials| (credentials.uid(), credentials.gid()));
         Self { ids }
     }

@@ -1,20 +1,28 @@
 //! The admin API on a runtime of its own: requests cannot slow it down, and it cannot slow requests down.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::{LAST_MOMENT, Parts, runtime};
-use crate::admin::{self, Admin, Asks};
+use crate::admin::{self, Admin, Asks, Ending};
+
+/// How long a question that has begun may still take at the end.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+/// Somebody may have connected right before another process took over, and not have asked yet.
+const LAST_QUESTIONS: Duration = Duration::from_millis(250);
 
 /// The admin API of a running Ficus. It answers until the very end, so that `/readyz` can say "draining".
 pub(super) struct Served {
     runtime: Runtime,
     admin: Arc<Admin>,
-    /// Becomes true when another process answers on these sockets.
-    leaving: watch::Sender<bool>,
+    serving: JoinSet<()>,
+    ending: watch::Sender<Ending>,
+    left: Option<Instant>,
 }
 
 /// Answers on the admin sockets.
@@ -22,34 +30,19 @@ pub(super) fn start(parts: &Parts, asks: Asks) -> anyhow::Result<Served> {
     let runtime = runtime("ficus-admin", 1)?;
     let (control, observer) = (Arc::clone(&parts.control), Arc::clone(&parts.observer));
     let admin = Admin::new(control, observer, Arc::clone(&parts.backends), asks);
-    let (leaving, left) = watch::channel(false);
-    let _entered = runtime.enter();
+    let (ending, end) = watch::channel(Ending::default());
+    let mut serving = JoinSet::new();
+    let entered = runtime.enter();
     if let Some(listener) = &parts.sockets.admin {
         let listener = TcpListener::from_std(listener.try_clone()?)?;
-        let serving = admin::serve_tcp(listener, Arc::clone(&admin), until(left.clone()));
-        runtime.spawn(report_end("admin", serving));
+        serving.spawn(report_end("admin", admin::serve_tcp(listener, Arc::clone(&admin), end.clone())));
     }
     if let Some(listener) = &parts.sockets.admin_socket {
         let listener = UnixListener::from_std(listener.try_clone()?)?;
-        runtime.spawn(report_end("admin socket", serve_socket(listener, Arc::clone(&admin), left)));
+        serving.spawn(report_end("admin socket", admin::serve_socket(listener, Arc::clone(&admin), end)));
     }
-    drop(_entered);
-    Ok(Served { runtime, admin, leaving })
-}
-
-async fn serve_socket(
-    socket: UnixListener,
-    admin: Arc<Admin>,
-    left: watch::Receiver<bool>,
-) -> std::io::Result<()> {
-    admin::serve_socket(socket, admin, until(left)).await
-}
-
-async fn until(mut left: watch::Receiver<bool>) {
-    if left.wait_for(|left| *left).await.is_err() {
-        // Nobody can say so any more: the process ends.
-        std::future::pending().await
-    }
+    drop(entered);
+    Ok(Served { runtime, admin, serving, ending, left: None })
 }
 
 async fn report_end(what: &str, serving: impl Future<Output = std::io::Result<()>>) {
@@ -65,12 +58,22 @@ impl Served {
     }
 
     /// From now on another process answers on these sockets; what has begun is answered here.
-    pub(super) fn leave(&self) {
-        let _ = self.leaving.send(true);
+    pub(super) fn leave(&mut self) {
+        let _ = self.ending.send(Ending::Leaving);
+        self.left = Some(Instant::now());
     }
 
     /// Ends it, with everything else; `socket` is removed, unless somebody else answers there.
-    pub(super) fn stop(self, socket: Option<&std::path::Path>) {
+    pub(super) fn stop(mut self, socket: Option<&std::path::Path>) {
+        if let Some(left) = self.left {
+            std::thread::sleep(LAST_QUESTIONS.saturating_sub(left.elapsed()));
+        }
+        let _ = self.ending.send(Ending::Closing);
+        let answered = async {
+            let ended = async { while self.serving.join_next().await.is_some() {} };
+            let _ = tokio::time::timeout(LAST_ANSWERS, ended).await;
+        };
+        self.runtime.block_on(answered);
         self.runtime.shutdown_timeout(LAST_MOMENT);
         if let Some(socket) = socket {
             // Nobody answers there any more; a file that stays would only look as if.

@@ -134,8 +134,8 @@ fn start(
         draining: Arc::default(),
     };
     let (asks, questions) = Asks::new();
-    let admin = admin::start(&parts, asks)?;
-    let ended = runtime.block_on(serve(&mut parts, &admin, questions, predecessor));
+    let mut admin = admin::start(&parts, asks)?;
+    let ended = runtime.block_on(serve(&mut parts, &mut admin, questions, predecessor));
     // Answers have been sent; what is left are tasks that watch something.
     runtime.shutdown_timeout(LAST_MOMENT);
     parts.observer.finish();
@@ -220,7 +220,7 @@ fn sources(control: &Arc<Control>, backends: &Arc<Backends>) -> Sources {
 /// Answers requests until the process shall end; the process that goes on, if one does.
 async fn serve(
     parts: &mut Parts,
-    admin: &admin::Served,
+    admin: &mut admin::Served,
     mut questions: mpsc::Receiver<Ask>,
     predecessor: &mut Option<Predecessor>,
 ) -> anyhow::Result<Option<Successor>> {

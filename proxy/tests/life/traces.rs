@@ -82,7 +82,7 @@ fn a_request_and_each_attempt_are_spans_of_the_clients_trace() {
     assert!(sent.request_line().starts_with("POST /v1/traces "), "{}", sent.head);
     assert_eq!(sent.header("content-type"), Some("application/x-protobuf"));
     assert!(!String::from_utf8_lossy(&sent.body).contains("secret"));
-    assert!(ficus.metrics().contains("ficus_spans_total{reason=\"sent\"} 3"));
+    eventually("3 counted spans", || ficus.metrics().contains("ficus_spans_total{reason=\"sent\"} 3"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::debian::on_path;
 use crate::problem::{Context, Outcome, bail};
 use crate::workspace::Workspace;
-use crate::{floor_plan, licences, links, peers, python, units};
+use crate::{floor_plan, licences, links, peers, promtool, python, units};
 
 use super::count::{self, Count};
 use super::job::Run;
@@ -234,5 +234,6 @@ fn whole(run: &Run<'_>, log: &Path, what: &[&str]) -> Outcome<Count> {
     }
     let binaries = run.workspace.binary("");
     let job = run.python(log, "tests", &[PYTEST, what].concat())?.with_postgres()?;
-    job.env("FICUS_BINARIES", binaries).tests(count::pytest)
+    let promtool = promtool::ensure(run.workspace)?;
+    job.env("FICUS_BINARIES", binaries).env("PROMTOOL", promtool).tests(count::pytest)
 }
