@@ -1,10 +1,11 @@
 //! The admin API: JSON over a Unix socket for the CLI, health and metrics over TCP.
 //!
 //! The socket's peers are known by the kernel (`peer`): root, the user ficus runs as, and its group. They may change
-//! the routing, through `control` only. Over TCP there is nothing but numbers to read. Paths are in `api`,
+//! the routing, through `control` only. Over TCP there is nothing but numbers to read. Paths are in `api` and `changes`,
 //! refusals in `problem`, the answer to "who would answer this" in `explain`.
 
 mod api;
+mod changes;
 mod explain;
 mod listing;
 mod peer;
@@ -22,6 +23,7 @@ use axum::routing::get;
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::control::Control;
+use crate::identity::Tokens;
 use crate::observe::Observer;
 use crate::upstream::Backends;
 
@@ -35,15 +37,21 @@ pub struct Admin {
     control: Arc<Control>,
     observer: Arc<Observer>,
     backends: Arc<Backends>,
+    tokens: Option<Tokens>,
     draining: AtomicBool,
     started: chrono::DateTime<chrono::Utc>,
 }
 
 impl Admin {
     /// Shows and changes these.
-    pub fn new(control: Arc<Control>, observer: Arc<Observer>, backends: Arc<Backends>) -> Arc<Self> {
+    pub fn new(
+        control: Arc<Control>,
+        observer: Arc<Observer>,
+        backends: Arc<Backends>,
+        tokens: Option<Tokens>,
+    ) -> Arc<Self> {
         let started = chrono::Utc::now();
-        Arc::new(Self { control, observer, backends, draining: AtomicBool::new(false), started })
+        Arc::new(Self { control, observer, backends, tokens, draining: AtomicBool::new(false), started })
     }
 
     /// From now on `/readyz` says no: this node is about to stop.

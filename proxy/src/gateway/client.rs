@@ -61,48 +61,16 @@ fn address_of(hop: &str) -> Option<IpAddr> {
 }
 
 fn is_trusted(address: IpAddr, trusted_proxies: &[Network]) -> bool {
-    trusted_proxies.iter().any(|network| contains(*network, address))
-}
-
-fn contains(network: Network, address: IpAddr) -> bool {
-    let bits = |ip: IpAddr| match ip {
-        IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
-        IpAddr::V6(v6) => (v6.to_bits(), 128),
-    };
-    let ((network_bits, width), (address_bits, address_width)) = (bits(network.address), bits(address));
-    let ignored = 128 - u32::from(network.prefix.min(width));
-    width == address_width && (network_bits ^ address_bits).checked_shr(ignored).unwrap_or(0) == 0
+    trusted_proxies.iter().any(|network| network.contains(address))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn network(text: &str) -> Network {
-        let (address, prefix) = text.split_once('/').unwrap();
-        Network { address: address.parse().unwrap(), prefix: prefix.parse().unwrap() }
-    }
-
-    #[test]
-    fn a_network_contains_its_addresses() {
-        let cases = [
-            ("10.0.0.0/8", "10.255.0.1", true),
-            ("10.0.0.0/8", "11.0.0.1", false),
-            ("192.0.2.7/32", "192.0.2.7", true),
-            ("192.0.2.7/32", "192.0.2.6", false),
-            ("0.0.0.0/0", "203.0.113.9", true),
-            ("0.0.0.0/0", "2001:db8::1", false),
-            ("2001:db8::/32", "2001:db8:1::1", true),
-            ("2001:db8::/32", "2001:db9::1", false),
-        ];
-        for (net, address, expected) in cases {
-            assert_eq!(contains(network(net), address.parse().unwrap()), expected, "{address} in {net}");
-        }
-    }
-
     #[test]
     fn the_user_is_the_last_address_that_no_proxy_has() {
-        let trusted = [network("10.0.0.0/8")];
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
         let cases = [
             (None, "10.0.0.1"),
             (Some("203.0.113.9"), "203.0.113.9"),

@@ -4,6 +4,7 @@
 //! is in `decide`, which upstream is asked in `upstream`, what is counted in `observe`.
 
 mod answer;
+mod canary;
 mod client;
 mod connection;
 mod context;
@@ -68,7 +69,7 @@ impl Gateway {
         observer: Arc<Observer>,
         draining: Arc<AtomicBool>,
     ) -> anyhow::Result<Self> {
-        let identities = Reader::new(&settings.flask);
+        let identities = Reader::new(&settings);
         Ok(Self { settings, live, backends, observer, identities, ids: trace::Ids::new()?, draining })
     }
 

@@ -37,7 +37,7 @@ pub const ROUTE: &[&str] = &[
     "timeout",
 ];
 /// `canary`.
-pub const CANARY: &[&str] = &["percent", "users", "group"];
+pub const CANARY: &[&str] = &["percent", "users", "roles", "networks", "testers", "group", "pin"];
 /// `shadow`.
 pub const SHADOW: &[&str] = &["sample", "ignore"];
 /// `guard`.

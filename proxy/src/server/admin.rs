@@ -9,6 +9,7 @@ use tokio::runtime::Runtime;
 
 use super::{LAST_MOMENT, Parts, listen, runtime};
 use crate::admin::{self, Admin};
+use crate::identity::Reader;
 
 /// The admin API of a running Ficus. It answers until the very end, so that `/readyz` can say "draining".
 pub(super) struct Served {
@@ -21,8 +22,9 @@ pub(super) struct Served {
 /// Opens the admin addresses and answers there.
 pub(super) fn start(parts: &Parts) -> anyhow::Result<Served> {
     let runtime = runtime("ficus-admin", 1)?;
-    let admin =
-        Admin::new(Arc::clone(&parts.control), Arc::clone(&parts.observer), Arc::clone(&parts.backends));
+    let tokens = Reader::new(&parts.settings).tokens().cloned();
+    let (control, observer) = (Arc::clone(&parts.control), Arc::clone(&parts.observer));
+    let admin = Admin::new(control, observer, Arc::clone(&parts.backends), tokens);
     let entered = runtime.enter();
     let tcp = parts.settings.listen.admin.map(|address| listen::open(address, "admin")).transpose()?;
     let path = &parts.settings.listen.admin_socket;

@@ -15,6 +15,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context;
+use nix::sys::signal::{SigSet, Signal};
 use pingora::apps::HttpServerOptions;
 use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf;
@@ -55,6 +56,7 @@ struct Parts {
 /// When a listener cannot be opened or the routing file is bad.
 pub fn run(settings: Settings) -> anyhow::Result<()> {
     log::start(&settings.log.level);
+    outlive_size_limits();
     let parts = Parts::new(settings)?;
     let runtime = runtime("ficus", threads())?;
     let (opened, listeners) = {
@@ -180,6 +182,16 @@ fn reload(parts: &Parts) {
     match parts.control.reload() {
         Reloaded::Refused { message, .. } => tracing::error!(message, "reload refused"),
         outcome => tracing::info!(?outcome, "reload asked for by signal"),
+    }
+}
+
+/// A file that may not grow any more is an error like a full disk, not the end of the process. All threads inherit this, so
+/// it comes before the first one.
+fn outlive_size_limits() {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGXFSZ);
+    if let Err(error) = signals.thread_block() {
+        tracing::warn!(%error, "cannot ignore limits on file sizes");
     }
 }
 

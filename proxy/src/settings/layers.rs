@@ -172,7 +172,7 @@ impl<'d> Layers<'d> {
 
 /// Unknown keys in the tables below the top level; backends are looked at where they are read.
 fn reject_unknown(root: &Section<'_>, report: &mut Report) {
-    for table in ["listen", "flask", "store", "limits", "timeouts", "log"] {
+    for table in ["listen", "flask", "canary", "control", "store", "limits", "timeouts", "log"] {
         let Some(section) = root.get(table).and_then(|value| value.section(&keys::names_in(table), report))
         else {
             continue;

@@ -9,7 +9,8 @@ use crate::diagnostic::{Document, Report, Severity, Value, bytes, duration};
 use super::keys::{LEGACY_DEFAULT, default_of};
 use super::layers::{Inputs, Layers, read_file};
 use super::{
-    Backend, Flask, Https, Limits, Listen, Log, Settings, StoreSettings, Timeouts, UpstreamAddress, values,
+    Backend, CanarySettings, ControlSettings, Flask, Https, Limits, Listen, Log, Settings, StoreSettings,
+    Timeouts, UpstreamAddress, values,
 };
 
 /// Reads everything; without settings the report has at least one error.
@@ -36,6 +37,8 @@ impl Reader<'_> {
         let listen = self.listen();
         let backends = self.backends();
         let flask = self.flask();
+        let canary = self.canary();
+        let control = self.control();
         let store = self.store();
         let limits = self.limits();
         let timeouts = self.timeouts();
@@ -45,6 +48,8 @@ impl Reader<'_> {
             listen: listen?,
             backends: backends?,
             flask: flask?,
+            canary: canary?,
+            control: control?,
             store: store?,
             limits: limits?,
             timeouts: timeouts?,
@@ -147,7 +152,7 @@ impl Reader<'_> {
         };
         let items = value.list(&mut self.report)?;
         let networks: Vec<_> =
-            items.iter().map(|item| item.parsed(&mut self.report, values::network)).collect();
+            items.iter().map(|item| item.parsed(&mut self.report, |text| text.parse())).collect();
         networks.into_iter().collect()
     }
 
@@ -188,19 +193,40 @@ impl Reader<'_> {
 
     fn flask(&mut self) -> Option<Flask> {
         let before = self.report.count(Severity::Error);
-        let secret_key = values::secret_key(&self.layers, &mut self.report);
+        let secret_key = values::flask_secret(&self.layers, &mut self.report);
         let good = self.report.count(Severity::Error) == before;
-        let session_cookie = self.key("flask.session_cookie", |text| {
-            let token = |c: char| c.is_ascii_graphic() && !"()<>@,;:\\\"/[]?={}".contains(c);
-            if !text.is_empty() && text.chars().all(token) {
-                Ok(text.to_owned())
-            } else {
-                Err(format!("`{text}` cannot be the name of a cookie"))
-            }
-        });
+        let session_cookie = self.key("flask.session_cookie", values::cookie_name);
+        let remember_cookie = self.key("flask.remember_cookie", values::cookie_name);
+        let role_key = self.layers.value("flask.role_key").and_then(|value| value.text(&mut self.report));
         let profile = self.key("flask.profile", values::profile);
         good.then_some(())?;
-        Some(Flask { secret_key, session_cookie: session_cookie?, profile: profile? })
+        Some(Flask {
+            secret_key,
+            session_cookie: session_cookie?,
+            remember_cookie: remember_cookie?,
+            role_key: role_key.filter(|key| !key.is_empty()),
+            profile: profile?,
+        })
+    }
+
+    fn canary(&mut self) -> Option<CanarySettings> {
+        let before = self.report.count(Severity::Error);
+        let key = values::secret("canary.key", &self.layers, &mut self.report);
+        let good = self.report.count(Severity::Error) == before;
+        let off = |text: &str| (text != "off").then(|| values::cookie_name(text)).transpose();
+        let visitor_cookie = self.key("canary.visitor_cookie", off);
+        good.then_some(())?;
+        Some(CanarySettings { key, visitor_cookie: visitor_cookie? })
+    }
+
+    fn control(&mut self) -> Option<ControlSettings> {
+        let value = self
+            .layers
+            .value("control.override_expires")
+            .unwrap_or_else(|| unset("control.override_expires"));
+        let never = value.is_text() && value.text(&mut self.report)? == "never";
+        let override_expires = if never { None } else { Some(value.duration(&mut self.report)?) };
+        Some(ControlSettings { override_expires })
     }
 
     fn store(&mut self) -> Option<StoreSettings> {

@@ -1,0 +1,47 @@
+//! The end of holds and overrides that were set for a time.
+
+use chrono::{DateTime, Utc};
+
+use crate::store::{Action, Record};
+
+use super::Control;
+use super::apply::snapshot;
+use super::standing::differences;
+use super::state::LastChange;
+
+impl Control {
+    /// Ends what has lasted long enough, as a revision of its own. Called every few seconds by whoever watches the file.
+    pub(super) fn expire(&self, now: DateTime<Utc>) {
+        let mut running = self.lock();
+        let mut pins = running.state.pins.clone();
+        if !pins.expire(now) {
+            return;
+        }
+        let ended: Vec<String> =
+            running.state.pins.holds.keys().filter(|name| !pins.holds.contains_key(*name)).cloned().collect();
+        let record = Record {
+            revision: running.state.revision + 1,
+            at: now,
+            author: "expiry".to_owned(),
+            reason: Some(format!("the time set for it is over: {}", ended.join(", "))),
+            action: Action::Expire,
+            changes: differences(&running.effective(), &pins.over(&running.base)),
+            hash: running.hash.clone(),
+            text: Some(running.state.text.clone()),
+            undoes: None,
+            pins: snapshot(&pins),
+        };
+        // What cannot be put on record does not give traffic back; it is tried again.
+        if let Err(error) = self.recorder.intend(&record) {
+            tracing::error!(%error, "cannot write the journal; holds that are over stay for now");
+            return;
+        }
+        running.state.pins = pins;
+        running.state.revision = record.revision;
+        running.state.last = Some(LastChange::from(&record));
+        self.swap(&running);
+        let _ = self.state_file.save(&running.state);
+        tracing::info!(revision = record.revision, changes = ?record.changes, "holds are over");
+        self.recorder.confirm(record);
+    }
+}
