@@ -229,7 +229,7 @@ async fn tester_token(
     }
     let Some(tokens) = &admin.tokens else {
         return Err(Problem::bad_request(
-            "there is nothing to sign with: set `canary.key` or `flask.secret_key` in ficus.toml",
+            "there is nothing to sign with: set `canary.secret_key` or `flask.secret_key` in ficus.toml",
         ));
     };
     let seconds = i64::try_from(lasts.as_secs()).unwrap_or_default();

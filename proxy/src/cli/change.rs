@@ -186,7 +186,7 @@ fn report(common: &Common, answer: &Value, what: &str) {
     }
     for route in &held {
         screen::print(&format!(
-            "held: {route} gets no more traffic for its candidate until `ficus resume {route}`\n"
+            "held: {route} gets no more traffic for its candidate until `ficus resume {route}` (revision {revision})\n"
         ));
     }
     for route in &resumed {

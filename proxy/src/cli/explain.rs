@@ -109,7 +109,7 @@ fn text(question: &Question, explanation: &Explanation, offline: bool) -> String
             canary.who, canary.group
         ));
     }
-    lines.extend(explanation.pins.iter().map(|pin| format!("pinned    {pin}")));
+    lines.extend(explanation.pins.iter().map(|pin| format!("held      {pin}")));
     if !offline {
         lines.push(format!("revision  {}", explanation.revision));
     }

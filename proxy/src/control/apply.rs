@@ -9,7 +9,7 @@ use crate::store::{Record, Texts, step};
 
 use super::change::{Applied, Change, Changed, Edit, Preview, Refused};
 use super::file::{self, WriteError};
-use super::pins::{self, Override, Pins};
+use super::pins::{self, Override, Pins, recorded};
 use super::plan::{Edits, Next, changed, hold, rollback_edits};
 use super::state::LastChange;
 use super::{Control, Reloaded, Running};
@@ -184,7 +184,7 @@ impl Control {
             author: change.author.clone(),
             reason: said.or_else(|| undoes.map(|revision| format!("undo of revision {revision}"))),
             action: change.edit.action(),
-            changes: super::standing::differences(&running.effective(), &next.pins.over(&next.base)),
+            changes: recorded((&running.base, &running.state.pins), (&next.base, &next.pins)),
             hash: file::hash(&next.text),
             text: Some(next.text.clone()),
             undoes,

@@ -6,7 +6,7 @@ use crate::store::{Action, Record};
 
 use super::Control;
 use super::apply::snapshot;
-use super::standing::differences;
+use super::pins::recorded;
 use super::state::LastChange;
 
 impl Control {
@@ -25,7 +25,7 @@ impl Control {
             author: "expiry".to_owned(),
             reason: Some(format!("the time set for it is over: {}", ended.join(", "))),
             action: Action::Expire,
-            changes: differences(&running.effective(), &pins.over(&running.base)),
+            changes: recorded((&running.base, &running.state.pins), (&running.base, &pins)),
             hash: running.hash.clone(),
             text: Some(running.state.text.clone()),
             undoes: None,

@@ -5,13 +5,14 @@
 //! written, or a file that would send more users of a held route to the candidate. Both live in this node's state and in
 //! the audit, so that restarts, hand edits and a lost file do not end them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::route::{Route, Serve, Table};
+use crate::store::RouteChange;
 
 use super::standing::{self, DEFAULTS, Standing};
 
@@ -133,6 +134,30 @@ fn more(before: &Table, file: &Table, name: &str) -> Option<Option<Standing>> {
         Some(old) => new.sends_more_than(&old).then(|| Some(old).filter(|old| !old.is_safe())),
         None => (!new.is_safe()).then_some(None),
     }
+}
+
+/// What a change of file and pins did, for the record: who answers, and what is held now and was not before, or the other
+/// way round.
+pub(super) fn recorded(before: (&Table, &Pins), after: (&Table, &Pins)) -> Vec<RouteChange> {
+    let (old, new) = (before.1.over(before.0), after.1.over(after.0));
+    let mut changes = standing::differences(&old, &new);
+    let names: BTreeSet<&String> = before.1.holds.keys().chain(after.1.holds.keys()).collect();
+    for name in names {
+        let held = (before.1.holds.contains_key(name), after.1.holds.contains_key(name));
+        if held.0 == held.1 || changes.iter().any(|change| change.route == *name) {
+            continue;
+        }
+        let words = |table: &Table, held: bool| match table.route(name) {
+            Some(route) => format!("{}{}", Standing::of(route).words(), if held { ", held" } else { "" }),
+            None => if held { "held" } else { "-" }.to_owned(),
+        };
+        changes.push(RouteChange {
+            route: name.clone(),
+            before: words(&old, held.0),
+            after: words(&new, held.1),
+        });
+    }
+    changes
 }
 
 /// Whether what no route matches goes to the fallback.

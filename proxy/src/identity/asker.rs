@@ -90,9 +90,9 @@ impl std::fmt::Debug for Reader {
 
 impl Reader {
     /// A reader for the application and the canaries that the settings describe. What Ficus signs, it signs with
-    /// `canary.key`, else with Flask's secret.
+    /// `canary.secret_key`, else with Flask's secret.
     pub fn new(settings: &Settings) -> Self {
-        let secret = settings.canary.key.as_ref().or(settings.flask.secret_key.as_ref());
+        let secret = settings.canary.secret_key.as_ref().or(settings.flask.secret_key.as_ref());
         Self {
             flask: FlaskCookies::new(&settings.flask),
             tokens: secret.map(Tokens::new),

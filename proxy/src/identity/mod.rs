@@ -130,7 +130,11 @@ mod tests {
             for group in ["customers", "customers.list", "a"] {
                 check_share(user, group, below);
                 check_share(|number| Identity::Visitor(format!("{number:022}")), group, below);
-                check_share(|number| Identity::Address(std::net::Ipv4Addr::from(number).into()), group, below);
+                check_share(
+                    |number| Identity::Address(std::net::Ipv4Addr::from(number).into()),
+                    group,
+                    below,
+                );
             }
         }
     }

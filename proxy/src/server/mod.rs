@@ -141,18 +141,18 @@ async fn serve(
         tokio::spawn(listen::accept(listener, acceptor, door.clone()));
     }
     drop(door);
-    eprint!("{}", report::report(opened, &parts.backends, &parts.control));
+    log::say(&report::report(opened, &parts.backends, &parts.control));
     notify(NotifyState::Ready);
 
     signals.stop(|| reload(parts)).await;
     admin.drain();
     notify(NotifyState::Stopping);
-    eprintln!("ficus: stopping, waiting for requests in progress");
+    log::say("ficus: stopping, waiting for requests in progress\n");
     let patience = parts.settings.timeouts.drain;
     let stop = Stop { draining: &parts.draining, closing: &closing, connected: &mut all_gone, patience };
     match stop.run(&*proxy, &mut signals).await {
-        Stopped::Clean => eprintln!("ficus: stopped, every request was answered"),
-        Stopped::Cut => eprintln!("ficus: stopped before every request was answered"),
+        Stopped::Clean => log::say("ficus: stopped, every request was answered\n"),
+        Stopped::Cut => log::say("ficus: stopped before every request was answered\n"),
     }
     Ok(())
 }

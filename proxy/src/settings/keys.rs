@@ -29,7 +29,7 @@ pub const KEYS: &[Key] = &[
     key("flask.remember_cookie", "remember_token"),
     key("flask.role_key", ""),
     key("flask.profile", "werkzeug-1.0"),
-    key("canary.key", ""),
+    key("canary.secret_key", ""),
     key("canary.visitor_cookie", "ficus_visitor"),
     key("control.override_expires", "24h"),
     key("store.url", "sqlite:state/ficus.db"),
@@ -53,8 +53,13 @@ pub const KEYS: &[Key] = &[
 pub(super) const LEGACY_DEFAULT: &str = "http://127.0.0.1:5000";
 
 /// Variables of the environment that are read but are no key of the file.
-pub(super) const OTHER_VARIABLES: &[&str] =
-    &["FICUS_CONFIG", "FICUS_FLASK_SECRET_KEY_FILE", "FICUS_CANARY_KEY_FILE", "FICUS_YES", "FICUS_KILL_AT"];
+pub(super) const OTHER_VARIABLES: &[&str] = &[
+    "FICUS_CONFIG",
+    "FICUS_FLASK_SECRET_KEY_FILE",
+    "FICUS_CANARY_SECRET_KEY_FILE",
+    "FICUS_YES",
+    "FICUS_KILL_AT",
+];
 
 /// The environment variable of a key: `listen.http` is `FICUS_LISTEN_HTTP`.
 pub fn variable(name: &str) -> String {

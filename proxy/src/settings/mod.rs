@@ -115,7 +115,7 @@ pub struct Flask {
 #[derive(Debug, Clone, Default)]
 pub struct CanarySettings {
     /// Signs visitor cookies, pins and testers' tokens; absent: Flask's secret key does.
-    pub key: Option<Secret>,
+    pub secret_key: Option<Secret>,
     /// Name of the visitor cookie; absent: none is set, and visitors are told apart by address.
     pub visitor_cookie: Option<String>,
 }

@@ -211,12 +211,12 @@ impl Reader<'_> {
 
     fn canary(&mut self) -> Option<CanarySettings> {
         let before = self.report.count(Severity::Error);
-        let key = values::secret("canary.key", &self.layers, &mut self.report);
+        let secret_key = values::secret("canary.secret_key", &self.layers, &mut self.report);
         let good = self.report.count(Severity::Error) == before;
         let off = |text: &str| (text != "off").then(|| values::cookie_name(text)).transpose();
         let visitor_cookie = self.key("canary.visitor_cookie", off);
         good.then_some(())?;
-        Some(CanarySettings { key, visitor_cookie: visitor_cookie? })
+        Some(CanarySettings { secret_key, visitor_cookie: visitor_cookie? })
     }
 
     fn control(&mut self) -> Option<ControlSettings> {

@@ -131,7 +131,7 @@ pub(super) fn secret(name: &str, layers: &Layers<'_>, report: &mut Report) -> Op
     let value = layers.value(name)?;
     if value.is_text() {
         let key = name.rsplit('.').next().unwrap_or(name);
-        let example = if name == "flask.secret_key" { "FLASK_SECRET_KEY" } else { "CANARY_KEY" };
+        let example = if name == "flask.secret_key" { "FLASK_SECRET_KEY" } else { "CANARY_SECRET_KEY" };
         report
             .error(value.key(), "a secret must not stand in the file")
             .label("name where it is kept")

@@ -321,4 +321,59 @@ pub(super) mod tests {
         let audit = recorder.audit(10).unwrap();
         assert_eq!((audit.records, audit.broken), (3, None));
     }
+
+    /// Tables and rows as ficus wrote them before the audit was a chain.
+    const OLD_STORE: &str = "
+        CREATE TABLE revision (id INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER NOT NULL, made_at TEXT NOT NULL,
+            author TEXT NOT NULL, reason TEXT, action TEXT NOT NULL, hash TEXT NOT NULL, UNIQUE (number, made_at));
+        CREATE TABLE routing_file (hash TEXT PRIMARY KEY, text TEXT NOT NULL);
+        CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, revision INTEGER NOT NULL REFERENCES revision (id),
+            route TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL);
+        INSERT INTO revision (number, made_at, author, reason, action, hash) VALUES
+            (1, '2026-11-20T10:00:00.123456789+00:00', 'file', NULL, 'file', 'aaaa'),
+            (2, '2026-11-20T10:05:00.000000001+00:00', 'ana', 'CRM-812', 'flip', 'bbbb');
+        INSERT INTO routing_file VALUES ('aaaa', 'version = 1'), ('bbbb', 'version = 1 # 2');
+        INSERT INTO audit (revision, route, before, after) VALUES (2, 'customers.list', 'legacy', 'rust');";
+
+    #[test]
+    fn a_store_from_before_the_chain_is_taken_over() {
+        use sqlx::{Connection, Executor};
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("ficus.db").display());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut old = sqlx::SqliteConnection::connect(&format!("{url}?mode=rwc")).await.unwrap();
+            old.execute(OLD_STORE).await.unwrap();
+            old.close().await.unwrap();
+        });
+        for _ in 0..2 {
+            let recorder = Recorder::start(&url, directory.path()).unwrap();
+            assert_eq!(recorder.latest(), Some(2));
+            let audit = recorder.audit(10).unwrap();
+            assert_eq!((audit.records, audit.broken), (2, None));
+            assert_eq!(audit.links[0].record["reason"], "CRM-812");
+            assert_eq!(recorder.texts(2).unwrap().before.as_deref(), Some("version = 1"));
+        }
+        let recorder = Recorder::start(&url, directory.path()).unwrap();
+        store(&recorder, 3);
+        let audit = recorder.audit(10).unwrap();
+        assert_eq!((audit.records, audit.broken), (3, None));
+    }
+
+    #[test]
+    fn a_store_of_a_newer_ficus_is_left_alone() {
+        use sqlx::{Connection, Executor};
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("ficus.db").display());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut new = sqlx::SqliteConnection::connect(&format!("{url}?mode=rwc")).await.unwrap();
+            new.execute("PRAGMA user_version = 99").await.unwrap();
+            new.close().await.unwrap();
+        });
+        let recorder = Recorder::start(&url, directory.path()).unwrap();
+        assert_eq!(recorder.latest(), None);
+        let error = recorder.health().error.unwrap();
+        assert!(error.contains("written by a newer ficus"), "{error}");
+    }
 }

@@ -65,7 +65,10 @@ fn a_line_that_was_changed_left_out_or_moved_is_named() {
 #[test]
 fn a_row_of_the_store_that_was_changed_or_left_out_is_named() {
     for (statement, expected) in [
-        ("UPDATE chain SET record = replace(record, 'CRM-812', 'CRM-999') WHERE seq = 2", "record 2: in the store: "),
+        (
+            "UPDATE chain SET record = replace(record, 'CRM-812', 'CRM-999') WHERE seq = 2",
+            "record 2: in the store: ",
+        ),
         ("DELETE FROM chain WHERE seq = 3", "record 3: in the store: "),
         ("DELETE FROM chain WHERE seq > 3", "record 4: it and what follows are missing in the store"),
     ] {
@@ -104,7 +107,8 @@ fn the_digests_can_be_checked_without_ficus() {
         let link: serde_json::Value = serde_json::from_str(line).unwrap();
         let canonical = sorted(&link["record"]).to_string();
         let text = format!("{prev}\n{}\n{canonical}", number + 1);
-        let digest: String = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest: String =
+            Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(link["digest"], digest);
         assert_eq!(link["prev"], prev);
         prev = digest;

@@ -46,7 +46,8 @@ fn ask(ficus: &Ficus, method: &str, path: &str, headers: &str) -> Answer {
     let line = format!("{method} {path} HTTP/1.1\r\ncontent-length: 0\r\n");
     let text = exchange(ficus.port, &line, headers);
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    let cookie = |line: &str| line.to_ascii_lowercase().strip_prefix("set-cookie: ").map(|_| line[12..].to_owned());
+    let cookie =
+        |line: &str| line.to_ascii_lowercase().strip_prefix("set-cookie: ").map(|_| line[12..].to_owned());
     Answer { backend: body.to_owned(), cookies: head.lines().filter_map(cookie).collect() }
 }
 
@@ -80,7 +81,8 @@ fn a_user_stays_on_one_side_on_every_node_and_after_a_restart() {
     second.run();
     assert_eq!(sides(&second), before);
     for (id, seen) in before.iter().enumerate() {
-        let remembered = format!("remember_token={}", RememberKey::new(SECRET).unwrap().encode(&id.to_string()));
+        let remembered =
+            format!("remember_token={}", RememberKey::new(SECRET).unwrap().encode(&id.to_string()));
         assert_eq!(side(&first, &remembered), *seen, "the remember cookie of user {id}");
         let explained = first.json(&["explain", "GET", "/customers/", "--user", &id.to_string()]);
         assert_eq!(explained["explanation"]["backend"], **seen);
@@ -161,7 +163,10 @@ fn after_a_write_a_user_reads_from_the_side_that_answered_it() {
     assert_eq!(side(&ficus, &stranger), "rust");
     let forged = format!("{user}; {}x", pair(pin));
     assert_eq!(side(&ficus, &forged), "rust");
-    assert!(ask(&ficus, "GET", "/customers/", &format!("cookie: {user}\r\n")).cookies.is_empty(), "a read pins");
+    assert!(
+        ask(&ficus, "GET", "/customers/", &format!("cookie: {user}\r\n")).cookies.is_empty(),
+        "a read pins"
+    );
 }
 
 #[test]
@@ -178,7 +183,10 @@ fn a_rollback_ignores_every_pin_and_every_token() {
     assert_eq!((answers(&pinned).as_str(), answers(&chosen).as_str()), ("rust", "rust"));
     ficus.ok(&["rollback", "customers.list"]);
     assert_eq!((answers(&pinned).as_str(), answers(&chosen).as_str()), ("legacy", "legacy"));
-    assert!(ask(&ficus, "POST", "/customers/new", "").cookies.len() == 1, "the group is still active on `public`");
+    assert!(
+        ask(&ficus, "POST", "/customers/new", "").cookies.len() == 1,
+        "the group is still active on `public`"
+    );
     ficus.ok(&["rollback", "--all"]);
     assert!(ask(&ficus, "POST", "/customers/new", "").cookies.is_empty());
 }
@@ -192,7 +200,8 @@ fn a_tester_chooses_and_nobody_else_does() {
         let document = ficus.json(&["tester-token", scope, "--side", side, "--for", "1h"]);
         document["token"].as_str().unwrap().to_owned()
     };
-    let by_header = |token: &str| ask(&ficus, "GET", "/customers/", &format!("x-ficus-tester: {token}\r\n")).backend;
+    let by_header =
+        |token: &str| ask(&ficus, "GET", "/customers/", &format!("x-ficus-tester: {token}\r\n")).backend;
     let good = token("customers.*", "candidate");
     assert_eq!(by_header(&good), "rust");
     assert_eq!(side(&ficus, &format!("ficus_tester={good}")), "rust");

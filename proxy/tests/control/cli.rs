@@ -14,7 +14,9 @@ fn transcript(ficus: &Ficus, arguments: &str) -> String {
     let text = if listing { collapse(&text) } else { text };
     let mut text = text.replace(&format!("`{user}`"), "`USER`").replace(&format!(" {user}  "), " USER  ");
     text = text.replace(&format!("by {user} at"), "by USER at");
-    text = text.replace(&format!("by {user} until"), "by USER until");
+    text = text
+        .replace(&format!("by {user} until"), "by USER until")
+        .replace(&format!("by {user}\n"), "by USER\n");
     replace_digests(&replace_times(&text))
 }
 
@@ -82,7 +84,7 @@ fn a_morning_at_the_command_line() {
 fn a_night_at_the_command_line() {
     let ficus = Ficus::prepare();
     std::fs::write(ficus.routes(), ROUTES).unwrap();
-    ficus.configure("[canary]\nkey = { file = \"canary.key\" }\n");
+    ficus.configure("[canary]\nsecret_key = { file = \"canary.key\" }\n");
     std::fs::write(ficus.path("canary.key"), "only for this test").unwrap();
     let ficus = ficus.started();
     let commands = [
@@ -120,7 +122,8 @@ fn a_night_at_the_command_line() {
     ];
     let said: Vec<String> = commands.iter().map(|arguments| transcript(&ficus, arguments)).collect();
     let said = said.join("\n");
-    let hidden = |line: &str| !["ficus  ", "legacy ", "rust  ", "store "].iter().any(|start| line.starts_with(start));
+    let hidden =
+        |line: &str| !["ficus  ", "legacy ", "rust  ", "store "].iter().any(|start| line.starts_with(start));
     let said: Vec<&str> = said.lines().filter(|line| hidden(line)).collect();
     compare("night", &(said.join("\n") + "\n"));
 }
@@ -227,9 +230,9 @@ fn every_document_names_its_schema() {
         &["rollback", "--all"],
         &["resume", "customers.list"],
         &["canary", "customers.list", "5%"],
+        &["undo"],
         &["hold", "customers.list"],
         &["resume", "customers.list"],
-        &["undo", "2"],
         &["apply", "routes.toml"],
         &["diff"],
         &["audit"],

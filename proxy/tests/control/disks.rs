@@ -119,7 +119,11 @@ fn a_full_disk_under_the_state_refuses_what_it_cannot_record() {
         None
     };
     let before = ficus.routes_text();
-    refused(&ficus, &["flip", "customers.detail", "rust"], "the change cannot be put on record, so it is not made");
+    refused(
+        &ficus,
+        &["flip", "customers.detail", "rust"],
+        "the change cannot be put on record, so it is not made",
+    );
     assert_eq!((ficus.routes_text(), ficus.revision()), (before, 1));
     let output = ficus.cli(&["rollback", "customers.list", "--reason", "the disk is full"]);
     let (out, err) = texts(&output);
@@ -180,7 +184,7 @@ fn a_limit_on_file_sizes_is_survived() {
     assert_eq!((ficus.routes_text(), ficus.answered_by("/customers/")), (moved(), "legacy".to_owned()));
     limit_files(&ficus, "unlimited");
     ficus.ok(&["rollback", "customers.list"]);
-    assert_eq!(ficus.routes_text(), ROUTES.replace("'legacy' ", "\"legacy\" ").replace("users = [\"7\"]", "users = [\"7\"]"));
+    assert_eq!(ficus.routes_text(), ROUTES.replace("'legacy' ", "\"legacy\" "));
     ficus.wait("it is on record", |ficus| ficus.status()["store"]["pending"] == 0);
     ficus.ok(&["audit", "--verify"]);
 }

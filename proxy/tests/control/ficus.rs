@@ -94,12 +94,7 @@ access = "off"
     pub(crate) fn run_as(&mut self, mut command: Command) {
         let log = std::fs::File::options().create(true).append(true).open(self.path("ficus.log")).unwrap();
         let before = self.log().len();
-        let child = command
-            .arg("serve")
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let child = command.arg("serve").stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         self.child = Some(child);
         self.wait("it reports its addresses", |ficus| {
             ficus.require_alive();

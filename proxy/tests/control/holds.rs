@@ -90,7 +90,10 @@ fn a_person_holds_a_canary_where_it_is() {
     ficus.edit(&ficus.routes_text().replace("percent = 5.0", "percent = 50.0"));
     ficus.wait("the edit is seen", |ficus| ficus.status()["drift"].as_array().unwrap().len() == 1);
     let drift = ficus.status()["drift"][0].clone();
-    assert_eq!((drift["file"].as_str(), drift["running"].as_str()), (Some("legacy, 50% rust"), Some("legacy, 5% rust")));
+    assert_eq!(
+        (drift["file"].as_str(), drift["running"].as_str()),
+        (Some("legacy, 50% rust"), Some("legacy, 5% rust"))
+    );
     let history = ficus.json(&["history", "customers.list"]);
     let words: Vec<&str> =
         history["changes"].as_array().unwrap().iter().map(|c| c["action"].as_str().unwrap()).collect();
@@ -108,7 +111,10 @@ fn a_hold_for_a_time_ends_by_itself_and_gives_the_file_back() {
     ficus.run();
     ficus.wait("the file counts again", |ficus| ficus.answered_by("/customers/") == "rust");
     let status = ficus.status();
-    assert_eq!((status["last"]["author"].as_str(), status["last"]["action"].as_str()), (Some("expiry"), Some("expire")));
+    assert_eq!(
+        (status["last"]["author"].as_str(), status["last"]["action"].as_str()),
+        (Some("expiry"), Some("expire"))
+    );
     assert!(status["holds"].as_array().unwrap().is_empty());
 }
 

@@ -9,11 +9,17 @@ fn from_a_canary_to_everybody() {
     let ficus = Ficus::start(ROUTES);
     let dry = ficus.ok(&["canary", "customers.list", "5%", "--dry-run"]);
     assert!(dry.starts_with("customers.list: legacy -> legacy, 5% rust\n"), "{dry}");
-    assert!(dry.contains("+canary = { percent = 5.0 }\n") && dry.contains("nothing was changed (revision 1)"), "{dry}");
+    assert!(
+        dry.contains("+canary = { percent = 5.0 }\n") && dry.contains("nothing was changed (revision 1)"),
+        "{dry}"
+    );
     ficus.ok(&["canary", "customers.list", "5%", "--reason", "CRM-812"]);
     ficus.ok(&["canary", "customers.list", "25%", "--if-revision", "2"]);
     let explained = ficus.ok(&["explain", "GET", "/customers/", "--user", "7"]);
-    assert!(explained.contains("canary    legacy, 25% rust; group customers.list, told apart by user"), "{explained}");
+    assert!(
+        explained.contains("canary    legacy, 25% rust; group customers.list, told apart by user"),
+        "{explained}"
+    );
     ficus.ok(&["flip", "customers.list", "rust"]);
     assert_eq!(ficus.answered_by("/customers/"), "rust");
     assert!(ficus.routes_text().contains("canary = { percent = 0.0 }"));
@@ -39,7 +45,7 @@ fn a_rollback_at_three_in_the_morning() {
     assert_eq!(
         said,
         "customers.list: rust -> legacy (revision 2)\n\
-         held: customers.list gets no more traffic for its candidate until `ficus resume customers.list`\n\
+         held: customers.list gets no more traffic for its candidate until `ficus resume customers.list` (revision 2)\n\
          undo: ficus resume customers.list && ficus undo 2\n"
     );
     assert_eq!(ficus.answered_by("/customers/"), "legacy");

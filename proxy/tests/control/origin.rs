@@ -20,7 +20,8 @@ pub(crate) fn start(name: &'static str) -> SocketAddr {
                     let public = path.starts_with("/public");
                     let caching = if public { "cache-control: public, max-age=60\r\n" } else { "" };
                     let length = name.len();
-                    let answer = format!("HTTP/1.1 {status}\r\n{caching}content-length: {length}\r\n\r\n{name}");
+                    let answer =
+                        format!("HTTP/1.1 {status}\r\n{caching}content-length: {length}\r\n\r\n{name}");
                     if stream.write_all(answer.as_bytes()).is_err() {
                         return;
                     }

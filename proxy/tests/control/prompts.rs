@@ -126,10 +126,7 @@ fn without_a_terminal_the_command_to_run_is_named() {
     let output = ficus.cli_without_yes(&["flip", "customers.list", "rust", "--reason", "it's time"]);
     assert_eq!(output.status.code(), Some(2));
     let said = texts(&output).1;
-    assert!(
-        said.contains(r"run `ficus flip customers.list rust --reason 'it'\''s time' --yes`"),
-        "{said}"
-    );
+    assert!(said.contains(r"run `ficus flip customers.list rust --reason 'it'\''s time' --yes`"), "{said}");
     let (code, said) = Terminal::start(&ficus, &["flip", "customers.list", "rust", "--no-input"]).finish();
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("run `ficus flip customers.list rust --yes`"), "{said}");

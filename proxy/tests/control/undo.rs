@@ -21,7 +21,10 @@ fn the_last_change_is_taken_back_to_the_letter_and_can_be_made_again() {
     assert_eq!(ficus.routes_text(), ROUTES);
     assert_eq!(ficus.answered_by("/customers/"), "legacy");
     let last = ficus.status()["last"].clone();
-    assert_eq!((last["action"].as_str(), last["reason"].as_str()), (Some("undo"), Some("undo of revision 2")));
+    assert_eq!(
+        (last["action"].as_str(), last["reason"].as_str()),
+        (Some("undo"), Some("undo of revision 2"))
+    );
     stored(&ficus);
     ficus.ok(&["undo"]);
     assert_eq!(ficus.routes_text(), flipped);
@@ -51,7 +54,11 @@ fn a_later_change_of_the_same_route_is_only_overwritten_by_force() {
     stored(&ficus);
     let output = ficus.cli(&["undo", "2"]);
     assert_eq!(output.status.code(), Some(4));
-    assert!(texts(&output).1.contains("`customers.list` changed again since revision 2"), "{}", texts(&output).1);
+    assert!(
+        texts(&output).1.contains("`customers.list` changed again since revision 2"),
+        "{}",
+        texts(&output).1
+    );
     ficus.ok(&["undo", "2", "--force"]);
     assert_eq!(ficus.routes_text(), ROUTES);
 }
