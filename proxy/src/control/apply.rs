@@ -10,7 +10,7 @@ use crate::store::{Record, Texts, step};
 use super::change::{Applied, Change, Changed, Edit, Preview, Refused};
 use super::file::{self, WriteError};
 use super::pins::{self, Override, Pins, recorded};
-use super::plan::{Edits, Next, changed, hold, rollback_edits};
+use super::plan::{Edits, Next, Wish, changed, hold, rollback_edits};
 use super::state::LastChange;
 use super::{Control, Reloaded, Running};
 
@@ -28,8 +28,9 @@ impl Control {
         let disk = self.look(path, &mut running);
         check_revision(&change, &running)?;
         let now = Utc::now();
+        let wish = Wish { change: &change, past: past.as_ref(), now };
         let attempt = self
-            .attempt(&running, &disk, &change, past.as_ref(), now)
+            .attempt(&running, &disk, &wish)
             .and_then(|next| self.commit(path, &mut running, next, (&change, now)));
         match attempt {
             Err(Refused::CannotWrite(_) | Refused::FileBroken { .. } | Refused::CannotRecord(_)) => {
@@ -62,7 +63,8 @@ impl Control {
         let disk = self.look(path, &mut running);
         check_revision(&change, &running)?;
         let now = Utc::now();
-        let next = match (self.attempt(&running, &disk, &change, past.as_ref(), now), &change.edit) {
+        let wish = Wish { change: &change, past: past.as_ref(), now };
+        let next = match (self.attempt(&running, &disk, &wish), &change.edit) {
             (Err(Refused::FileBroken { .. }), Edit::Rollback { .. }) => {
                 let edits = safe_edits(&running, &change)?.unwrap_or_default();
                 Next::overridden(&running, &edits, &self.override_of(&change, now))
@@ -84,23 +86,17 @@ impl Control {
         (change, past)
     }
 
-    fn attempt(
-        &self,
-        running: &Running,
-        disk: &Reloaded,
-        change: &Change,
-        past: Option<&Texts>,
-        now: DateTime<Utc>,
-    ) -> Result<Next, Refused> {
+    fn attempt(&self, running: &Running, disk: &Reloaded, wish: &Wish<'_>) -> Result<Next, Refused> {
+        let change = wish.change;
         // A whole new file takes the place of a broken one, and a pin needs no file.
         let needs_file = !matches!(change.edit, Edit::Apply { .. } | Edit::Hold { .. } | Edit::Resume { .. });
         if let (true, Reloaded::Refused { message, errors }) = (needs_file, disk) {
             let errors = if errors.is_empty() { message.clone() } else { errors.clone() };
             return Err(Refused::FileBroken { errors });
         }
-        let mut next = self.plan(running, change, past, now)?;
+        let mut next = self.plan(running, wish)?;
         if let Edit::Rollback { .. } = change.edit {
-            hold_what_moves(running, &mut next, change, now);
+            hold_what_moves(running, &mut next, change, wish.now);
         }
         next.safe |= safe_edits(running, change)?.is_some();
         Ok(next)

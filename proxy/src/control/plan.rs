@@ -17,6 +17,14 @@ use super::standing::{self, DEFAULTS, Standing};
 use super::undo::{NotUndone, undo};
 use super::{Control, Running, diff, near, serve_word};
 
+/// A change that somebody wants now, with the past that it takes to plan it.
+pub(super) struct Wish<'a> {
+    pub(super) change: &'a Change,
+    /// The texts around the revision that is to be taken back.
+    pub(super) past: Option<&'a Texts>,
+    pub(super) now: DateTime<Utc>,
+}
+
 /// What will hold when a change is through.
 pub(super) struct Next {
     pub(super) text: String,
@@ -44,13 +52,8 @@ impl Edits {
 
 impl Control {
     /// Plans everything but a rollback, which may not fail and is planned in two ways: see [`rollback_edits`].
-    pub(super) fn plan(
-        &self,
-        running: &Running,
-        change: &Change,
-        past: Option<&Texts>,
-        now: DateTime<Utc>,
-    ) -> Result<Next, Refused> {
+    pub(super) fn plan(&self, running: &Running, wish: &Wish<'_>) -> Result<Next, Refused> {
+        let (change, now) = (wish.change, wish.now);
         let next = match &change.edit {
             Edit::Flip { route, to, canary } => {
                 let edit = self.flip(known(&running.base, route)?, to, canary.as_ref())?;
@@ -79,7 +82,7 @@ impl Control {
                 next.pins.overrides.remove(&route);
                 next
             }
-            Edit::Undo { revision, force } => self.undone(running, (*revision, *force), past)?,
+            Edit::Undo { revision, force } => self.undone(running, (*revision, *force), wish.past)?,
             Edit::Apply { text, name } => self.checked(text.clone(), name, running)?,
         };
         check_holds(running, &next, &change.edit)?;

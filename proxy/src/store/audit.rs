@@ -24,8 +24,8 @@ pub(super) type Copy = Vec<Result<Link, String>>;
 
 /// Checks both. `pending` records may be missing at the end of the store's copy.
 pub(super) fn audit(file: &Copy, store: Option<&Copy>, pending: usize, limit: u32) -> Audit {
-    let in_file = chain::verify(file).map_err(|broken| in_copy("audit.jsonl", broken));
-    let in_store = store.map(|copy| chain::verify(copy).map_err(|broken| in_copy("the store", broken)));
+    let in_file = chain::verify(file).map_err(|broken| in_copy("audit.jsonl", &broken));
+    let in_store = store.map(|copy| chain::verify(copy).map_err(|broken| in_copy("the store", &broken)));
     let ends = |tip: &Result<Option<chain::Tip>, Broken>| tip.as_ref().ok().and_then(|tip| tip.clone());
     let head = ends(&in_file);
     let mut broken: Vec<Broken> = in_file.as_ref().err().cloned().into_iter().collect();
@@ -45,8 +45,8 @@ pub(super) fn audit(file: &Copy, store: Option<&Copy>, pending: usize, limit: u3
     }
 }
 
-fn in_copy(copy: &str, broken: Broken) -> Broken {
-    Broken { why: format!("in {copy}: {}", broken.why), ..broken }
+fn in_copy(copy: &str, broken: &Broken) -> Broken {
+    Broken { seq: broken.seq, why: format!("in {copy}: {}", broken.why) }
 }
 
 /// The first record on which two good copies do not agree.
