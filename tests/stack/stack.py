@@ -89,6 +89,7 @@ class Stack:
         done = subprocess.run(
             [BINARIES / "ficus", "--socket", self.sockets / "admin.sock", *arguments],
             capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
+            env={**os.environ, "FICUS_YES": "1"},
         )
         if check:
             assert done.returncode == 0, f"ficus {arguments}: {done.returncode}\n{done.stdout}{done.stderr}"

@@ -1,24 +1,23 @@
-//! The paths of `/v1`, version 1 of the admin API. Every answer is one JSON document with `"schema": 1`.
+//! The paths of `/v1`, version 1 of the admin API, that look; those that change are in `changes`. Every answer is one JSON
+//! document with `"schema": 1`.
 
 use std::sync::Arc;
 
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Extension, Query, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::control::{Applied, Change, Edit, Refused, Reloaded};
-use crate::diagnostic::percent;
+use crate::control::Reloaded;
 
 use super::Admin;
 use super::explain::{Question, explain};
 use super::listing::{backend_lines, route_lines};
-use super::peer::{Author, By};
 use super::problem::Problem;
 
-type Answer = Result<Json<Value>, Problem>;
+pub(super) type Answer = Result<Json<Value>, Problem>;
 
 pub(super) fn router(admin: &Arc<Admin>) -> Router {
     Router::new()
@@ -26,11 +25,12 @@ pub(super) fn router(admin: &Arc<Admin>) -> Router {
         .route("/v1/routes", get(routes))
         .route("/v1/explain", get(explanation))
         .route("/v1/history", get(history))
-        .route("/v1/flip", post(flip))
-        .route("/v1/rollback", post(rollback))
+        .route("/v1/audit", get(audit))
+        .route("/v1/diff", get(difference))
         .route("/v1/reload", post(reload))
         .route("/v1/upgrade", post(upgrade))
         .with_state(Arc::clone(admin))
+        .merge(super::changes::router(admin))
 }
 
 async fn status(State(admin): State<Arc<Admin>>) -> Answer {
@@ -69,7 +69,8 @@ async fn explanation(
     question: Result<Query<Question>, QueryRejection>,
 ) -> Answer {
     let Query(question) = question.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let explanation = explain(&admin.control.live().load(), &question);
+    let mut explanation = explain(&admin.control.live().load(), &question);
+    explanation.add_pins(&admin.control.status());
     Ok(Json(json!({ "schema": 1, "question": question, "explanation": explanation })))
 }
 
@@ -77,6 +78,9 @@ async fn explanation(
 struct HistoryQuestion {
     route: Option<String>,
     limit: Option<u32>,
+    /// Whether each change comes with its difference in the routing file.
+    #[serde(default)]
+    diff: bool,
 }
 
 async fn history(
@@ -94,63 +98,45 @@ async fn history(
             }
         }
         let store = admin.control.status().store;
-        Ok(json!({ "schema": 1, "changes": records, "store": store }))
+        let mut changes = json!(records);
+        if question.diff {
+            for change in changes.as_array_mut().into_iter().flatten() {
+                let revision = change["revision"].as_u64().unwrap_or_default();
+                change["diff"] = json!(admin.control.diff_of(revision));
+            }
+        }
+        Ok(json!({ "schema": 1, "changes": changes, "store": store }))
+    })
+    .await
+}
+
+async fn audit(
+    State(admin): State<Arc<Admin>>,
+    question: Result<Query<AuditQuestion>, QueryRejection>,
+) -> Answer {
+    let Query(question) = question.map_err(|error| Problem::bad_request(error.body_text()))?;
+    blocking(move || {
+        let limit = question.limit.unwrap_or(20).min(100_000);
+        let audit =
+            admin.control.audit(limit).ok_or_else(|| Problem::internal("the audit does not answer"))?;
+        let store = admin.control.status().store;
+        Ok(json!({ "schema": 1, "audit": audit, "store": store }))
     })
     .await
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FlipRequest {
-    route: String,
-    to: String,
-    /// A percentage as text, such as `5%`.
-    canary: Option<String>,
-    reason: Option<String>,
-    based_on: Option<u64>,
+struct AuditQuestion {
+    limit: Option<u32>,
 }
 
-async fn flip(
-    State(admin): State<Arc<Admin>>,
-    Extension(author): By,
-    request: Result<Json<FlipRequest>, JsonRejection>,
-) -> Answer {
-    let Json(request) = request.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let canary = request.canary.as_deref().map(percent).transpose().map_err(Problem::bad_request)?;
-    let edit = Edit::Flip { route: request.route, to: request.to, canary };
-    apply(
-        admin,
-        author,
-        Change { author: String::new(), reason: request.reason, based_on: request.based_on, edit },
-    )
-    .await
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RollbackRequest {
-    /// Absent or null: every route.
-    route: Option<String>,
-    reason: Option<String>,
-}
-
-async fn rollback(
-    State(admin): State<Arc<Admin>>,
-    Extension(author): By,
-    request: Result<Json<RollbackRequest>, JsonRejection>,
-) -> Answer {
-    let Json(request) = request.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let edit = Edit::Rollback { route: request.route };
-    apply(admin, author, Change { author: String::new(), reason: request.reason, based_on: None, edit }).await
-}
-
-async fn apply(admin: Arc<Admin>, author: Author, change: Change) -> Answer {
-    let change = Change { author: author.0, ..change };
+async fn difference(State(admin): State<Arc<Admin>>) -> Answer {
     blocking(move || {
-        let applied: Result<Applied, Refused> = admin.control.apply(&change);
+        let difference = admin.control.difference().map_err(Problem::bad_request)?;
         let mut answer =
-            serde_json::to_value(applied?).map_err(|error| Problem::internal(error.to_string()))?;
+            serde_json::to_value(difference).map_err(|error| Problem::internal(error.to_string()))?;
         answer["schema"] = json!(1);
+        answer["drift"] = json!(admin.control.status().drift);
         Ok(answer)
     })
     .await
@@ -185,7 +171,7 @@ async fn upgrade(State(admin): State<Arc<Admin>>) -> Answer {
 }
 
 /// Files and the store are waited for on a thread where waiting hurts nobody.
-async fn blocking(work: impl FnOnce() -> Result<Value, Problem> + Send + 'static) -> Answer {
+pub(super) async fn blocking(work: impl FnOnce() -> Result<Value, Problem> + Send + 'static) -> Answer {
     match tokio::task::spawn_blocking(work).await {
         Ok(answer) => answer.map(Json),
         Err(error) => Err(Problem::internal(format!("the change ended abnormally: {error}"))),

@@ -1,11 +1,12 @@
 //! The admin API: JSON over a Unix socket for the CLI, health and metrics over TCP.
 //!
 //! The socket's peers are known by the kernel (`peer`): root, the user ficus runs as, and its group. They may change
-//! the routing, through `control` only. Over TCP there is nothing but numbers to read. Paths are in `api`,
+//! the routing, through `control` only. Over TCP there is nothing but numbers to read. Paths are in `api` and `changes`,
 //! refusals in `problem`, the answer to "who would answer this" in `explain`.
 
 mod api;
 mod ask;
+mod changes;
 mod explain;
 mod health;
 mod leaving;
@@ -26,6 +27,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
 use crate::control::Control;
+use crate::identity::Tokens;
 use crate::observe::Observer;
 use crate::upstream::Backends;
 use leaving::{Leaving, closing};
@@ -42,6 +44,7 @@ pub struct Admin {
     control: Arc<Control>,
     observer: Arc<Observer>,
     backends: Arc<Backends>,
+    tokens: Option<Tokens>,
     draining: AtomicBool,
     asks: Asks,
     started: chrono::DateTime<chrono::Utc>,
@@ -53,10 +56,11 @@ impl Admin {
         control: Arc<Control>,
         observer: Arc<Observer>,
         backends: Arc<Backends>,
+        tokens: Option<Tokens>,
         asks: Asks,
     ) -> Arc<Self> {
-        let started = chrono::Utc::now();
-        Arc::new(Self { control, observer, backends, draining: AtomicBool::new(false), asks, started })
+        let (draining, started) = (AtomicBool::new(false), chrono::Utc::now());
+        Arc::new(Self { control, observer, backends, tokens, draining, asks, started })
     }
 
     /// From now on `/readyz` says no: this node is about to stop.

@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::settings::Inputs;
 
+use super::change_flags::{Apply, Canary, Flip, Hold, Resume, Rollback, Undo};
+
 /// Ficus grows around a Flask application: each endpoint is answered by Flask or by Rust, and changes sides at once.
 #[derive(Debug, Parser)]
 #[command(
@@ -14,8 +16,8 @@ use crate::settings::Inputs;
     version,
     max_term_width = 100,
     after_help = "\
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not healthy or changed (only with --exit-code), 4 somebody else changed it \
-first, 5 ficus cannot be reached."
+Exit codes: 0 done, 1 failed, 2 wrong usage or --yes is missing, 3 held, or (only with --exit-code) not healthy or changed, \
+4 somebody else changed it first, 5 ficus cannot be reached, 130 interrupted."
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -76,8 +78,20 @@ pub(super) enum Command {
     Explain(Explain),
     /// Let another backend answer a route
     Flip(Flip),
-    /// Let the fallback answer a route again: at once, without a question
+    /// Let a share of users, or named ones, be answered by the candidate of a route
+    Canary(Canary),
+    /// Let the fallback answer a route again and hold it there: at once, without a question
     Rollback(Rollback),
+    /// Pin a route: nothing sends more users to its candidate until somebody resumes it
+    Hold(Hold),
+    /// End the hold of a route
+    Resume(Resume),
+    /// Take a change of the past back
+    Undo(Undo),
+    /// Put another file in the place of routes.toml
+    Apply(Apply),
+    /// Show where the routing file and what is running differ
+    Diff(Diff),
     /// Show who changed what, when and why
     History(History),
     /// Read ficus.toml, the routing file and the certificates again
@@ -88,12 +102,20 @@ The new process is the program at the path that the running one was started with
 takes over the listening sockets; the old one answers what it has begun. If the new one does not get ready, the old one \
 goes on, and says why.")]
     Upgrade,
+    /// Show the audit and prove that nobody touched it
+    Audit(Audit),
+    /// Make a token by which a tester chooses a side
+    TesterToken(TesterToken),
     /// Write ficus.toml and routes.toml for a Flask application
     Init(super::init::Init),
     /// Show what changed in the Flask application since routes.toml was written
     Census(super::census::Flags),
     /// Ask the Flask application's matcher and Ficus' the same, and show where they differ
     ProveRoutes(super::prove::Prove),
+    /// Print the completions for a shell
+    Completions(super::manual::Completions),
+    /// Print the manual, as a page for `man`
+    Man(super::manual::Man),
 }
 
 /// `serve`.
@@ -163,76 +185,19 @@ pub(super) struct Explain {
     /// The id of the logged-in user
     #[arg(long, value_name = "ID")]
     pub(super) user: Option<String>,
+    /// The id in the visitor cookie
+    #[arg(long, value_name = "ID")]
+    pub(super) visitor: Option<String>,
     /// The address of the client
     #[arg(long, value_name = "IP")]
     pub(super) address: Option<IpAddr>,
+    /// A role of the user; may be given again
+    #[arg(long, value_name = "NAME")]
+    pub(super) role: Vec<String>,
     /// The Host header
     #[arg(long, value_name = "NAME", default_value = "localhost")]
     pub(super) host: String,
     /// Read the files instead of asking the running ficus
-    #[arg(long)]
-    pub(super) offline: bool,
-}
-
-/// `flip`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-On a terminal, more traffic for a backend that is not the fallback is shown first and asked about. Scripts are not \
-asked.
-
-Examples:
-  ficus flip customers.list rust --reason CRM-812
-  ficus flip customers.list rust --canary 5%
-  ficus flip customers.list legacy
-  ficus flip reports.monthly off --reason 'database is on its knees'")]
-pub(super) struct Flip {
-    /// The route
-    pub(super) route: String,
-    /// The backend that shall answer, or `off`: nobody, 503
-    #[arg(value_name = "BACKEND|off")]
-    pub(super) to: String,
-    /// Only for this share of users, up to three decimals
-    #[arg(long, value_name = "SHARE", value_parser = share)]
-    pub(super) canary: Option<String>,
-    /// Why; goes into the history
-    #[arg(long, value_name = "TEXT")]
-    pub(super) reason: Option<String>,
-    /// Refuse unless this revision still holds
-    #[arg(long, value_name = "N")]
-    pub(super) if_revision: Option<u64>,
-    /// Do not ask
-    #[arg(short, long)]
-    pub(super) yes: bool,
-}
-
-fn share(text: &str) -> Result<String, String> {
-    crate::diagnostic::percent(text).map(|_| text.to_owned())
-}
-
-/// `rollback`.
-#[derive(Debug, Args)]
-#[command(
-    override_usage = "ficus rollback <ROUTE | --all> [OPTIONS]",
-    after_help = "\
-A rollback is never asked about and never waits for the store. If the routing file cannot be written, it is laid \
-over the file and shown by `ficus status` until the file says the same.
-
-Examples:
-  ficus rollback customers.list
-  ficus rollback --all --reason 'wrong totals'
-  ficus rollback customers.list --offline    (the running ficus does not answer)"
-)]
-pub(super) struct Rollback {
-    /// The route
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
-    pub(super) route: Option<String>,
-    /// Every route that is not switched off
-    #[arg(long)]
-    pub(super) all: bool,
-    /// Why; goes into the history
-    #[arg(long, value_name = "TEXT")]
-    pub(super) reason: Option<String>,
-    /// Change the files without asking the running ficus
     #[arg(long)]
     pub(super) offline: bool,
 }
@@ -242,13 +207,69 @@ pub(super) struct Rollback {
 #[command(after_help = "\
 Examples:
   ficus history
-  ficus history customers.list --limit 5 --json")]
+  ficus history customers.list --limit 5 --json
+  ficus history --diff -n 1")]
 pub(super) struct History {
     /// Only changes of this route
     pub(super) route: Option<String>,
     /// How many, newest first
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     pub(super) limit: u32,
+    /// With the difference that each change made in the routing file
+    #[arg(long)]
+    pub(super) diff: bool,
+}
+
+/// `diff`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ficus diff
+  ficus diff --exit-code")]
+pub(super) struct Diff {
+    /// Exit with 3 if something differs
+    #[arg(long)]
+    pub(super) exit_code: bool,
+}
+
+/// `audit`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Each record carries the digest of the one before it, in audit.jsonl and in the store. A digest written down elsewhere \
+proves later that nothing before it was changed.
+
+Examples:
+  ficus audit
+  ficus audit --verify
+  ficus audit --limit 1000 --json")]
+pub(super) struct Audit {
+    /// Check every record of both copies; exit with 1 and name the first one that is wrong or missing
+    #[arg(long)]
+    pub(super) verify: bool,
+    /// How many, newest first
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub(super) limit: u32,
+}
+
+/// `tester-token`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The token is sent in the header X-Ficus-Tester or in the cookie ficus_tester. It counts on routes with a canary only; \
+`ficus canary ROUTE --testers on` makes one for testers alone. A rollback ends what tokens do.
+
+Examples:
+  ficus tester-token customers.list
+  ficus tester-token 'customers.*' --side fallback --for 1h")]
+pub(super) struct TesterToken {
+    /// A route, the beginning of names as `customers.*`, or `*`
+    #[arg(value_name = "ROUTE")]
+    pub(super) scope: String,
+    /// `candidate` or `fallback`
+    #[arg(long, value_name = "SIDE", default_value = "candidate")]
+    pub(super) side: String,
+    /// How long it is good for, at most 720h
+    #[arg(long = "for", value_name = "TIME", default_value = "8h")]
+    pub(super) lasts: String,
 }
 
 #[cfg(test)]

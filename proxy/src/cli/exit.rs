@@ -25,6 +25,11 @@ impl Exit {
         Self::new(1, message)
     }
 
+    /// Something is missing on the command line.
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self::new(2, message)
+    }
+
     /// It did not work, and everything is said already.
     pub(super) fn silent(code: u8) -> Self {
         Self::new(code, "")
@@ -55,7 +60,11 @@ impl Exit {
         if problem.code == "unknown_route" && problem.near.is_empty() {
             message.push_str("; `ficus routes` lists them");
         }
-        let code = if problem.code == "stale" { 4 } else { 1 };
+        let code = match problem.code.as_str() {
+            "held" => 3,
+            "stale" | "changed_since" => 4,
+            _ => 1,
+        };
         Self { code, message, details: problem.errors, moved: problem.code == MOVED }
     }
 

@@ -18,7 +18,9 @@ pub(super) fn run(common: &Common, flags: &Explain) -> Done {
         path: flags.path.clone(),
         host: flags.host.clone(),
         user: flags.user.clone(),
+        visitor: flags.visitor.clone(),
         address: flags.address,
+        roles: (!flags.role.is_empty()).then(|| flags.role.join(",")),
     };
     if !question.path.starts_with('/') {
         return Err(Exit::failed(format!("`{}` is not a path: it begins with `/`", question.path)));
@@ -55,6 +57,8 @@ fn from_running(common: &Common, question: &Question) -> Result<Explanation, Exi
         ("path", Some(question.path.clone())),
         ("host", Some(question.host.clone())),
         ("user", question.user.clone()),
+        ("visitor", question.visitor.clone()),
+        ("roles", question.roles.clone()),
         ("address", question.address.map(|address| address.to_string())),
     ]);
     let answer = Client::new(common).get(&format!("/v1/explain{query}"))?;
@@ -97,6 +101,15 @@ fn text(question: &Question, explanation: &Explanation, offline: bool) -> String
         format!("answered  {backend}"),
         format!("why       {} [{}]", explanation.why, explanation.reason),
     ];
+    if let Some(canary) = &explanation.canary {
+        let pin = canary.pin_seconds.map_or_else(|| "off".to_owned(), |seconds| format!("{seconds} s"));
+        let by = canary.identity.as_ref().map(|kind| format!(", told apart by {kind}")).unwrap_or_default();
+        lines.push(format!(
+            "canary    {}; group {}{by}; pin after a write: {pin}; testers' tokens count",
+            canary.who, canary.group
+        ));
+    }
+    lines.extend(explanation.pins.iter().map(|pin| format!("held      {pin}")));
     if !offline {
         lines.push(format!("revision  {}", explanation.revision));
     }

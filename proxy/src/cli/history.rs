@@ -8,7 +8,11 @@ use super::client::{Client, query};
 use super::screen;
 
 pub(super) fn run(common: &Common, flags: &History) -> Done {
-    let query = query(&[("route", flags.route.clone()), ("limit", Some(flags.limit.to_string()))]);
+    let query = query(&[
+        ("route", flags.route.clone()),
+        ("limit", Some(flags.limit.to_string())),
+        ("diff", flags.diff.then(|| "true".to_owned())),
+    ]);
     let answer = Client::new(common).get(&format!("/v1/history{query}"))?;
     if common.json {
         screen::print_json(&answer);
@@ -17,6 +21,8 @@ pub(super) fn run(common: &Common, flags: &History) -> Done {
     let rows: Vec<Vec<String>> = answer["changes"].as_array().into_iter().flatten().flat_map(rows).collect();
     if rows.is_empty() {
         screen::print("no changes yet\n");
+    } else if flags.diff {
+        answer["changes"].as_array().into_iter().flatten().for_each(print_with_diff);
     } else {
         screen::print(&screen::table(&["REVISION", "WHEN", "WHO", "ROUTE", "CHANGE", "REASON"], &rows));
     }
@@ -28,6 +34,18 @@ pub(super) fn run(common: &Common, flags: &History) -> Done {
         );
     }
     Ok(())
+}
+
+/// One change: its lines as in the table, then what it changed in the file.
+fn print_with_diff(record: &Value) {
+    for row in rows(record) {
+        screen::print(&format!("{}\n", row.join("  ").trim_end()));
+    }
+    match record["diff"].as_str() {
+        Some("") => screen::print("(the routing file stayed as it was)\n\n"),
+        Some(diff) => screen::print(&format!("{diff}\n")),
+        None => screen::print("(the file before it is not kept)\n\n"),
+    }
 }
 
 fn rows(record: &Value) -> Vec<Vec<String>> {
@@ -44,7 +62,9 @@ fn rows(record: &Value) -> Vec<Vec<String>> {
     };
     let changes: Vec<&Value> = record["routes"].as_array().into_iter().flatten().collect();
     if changes.is_empty() {
-        return vec![row("-".to_owned(), "file edited, no route moved".to_owned())];
+        let what =
+            if record["action"] == "file" { "file edited" } else { record["action"].as_str().unwrap_or("-") };
+        return vec![row("-".to_owned(), format!("{what}, no route moved"))];
     }
     let line = |change: &&Value| {
         row(word(&change["route"]), format!("{} -> {}", word(&change["before"]), word(&change["after"])))

@@ -6,21 +6,27 @@
 
 mod application;
 mod arguments;
+mod audit;
 mod census;
 mod change;
+mod change_flags;
 mod check;
 mod client;
+mod difference;
 mod exit;
 mod explain;
 mod history;
 mod init;
+mod manual;
 mod offline;
+mod offline_rollback;
 mod process;
 mod prove;
 mod routes;
 mod screen;
 mod serve;
 mod status;
+mod tester;
 
 use std::process::ExitCode;
 
@@ -40,13 +46,23 @@ pub fn main() -> ExitCode {
         Command::Routes(flags) => routes::run(&common, &flags),
         Command::Explain(flags) => explain::run(&common, &flags),
         Command::Flip(flags) => change::flip(&common, &flags),
+        Command::Canary(flags) => change::canary(&common, &flags),
         Command::Rollback(flags) => change::rollback(&common, &flags),
+        Command::Hold(flags) => change::hold(&common, &flags),
+        Command::Resume(flags) => change::resume(&common, &flags),
+        Command::Undo(flags) => change::undo(&common, &flags),
+        Command::Apply(flags) => change::apply(&common, &flags),
+        Command::Diff(flags) => difference::run(&common, &flags),
+        Command::Audit(flags) => audit::run(&common, &flags),
+        Command::TesterToken(flags) => tester::run(&common, &flags),
         Command::History(flags) => history::run(&common, &flags),
         Command::Reload => process::reload(&common),
         Command::Upgrade => process::upgrade(&common),
         Command::Init(flags) => init::run(&common, &flags),
         Command::Census(flags) => census::run(&common, &flags),
         Command::ProveRoutes(flags) => prove::run(&common, &flags),
+        Command::Completions(flags) => manual::completions(&flags),
+        Command::Man(flags) => manual::man(&flags),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

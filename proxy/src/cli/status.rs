@@ -35,6 +35,17 @@ fn text(answer: &Value) -> String {
     lines.push(format!("routes    {}", routes(answer)));
     lines.push(format!("file      {}", file(answer)));
     lines.push(format!("store     {}", store(answer)));
+    for hold in answer["holds"].as_array().into_iter().flatten() {
+        let why = hold["reason"].as_str().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        lines.push(format!(
+            "held      {}, by {} at {}{}{why}: `ficus resume {}` ends it",
+            word(&hold["route"]),
+            word(&hold["author"]),
+            screen::time(&word(&hold["since"])),
+            until(hold),
+            word(&hold["route"])
+        ));
+    }
     let rows: Vec<Vec<String>> = answer["backends"].as_array().into_iter().flatten().map(backend).collect();
     format!(
         "{}\n\n{}",
@@ -46,6 +57,9 @@ fn text(answer: &Value) -> String {
 /// What somebody has to look at.
 fn alarms(answer: &Value) -> Vec<String> {
     let mut lines = Vec::new();
+    for notice in answer["notices"].as_array().into_iter().flatten() {
+        lines.push(screen::bad(&format!("! {}", word(notice))));
+    }
     let file = &answer["file"];
     if file["ok"] == false {
         let since = screen::since(&word(&file["failed_at"]), Utc::now());
@@ -67,12 +81,13 @@ fn alarms(answer: &Value) -> Vec<String> {
     }
     for drift in answer["drift"].as_array().into_iter().flatten() {
         let line = format!(
-            "! {}: the file says {}, running is {}: rolled back over the file by {} at {}",
+            "! {}: the file says {}, running is {}: laid over the file by {} at {}{}",
             word(&drift["route"]),
             word(&drift["file"]),
             word(&drift["running"]),
             word(&drift["author"]),
-            screen::time(&word(&drift["since"]))
+            screen::time(&word(&drift["since"])),
+            until(drift)
         );
         lines.push(screen::bad(&line));
     }
@@ -82,6 +97,15 @@ fn alarms(answer: &Value) -> Vec<String> {
         lines.push(screen::bad(&format!("! backend {} cannot be reached", word(&backend["name"]))));
     }
     lines
+}
+
+/// How long something lasts.
+fn until(item: &Value) -> String {
+    match (item["expires"].as_str(), item["overdue"] == true) {
+        (Some(at), false) => format!(", until {}", screen::time(at)),
+        (Some(at), true) => format!(", until {}: over, but the route is held", screen::time(at)),
+        (None, _) => String::new(),
+    }
 }
 
 fn revision(answer: &Value) -> String {
@@ -133,7 +157,11 @@ fn file(answer: &Value) -> String {
 
 fn store(answer: &Value) -> String {
     let store = &answer["store"];
-    match (store["up"] == true, store["pending"].as_u64().unwrap_or_default()) {
+    let pending = store["pending"].as_u64().unwrap_or_default();
+    if let Some(trouble) = store["audit"].as_str() {
+        return format!("{trouble}; {pending} records wait");
+    }
+    match (store["up"] == true, pending) {
         (true, 0) => "ok".to_owned(),
         (true, n) => format!("ok, {n} records on their way"),
         (false, n) => format!("cannot be used: {}; {n} records wait in the journal", word(&store["error"])),

@@ -1,38 +1,18 @@
 //! A change from the question to the record.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 
-use crate::diagnostic::{Report, Source};
-use crate::route::{Route, Routing, Table, read};
-use crate::store::{Record, RouteChange};
+use crate::route::Routing;
+use crate::store::{Record, Texts, step};
 
-use super::change::{Applied, Change, Changed, Edit, Refused};
-use super::edit::{RouteEdit, edit, edit_default};
-use super::start::log_intent;
-use super::state::{LastChange, Override};
-use super::{Control, Reloaded, Running, Standing, effective, file, near, serve_word, standing};
-
-/// What a change comes to: the routes it touches and what they shall be.
-struct Plan {
-    edits: Vec<RouteEdit>,
-    /// `[defaults].serve` goes to the fallback too.
-    default: bool,
-    /// Everything it touches ends on its fallback: this may never fail.
-    safe: bool,
-}
-
-/// What will hold when a change is through.
-struct Next {
-    text: String,
-    base: Table,
-    warnings: Report,
-    overrides: BTreeMap<String, Override>,
-    /// Holds at once and whatever the disk says.
-    safe: bool,
-}
+use super::change::{Applied, Change, Changed, Edit, Preview, Refused};
+use super::file::{self, WriteError};
+use super::pins::{self, Override, Pins, recorded};
+use super::plan::{Edits, Next, Wish, changed, hold, rollback_edits};
+use super::state::LastChange;
+use super::{Control, Reloaded, Running};
 
 impl Control {
     /// Makes a change.
@@ -40,25 +20,29 @@ impl Control {
     /// # Errors
     /// When it is refused; then nothing has changed.
     pub fn apply(&self, change: &Change) -> Result<Applied, Refused> {
+        let (change, past) = self.with_past(change);
         let mut running = self.lock_to_change().ok_or(Refused::Moved)?;
         let Some(path) = &self.path else {
-            return without_file(change, &running);
+            return without_file(&change, &running);
         };
         let disk = self.look(path, &mut running);
-        check_revision(change, &running)?;
-        let plan = self.plan(&running, &change.edit)?;
-        let attempt = match disk {
-            Reloaded::Refused { message, errors } => {
-                Err(Refused::FileBroken { errors: if errors.is_empty() { message } else { errors } })
-            }
-            _ => self.edited(&running, &plan).and_then(|next| self.commit(path, &mut running, next, change)),
-        };
+        check_revision(&change, &running)?;
+        let now = Utc::now();
+        let wish = Wish { change: &change, past: past.as_ref(), now };
+        let attempt = self
+            .attempt(&running, &disk, &wish)
+            .and_then(|next| self.commit(path, &mut running, next, (&change, now)));
         match attempt {
-            Err(Refused::CannotWrite(_) | Refused::FileBroken { .. }) if plan.safe => {
+            Err(Refused::CannotWrite(_) | Refused::FileBroken { .. } | Refused::CannotRecord(_)) => {
+                let Some(edits) = safe_edits(&running, &change)? else { return attempt };
                 let cause = attempt.map_or_else(|refused| refused.to_string(), |_| String::new());
-                let next = overridden(&running, &plan, change);
-                let mut applied = self.commit(path, &mut running, next, change)?;
+                let mut next = Next::overridden(&running, &edits, &self.override_of(&change, now));
+                hold_what_moves(&running, &mut next, &change, now);
+                let mut applied = self.commit(path, &mut running, next, (&change, now))?;
                 applied.overridden = !applied.changes.is_empty();
+                if let (true, [change]) = (applied.overridden, applied.changes.as_slice()) {
+                    applied.undo = Some(format!("ficus resume {}", change.route));
+                }
                 applied.warnings.insert(0, cause);
                 Ok(applied)
             }
@@ -66,58 +50,56 @@ impl Control {
         }
     }
 
-    fn plan(&self, running: &Running, edit: &Edit) -> Result<Plan, Refused> {
-        match edit {
-            Edit::Flip { route, to, canary } => {
-                let route = known(&running.base, route)?;
-                let known = self.context.backends.iter().flatten();
-                if to != "off" && !known.clone().any(|backend| backend == to) {
-                    return Err(Refused::UnknownBackend {
-                        backend: to.clone(),
-                        known: known.cloned().collect(),
-                    });
-                }
-                let edit = flip(route, to, *canary)?;
-                let safe = edit.serve == route.fallback && edit.canary == 0 && !edit.keep_users;
-                Ok(Plan { edits: vec![edit], default: false, safe })
+    /// Says what a change would do, and does nothing.
+    ///
+    /// # Errors
+    /// When it would be refused.
+    pub fn preview(&self, change: &Change) -> Result<Preview, Refused> {
+        let (change, past) = self.with_past(change);
+        let mut running = self.lock_to_change().ok_or(Refused::Moved)?;
+        let Some(path) = &self.path else {
+            return Err(Refused::NoFile);
+        };
+        let disk = self.look(path, &mut running);
+        check_revision(&change, &running)?;
+        let now = Utc::now();
+        let wish = Wish { change: &change, past: past.as_ref(), now };
+        let next = match (self.attempt(&running, &disk, &wish), &change.edit) {
+            (Err(Refused::FileBroken { .. }), Edit::Rollback { .. }) => {
+                let edits = safe_edits(&running, &change)?.unwrap_or_default();
+                Next::overridden(&running, &edits, &self.override_of(&change, now))
             }
-            Edit::Rollback { route: Some(route) } => {
-                let edits = vec![rollback(known(&running.base, route)?)];
-                Ok(Plan { edits, default: false, safe: true })
-            }
-            Edit::Rollback { route: None } => {
-                let moved = |route: &&std::sync::Arc<Route>| {
-                    let standing = Standing::of(route);
-                    !standing.is_safe() && standing.serve != "off"
-                };
-                let edits = running.base.routes().iter().filter(moved).map(|route| rollback(route)).collect();
-                let default = serve_word(running.base.default_serve());
-                let default = default != running.base.defaults().fallback && default != "off";
-                Ok(Plan { edits, default, safe: true })
-            }
-        }
+            (planned, _) => planned?,
+        };
+        Ok(next.preview(&running))
     }
 
-    /// The change written into the text of the file, and the result checked like any other routing file.
-    fn edited(&self, running: &Running, plan: &Plan) -> Result<Next, Refused> {
-        let invalid = |errors: String| Refused::Invalid { errors };
-        let defaults = running.base.defaults();
-        let mut text =
-            edit(&running.state.text, &plan.edits, serve_word(&defaults.serve)).map_err(invalid)?;
-        if plan.default {
-            text = edit_default(&text, &defaults.fallback).map_err(invalid)?;
+    /// The past is asked for before anything is locked: a store that is slow must not hold up a rollback.
+    fn with_past(&self, change: &Change) -> (Change, Option<Texts>) {
+        let mut change = change.clone();
+        let mut past = None;
+        if let Edit::Undo { revision, .. } = &mut change.edit {
+            let number = revision.unwrap_or_else(|| self.lock().state.revision);
+            *revision = Some(number);
+            past = self.recorder.texts(number);
         }
-        let name = self.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
-        let (base, report) = read(&Source::new(name, text.as_str()), &self.context);
-        let base = base.ok_or_else(|| invalid(report.render(false)))?;
-        if let Some(route) = unexpected(&running.base, &base, plan) {
-            return Err(invalid(format!(
-                "editing the file would change route `{route}` in another way than asked"
-            )));
+        (change, past)
+    }
+
+    fn attempt(&self, running: &Running, disk: &Reloaded, wish: &Wish<'_>) -> Result<Next, Refused> {
+        let change = wish.change;
+        // A whole new file takes the place of a broken one, and a pin needs no file.
+        let needs_file = !matches!(change.edit, Edit::Apply { .. } | Edit::Hold { .. } | Edit::Resume { .. });
+        if let (true, Reloaded::Refused { message, errors }) = (needs_file, disk) {
+            let errors = if errors.is_empty() { message.clone() } else { errors.clone() };
+            return Err(Refused::FileBroken { errors });
         }
-        let mut overrides = running.state.overrides.clone();
-        overrides.retain(|name, _| !plan.touches(name));
-        Ok(Next { text, base, warnings: report, overrides, safe: plan.safe })
+        let mut next = self.plan(running, wish)?;
+        if let Edit::Rollback { .. } = change.edit {
+            hold_what_moves(running, &mut next, change, wish.now);
+        }
+        next.safe |= safe_edits(running, change)?.is_some();
+        Ok(next)
     }
 
     /// Writes, swaps, records. After an error nothing has changed.
@@ -126,77 +108,154 @@ impl Control {
         path: &Path,
         running: &mut Running,
         next: Next,
-        change: &Change,
+        (change, now): (&Change, DateTime<Utc>),
     ) -> Result<Applied, Refused> {
         let before = running.effective();
-        let state = super::State { overrides: next.overrides.clone(), ..running.state.clone() };
-        let after = effective(&next.base, &state);
-        let changes = standing::differences(&before, &after);
-        if changes.is_empty() && next.overrides == running.state.overrides {
+        let after = next.pins.over(&next.base);
+        let changes = changed(&before, &after);
+        let writes = next.text != running.state.text;
+        if changes.is_empty() && next.pins == running.state.pins && !writes {
             return Ok(nothing(running));
         }
-        let record = Record {
-            revision: running.state.revision + 1,
-            at: Utc::now(),
-            author: change.author.clone(),
-            reason: change.reason.clone(),
-            action: change.edit.action(),
-            changes,
-            hash: file::hash(&next.text),
-            text: Some(next.text.clone()),
-        };
+        let record = self.record(running, &next, change, now);
         if next.safe {
             // Nobody waits for a disk on the way to safety: if the file cannot be written, this is laid over it.
             self.live.store(Routing { revision: record.revision, table: after });
         }
-        let writes = next.text != running.state.text;
-        if writes {
-            log_intent(&self.recorder, &record);
-            if let Err(error) = file::replace(path, &next.text) {
-                self.recorder.withdraw(&record);
-                return Err(error.into());
+        let mut warnings = Vec::new();
+        step("before_intent");
+        if let Err(error) = self.recorder.intend(&record) {
+            let more = changes.iter().any(|change| change.more) || matches!(change.edit, Edit::Resume { .. });
+            if more && !next.safe {
+                return Err(Refused::CannotRecord(error.to_string()));
             }
+            tracing::error!(%error, revision = record.revision, "cannot write the journal; the revision holds anyway");
+            warnings.push(format!("cannot write the journal: {error}"));
         }
+        step("intended");
+        if let Err(error) = self.write(path, &next, writes) {
+            self.recorder.withdraw(&record);
+            return Err(error.into());
+        }
+        let mut applied = applied(running, &next, changes, &record);
         running.base = next.base;
         running.hash.clone_from(&record.hash);
         running.warnings = next.warnings;
         running.state.revision = record.revision;
         running.state.text = next.text;
-        running.state.overrides = next.overrides;
+        running.state.pins = next.pins;
         running.state.last = Some(LastChange::from(&record));
         self.swap(running);
-        let mut warnings = Vec::new();
+        step("swapped");
         warnings.extend(self.state_file.save(&running.state).err());
-        if !writes {
-            log_intent(&self.recorder, &record);
-        }
-        let applied = applied(&before, &record, warnings);
-        tracing::info!(revision = record.revision, author = record.author, changes = ?record.changes, "flipped");
+        step("saved");
+        applied.warnings = warnings;
+        tracing::info!(
+            revision = record.revision,
+            author = record.author,
+            action = record.action.word(),
+            changes = ?record.changes,
+            "routing changed"
+        );
         self.recorder.confirm(record);
         Ok(applied)
     }
+
+    fn write(&self, path: &Path, next: &Next, writes: bool) -> Result<(), WriteError> {
+        if !writes {
+            return Ok(());
+        }
+        file::replace(path, &next.text)
+    }
+
+    fn record(&self, running: &Running, next: &Next, change: &Change, now: DateTime<Utc>) -> Record {
+        let undoes = match &change.edit {
+            Edit::Undo { revision, .. } => *revision,
+            _ => None,
+        };
+        let said = change.reason.clone();
+        Record {
+            revision: running.state.revision + 1,
+            at: now,
+            author: change.author.clone(),
+            reason: said.or_else(|| undoes.map(|revision| format!("undo of revision {revision}"))),
+            action: change.edit.action(),
+            changes: recorded((&running.base, &running.state.pins), (&next.base, &next.pins)),
+            hash: file::hash(&next.text),
+            text: Some(next.text.clone()),
+            undoes,
+            pins: snapshot(&next.pins),
+        }
+    }
+
+    fn override_of(&self, change: &Change, now: DateTime<Utc>) -> Override {
+        let lasts = match &change.edit {
+            Edit::Rollback { lasts: Some(lasts), .. } => Some(*lasts),
+            _ => self.override_lasts,
+        };
+        Override {
+            since: now,
+            author: change.author.clone(),
+            reason: change.reason.clone(),
+            expires: pins::end(now, lasts),
+            to: None,
+        }
+    }
 }
 
-impl Plan {
-    fn touches(&self, name: &str) -> bool {
-        (self.default && name == standing::DEFAULTS) || self.edits.iter().any(|edit| edit.route == name)
+/// What lies over the file, as it goes into the audit.
+pub(super) fn snapshot(pins: &Pins) -> serde_json::Value {
+    if *pins == Pins::default() {
+        return serde_json::Value::Null;
+    }
+    serde_json::to_value(pins).unwrap_or_default()
+}
+
+/// The edits of a change after which the fallback answers everybody; absent: it is another kind of change.
+fn safe_edits(running: &Running, change: &Change) -> Result<Option<Edits>, Refused> {
+    match &change.edit {
+        Edit::Rollback { route, .. } => rollback_edits(&running.base, route.as_deref()).map(Some),
+        Edit::Flip { route, to, canary: None } => {
+            let to_fallback = running.base.route(route).is_some_and(|known| known.fallback == *to);
+            if to_fallback { rollback_edits(&running.base, Some(route)).map(Some) } else { Ok(None) }
+        }
+        _ => Ok(None),
+    }
+}
+
+/// A rollback holds what it moves.
+fn hold_what_moves(running: &Running, next: &mut Next, change: &Change, now: DateTime<Utc>) {
+    let lasts = match &change.edit {
+        Edit::Rollback { lasts, .. } => *lasts,
+        _ => None,
+    };
+    for moved in changed(&running.effective(), &next.pins.over(&next.base)) {
+        next.pins.holds.insert(moved.route, hold(change, true, (now, lasts)));
     }
 }
 
 fn without_file(change: &Change, running: &Running) -> Result<Applied, Refused> {
     match change.edit {
-        Edit::Rollback { route: None } => Ok(nothing(running)),
+        Edit::Rollback { route: None, .. } => Ok(nothing(running)),
         _ => Err(Refused::NoFile),
     }
 }
 
 fn nothing(running: &Running) -> Applied {
-    Applied { revision: running.state.revision, changes: Vec::new(), overridden: false, warnings: Vec::new() }
+    Applied {
+        revision: running.state.revision,
+        changes: Vec::new(),
+        held: Vec::new(),
+        resumed: Vec::new(),
+        undo: None,
+        overridden: false,
+        warnings: Vec::new(),
+    }
 }
 
 /// A person who decided on an old picture is told what happened since. A rollback is right on any picture.
 fn check_revision(change: &Change, running: &Running) -> Result<(), Refused> {
-    let (Some(based_on), Edit::Flip { .. }) = (change.based_on, &change.edit) else {
+    let Some(based_on) = change.based_on.filter(|_| !matches!(change.edit, Edit::Rollback { .. })) else {
         return Ok(());
     };
     if based_on == running.state.revision {
@@ -219,93 +278,24 @@ fn check_revision(change: &Change, running: &Running) -> Result<(), Refused> {
     Err(Refused::Stale { based_on, current })
 }
 
-fn known<'t>(table: &'t Table, name: &str) -> Result<&'t Route, Refused> {
-    table
-        .route(name)
-        .map(AsRef::as_ref)
-        .ok_or_else(|| Refused::UnknownRoute { route: name.to_owned(), near: near(table, name) })
-}
-
-fn flip(route: &Route, to: &str, canary: Option<u32>) -> Result<RouteEdit, Refused> {
-    let edit = |serve: &str, candidate: Option<String>, canary, keep_users| RouteEdit {
-        route: route.name.clone(),
-        serve: serve.to_owned(),
-        candidate,
-        canary,
-        keep_users,
+fn applied(running: &Running, next: &Next, changes: Vec<Changed>, record: &Record) -> Applied {
+    let names = |new: &Pins, old: &Pins| {
+        new.holds.keys().filter(|name| !old.holds.contains_key(*name)).cloned().collect::<Vec<_>>()
     };
-    match canary {
-        None => Ok(edit(to, None, 0, false)),
-        Some(_) if to == route.fallback || to == "off" => Err(Refused::CanaryToFallback(to.to_owned())),
-        Some(buckets) => {
-            let candidate = (to != route.candidate).then(|| to.to_owned());
-            Ok(edit(&route.fallback, candidate, buckets, true))
-        }
-    }
-}
-
-fn rollback(route: &Route) -> RouteEdit {
-    RouteEdit {
-        route: route.name.clone(),
-        serve: route.fallback.clone(),
-        candidate: None,
-        canary: 0,
-        keep_users: false,
-    }
-}
-
-/// A route that an edit of the text would change in another way than planned; there should be none.
-fn unexpected(before: &Table, after: &Table, plan: &Plan) -> Option<String> {
-    let same_length = before.routes().len() == after.routes().len();
-    let pairs = before.routes().iter().zip(after.routes());
-    let mut wrong = pairs.filter(|(old, new)| match plan.edits.iter().find(|edit| edit.route == old.name) {
-        Some(edit) => new.name != old.name || !as_planned(&Standing::of(new), edit),
-        None if plan.default => new.name != old.name,
-        None => Route { line: 0, ..(***old).clone() } != Route { line: 0, ..(***new).clone() },
-    });
-    wrong.next().map(|(old, _)| old.name.clone()).or((!same_length).then(|| "?".to_owned()))
-}
-
-fn as_planned(standing: &Standing, edit: &RouteEdit) -> bool {
-    standing.serve == edit.serve
-        && standing.buckets == edit.canary
-        && (edit.keep_users || standing.users.is_empty())
-        && edit.candidate.as_ref().is_none_or(|candidate| *candidate == standing.candidate)
-}
-
-/// The rollback laid over the file instead of written into it.
-fn overridden(running: &Running, plan: &Plan, change: &Change) -> Next {
-    let mut overrides = running.state.overrides.clone();
-    let mut names: Vec<String> = plan.edits.iter().map(|edit| edit.route.clone()).collect();
-    if plan.default {
-        names.push(standing::DEFAULTS.to_owned());
-    }
-    for name in names.into_iter().filter(|name| !super::agrees(&running.base, name)) {
-        overrides.entry(name).or_insert_with(|| Override {
-            since: Utc::now(),
-            author: change.author.clone(),
-            reason: change.reason.clone(),
-        });
-    }
-    Next {
-        text: running.state.text.clone(),
-        base: running.base.clone(),
-        warnings: running.warnings.clone(),
-        overrides,
-        safe: true,
-    }
-}
-
-fn applied(before: &Table, record: &Record, warnings: Vec<String>) -> Applied {
-    let changed = |change: &RouteChange| Changed {
-        route: change.route.clone(),
-        before: change.before.clone(),
-        after: change.after.clone(),
-        undo: match before.route(&change.route) {
-            Some(route) => Standing::of(route).command(&change.route),
-            None => format!("set `serve = \"{}\"` in `[defaults]` of the routing file", change.before),
-        },
+    let held = names(&next.pins, &running.state.pins);
+    let resumed = names(&running.state.pins, &next.pins);
+    let undo = match (record.action, held.first(), resumed.first()) {
+        (crate::store::Action::Hold, Some(route), _) => format!("ficus resume {route}"),
+        (crate::store::Action::Resume, _, Some(route)) => format!("ficus hold {route}"),
+        _ => format!("ficus undo {}", record.revision),
     };
-    let changes = record.changes.iter().map(changed).collect();
-    Applied { revision: record.revision, changes, overridden: false, warnings }
+    Applied {
+        revision: record.revision,
+        changes,
+        held,
+        resumed,
+        undo: Some(undo),
+        overridden: false,
+        warnings: Vec::new(),
+    }
 }

@@ -1,6 +1,11 @@
 //! What may be asked of the control, and what it answers.
 
+use std::time::Duration;
+
 use serde::Serialize;
+
+use crate::diagnostic::Network;
+use crate::store::Action;
 
 use super::file::WriteError;
 
@@ -26,22 +31,102 @@ pub enum Edit {
         route: String,
         /// A backend, or `off`.
         to: String,
-        /// Only for this share of users, in buckets of 100,000; everybody else is answered by the fallback.
-        canary: Option<u32>,
+        /// Only for these people; everybody else is answered by the fallback.
+        canary: Option<Crowd>,
     },
-    /// A route, or every route, is answered by its fallback.
+    /// The candidate of a route is given to these people; everybody else is answered by the fallback.
+    Canary {
+        /// The route.
+        route: String,
+        /// Who.
+        crowd: Crowd,
+    },
+    /// A route, or every route, is answered by its fallback, and held there.
     Rollback {
         /// The route; absent: all.
         route: Option<String>,
+        /// How long it is held; absent: until somebody resumes it.
+        lasts: Option<Duration>,
+    },
+    /// A route is pinned as it is: nothing sends more users to its candidate.
+    Hold {
+        /// The route.
+        route: String,
+        /// How long; absent: until somebody resumes it.
+        lasts: Option<Duration>,
+    },
+    /// The end of a hold, and of what lies over the file because of it.
+    Resume {
+        /// The route.
+        route: String,
+    },
+    /// A change of the past is taken back.
+    Undo {
+        /// Its revision; absent: the last change.
+        revision: Option<u64>,
+        /// Also where the same route was changed again since.
+        force: bool,
+    },
+    /// Another text for the whole routing file.
+    Apply {
+        /// The text.
+        text: String,
+        /// Where it came from, for messages.
+        name: String,
     },
 }
 
 impl Edit {
-    pub(super) fn action(&self) -> crate::store::Action {
+    pub(super) fn action(&self) -> Action {
         match self {
-            Self::Flip { .. } => crate::store::Action::Flip,
-            Self::Rollback { .. } => crate::store::Action::Rollback,
+            Self::Flip { .. } => Action::Flip,
+            Self::Canary { .. } => Action::Canary,
+            Self::Rollback { .. } => Action::Rollback,
+            Self::Hold { .. } => Action::Hold,
+            Self::Resume { .. } => Action::Resume,
+            Self::Undo { .. } => Action::Undo,
+            Self::Apply { .. } => Action::Apply,
         }
+    }
+}
+
+/// Who is served by a candidate. What is `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Crowd {
+    /// The share of all users, in buckets of 100,000.
+    pub buckets: Option<u32>,
+    /// Users by id.
+    pub users: Option<Vec<String>>,
+    /// Users by role.
+    pub roles: Option<Vec<String>>,
+    /// Clients by network.
+    pub networks: Option<Vec<Network>>,
+    /// Whether testers may choose.
+    pub testers: Option<bool>,
+    /// Seed of the hash.
+    pub group: Option<String>,
+}
+
+impl Crowd {
+    /// Nobody, whoever it was before.
+    pub fn nobody() -> Self {
+        Self {
+            buckets: Some(0),
+            users: Some(Vec::new()),
+            roles: Some(Vec::new()),
+            networks: Some(Vec::new()),
+            testers: Some(false),
+            group: None,
+        }
+    }
+
+    pub(super) fn has_anybody(&self) -> bool {
+        let some = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| !list.is_empty());
+        self.buckets.is_some_and(|buckets| buckets > 0)
+            || self.testers == Some(true)
+            || some(&self.users)
+            || some(&self.roles)
+            || self.networks.as_ref().is_some_and(|networks| !networks.is_empty())
     }
 }
 
@@ -50,8 +135,14 @@ impl Edit {
 pub struct Applied {
     /// The revision that holds now.
     pub revision: u64,
-    /// What changed; empty: everything was as asked already, and there is no new revision.
+    /// What changed; empty: no route is answered by somebody else than before.
     pub changes: Vec<Changed>,
+    /// Routes that are held now and were not before.
+    pub held: Vec<String>,
+    /// Routes that were held and are not any more.
+    pub resumed: Vec<String>,
+    /// The command that takes it back; absent: there is no new revision.
+    pub undo: Option<String>,
     /// The routing file could not be written: the rollback is laid over it.
     pub overridden: bool,
     /// What went wrong without stopping the change.
@@ -67,8 +158,21 @@ pub struct Changed {
     pub before: String,
     /// What it is, in words.
     pub after: String,
-    /// The command that brings it back.
-    pub undo: String,
+    /// Whether anybody is answered by another backend than the fallback who was not before.
+    pub more: bool,
+}
+
+/// What a change would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Preview {
+    /// The revision that it is based on.
+    pub revision: u64,
+    /// What would change.
+    pub changes: Vec<Changed>,
+    /// Whether a person should be asked: it sends more users away from the fallback, or switches something off.
+    pub ask: bool,
+    /// The difference in the routing file, as a unified diff; empty: none.
+    pub diff: String,
 }
 
 /// Why a change was not made. Nothing has changed.
@@ -106,6 +210,15 @@ pub enum Refused {
         /// What holds now, and who did it.
         current: String,
     },
+    /// A person pinned it.
+    #[error("{0}")]
+    Held(String),
+    /// Nothing of this number to take back.
+    #[error("{0}")]
+    CannotUndo(String),
+    /// It was changed again since.
+    #[error("{0}")]
+    ChangedSince(String),
     /// The routing file has been edited and has errors.
     #[error("the routing file has errors, so nothing can be written into it: correct it first")]
     FileBroken {
@@ -124,4 +237,7 @@ pub enum Refused {
     /// The routing file cannot be written.
     #[error(transparent)]
     CannotWrite(#[from] WriteError),
+    /// What cannot be put on record does not send more users to a candidate.
+    #[error("the change cannot be put on record, so it is not made: {0}")]
+    CannotRecord(String),
 }

@@ -3,7 +3,9 @@
 //! Step 1 of a flip. Pure: text in, text out. Comments, order, quoting and white space stay. Whether the result is
 //! a good routing file is checked afterwards, by the same code that checks a hand edit.
 
-use toml_edit::{DocumentMut, Item, TableLike, Value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, TableLike, Value};
+
+use super::change::Crowd;
 
 /// What a route shall become.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,10 +16,8 @@ pub(super) struct RouteEdit {
     pub(super) serve: String,
     /// The backend being tried, if the route must say so itself.
     pub(super) candidate: Option<String>,
-    /// The share of users served by the candidate, in buckets of 100,000.
-    pub(super) canary: u32,
-    /// Whether users named in the canary stay there.
-    pub(super) keep_users: bool,
+    /// Who is served by the candidate; what is `None` in it stays as it is.
+    pub(super) crowd: Crowd,
 }
 
 /// Applies the edits to the text of a routing file. `inherited` is what `[defaults].serve` says.
@@ -66,18 +66,37 @@ fn apply(table: &mut dyn TableLike, edit: &RouteEdit, inherited: &str) {
         set(table, "candidate", candidate.as_str().into());
     }
     match table.get_mut("canary").and_then(Item::as_table_like_mut) {
-        Some(canary) => {
-            set_share(canary, edit.canary);
-            if !edit.keep_users && canary.contains_key("users") {
-                set(canary, "users", Value::Array(toml_edit::Array::new()));
-            }
-        }
-        None if edit.canary > 0 => {
-            let mut canary = toml_edit::InlineTable::new();
-            set_share(&mut canary, edit.canary);
+        Some(canary) => apply_crowd(canary, &edit.crowd),
+        None if edit.crowd.has_anybody() => {
+            let mut canary = InlineTable::new();
+            apply_crowd(&mut canary, &edit.crowd);
             add(table, "canary", canary.into());
         }
         None => {}
+    }
+}
+
+fn apply_crowd(canary: &mut dyn TableLike, crowd: &Crowd) {
+    if let Some(buckets) = crowd.buckets {
+        set_share(canary, buckets);
+    }
+    let networks: Option<Vec<String>> =
+        crowd.networks.as_ref().map(|networks| networks.iter().map(ToString::to_string).collect());
+    let lists =
+        [("users", crowd.users.as_ref()), ("roles", crowd.roles.as_ref()), ("networks", networks.as_ref())];
+    for (key, list) in lists {
+        let Some(list) = list else { continue };
+        if !list.is_empty() || canary.contains_key(key) {
+            set(canary, key, Value::Array(Array::from_iter(list)));
+        }
+    }
+    if let Some(testers) = crowd.testers
+        && (testers || canary.contains_key("testers"))
+    {
+        set(canary, "testers", testers.into());
+    }
+    if let Some(group) = &crowd.group {
+        set(canary, "group", group.as_str().into());
     }
 }
 
@@ -124,7 +143,11 @@ fn add(table: &mut dyn TableLike, key: &str, mut value: Value) {
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::String(a), Value::String(b)) => a.value() == b.value(),
-        (Value::Array(a), Value::Array(b)) => a.is_empty() && b.is_empty(),
+        (Value::Boolean(a), Value::Boolean(b)) => a.value() == b.value(),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len()
+                && a.iter().zip(b.iter()).all(|(a, b)| a.as_str().is_some() && a.as_str() == b.as_str())
+        }
         _ => false,
     }
 }
@@ -159,8 +182,11 @@ rule = "/customers/<int:customer_id>"
             route: route.to_owned(),
             serve: serve.to_owned(),
             candidate: None,
-            canary,
-            keep_users: canary > 0,
+            crowd: if canary > 0 {
+                Crowd { buckets: Some(canary), ..Crowd::default() }
+            } else {
+                Crowd::nobody()
+            },
         }
     }
 
@@ -193,6 +219,23 @@ rule = "/customers/<int:customer_id>"
     fn a_new_canary_is_one_short_line() {
         let text = edit(FILE, &[flip("customers.detail", "legacy", 125)], "legacy").unwrap();
         assert!(text.contains("\ncanary = { percent = 0.125 }\n"), "{text}");
+    }
+
+    #[test]
+    fn lists_are_written_where_they_are_asked_for() {
+        let crowd = Crowd {
+            users: Some(vec!["7".into(), "8".into()]),
+            roles: Some(Vec::new()),
+            networks: Some(vec!["10.0.0.0/8".parse().unwrap()]),
+            testers: Some(true),
+            ..Crowd::default()
+        };
+        let edits = [RouteEdit { crowd, ..flip("customers.list", "legacy", 0) }];
+        let text = edit(FILE, &edits, "legacy").unwrap();
+        let line = "canary = { users = [\"7\", \"8\"], percent = 5, group = \"customers\", networks = [\"10.0.0.0/8\"], \
+                    testers = true } # half the office\n";
+        assert!(text.contains(line), "{text}");
+        assert_eq!(edit(&text, &edits, "legacy").unwrap(), text);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::store::step;
+
 /// Why a file was not replaced. Its text is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
@@ -53,7 +55,11 @@ pub(super) fn replace(path: &Path, text: &str) -> Result<(), WriteError> {
         return Err(WriteError::ReadOnly(target));
     }
     let next = beside(&target);
-    let written = write_beside(&next, text, &metadata).and_then(|()| std::fs::rename(&next, &target));
+    let written = write_beside(&next, text, &metadata).and_then(|()| {
+        step("beside");
+        std::fs::rename(&next, &target)
+    });
+    step("renamed");
     if let Err(source) = written {
         let _ = std::fs::remove_file(&next);
         return Err(match source.kind() {
@@ -92,7 +98,10 @@ pub(super) fn sweep(path: &Path) {
 
 fn write_beside(next: &Path, text: &str, old: &Metadata) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(next)?;
-    file.write_all(text.as_bytes())?;
+    let (first, second) = text.as_bytes().split_at(text.len() / 2);
+    file.write_all(first)?;
+    step("half_beside");
+    file.write_all(second)?;
     keep_owner(next, old)?;
     file.set_permissions(old.permissions())?;
     file.sync_all()
@@ -117,15 +126,23 @@ pub(super) fn write_state(path: &Path, text: &str, durable: bool) -> std::io::Re
         std::fs::create_dir_all(directory)?;
     }
     let next = beside(path);
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&next)?;
-    file.write_all(text.as_bytes())?;
-    give_to_owner_of_directory(&next);
-    file.sync_all()?;
-    std::fs::rename(&next, path)?;
-    if durable {
+    let written = write_state_beside(&next, text).and_then(|()| {
+        step("state_beside");
+        std::fs::rename(&next, path)
+    });
+    if written.is_err() {
+        let _ = std::fs::remove_file(&next);
+    } else if durable {
         sync_directory(path);
     }
-    Ok(())
+    written
+}
+
+fn write_state_beside(next: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(next)?;
+    file.write_all(text.as_bytes())?;
+    give_to_owner_of_directory(next);
+    file.sync_all()
 }
 
 /// When root rolls back offline, the proxy must still be able to read what was written.

@@ -12,7 +12,8 @@ use crate::diagnostic::Source;
 use crate::route::{Routing, read};
 use crate::store::Paused;
 
-use super::{Control, Reloaded, Running, effective, file};
+use super::state::Loaded;
+use super::{Control, Reloaded, Running, file};
 
 /// Whether this process makes changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -53,10 +54,10 @@ impl Control {
         let Ok(text) = file::read(path) else { return Reloaded::Unchanged };
         let source = Source::new(path.display().to_string(), text.as_str());
         let (Some(base), _) = read(&source, &self.context) else { return Reloaded::Unchanged };
-        let state = self.state_file.load();
+        let Loaded::Good(state) = self.state_file.load() else { return Reloaded::Unchanged };
         let mut running = self.lock();
         running.hash = file::hash(&text);
-        self.live.store(Routing { revision: state.revision, table: effective(&base, &state) });
+        self.live.store(Routing { revision: state.revision, table: state.pins.over(&base) });
         Reloaded::Unchanged
     }
 

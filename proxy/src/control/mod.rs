@@ -1,20 +1,26 @@
 //! The one door through which the routing changes.
 //!
-//! A flip: edit the text of routes.toml (`edit`), check it (`route`), number a revision, write the file (`file`), swap
-//! the live table, record it (`store`). A hand edit comes in through `watch` and ends in the same swap. A
-//! rollback that cannot be written is laid over the file (`state`). The request path knows nothing of this room: it
-//! sees the live table change. Who may ask for a change is decided in `admin`.
+//! A flip: work out what it comes to (`plan`), edit the text of routes.toml (`edit`, `undo`), check it (`route`), number a
+//! revision, write the file (`file`), swap the live table, record it (`store`): `apply`. A hand edit comes in through
+//! `watch` and ends in the same swap. A rollback that cannot be written is laid over the file, and a person's hold keeps
+//! a route from getting more (`pins`). The request path knows nothing of this room: it sees the live table change. Who
+//! may ask for a change is decided in `admin`.
 
 mod apply;
 mod change;
+mod diff;
 mod edit;
+mod expiry;
 mod file;
 mod handover;
+mod pins;
+mod plan;
 mod reload;
 mod standing;
 mod start;
 mod state;
 mod status;
+mod undo;
 mod watch;
 
 use std::path::PathBuf;
@@ -23,17 +29,19 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 
 use crate::diagnostic::Report;
-use crate::route::{Context, Live, Routing, Serve, Table};
-use crate::store::{Record, Recorder};
+use crate::route::{Context, Live, Routing, Table};
+use crate::store::{Audit, Record, Recorder};
 
-pub use change::{Applied, Change, Changed, Edit, Refused};
+pub use change::{Applied, Change, Changed, Crowd, Edit, Preview, Refused};
+pub use diff::unified;
 pub use file::WriteError;
 pub use handover::HandOver;
+pub use pins::{Hold, Override};
 pub use reload::Reloaded;
 pub use standing::{Standing, serve_word, share};
 pub use start::StartError;
-pub use state::{LastChange, Override};
-pub use status::{Drift, FileStatus, Finding, Status};
+pub use state::LastChange;
+pub use status::{Difference, Drift, FileStatus, Finding, HoldStatus, Status};
 pub use watch::Watch;
 
 use state::{State, StateFile};
@@ -46,6 +54,8 @@ pub struct Control {
     context: Context,
     state_file: StateFile,
     recorder: Recorder,
+    /// How long a rollback lies over a file that cannot be written.
+    override_lasts: Option<std::time::Duration>,
     running: Mutex<Running>,
     /// Told when it is settled who makes changes.
     settled: Condvar,
@@ -58,12 +68,14 @@ struct Running {
     base: Table,
     /// Hash of that file.
     hash: String,
-    /// Revision, last change, overrides, text.
+    /// Revision, last change, holds, overrides, text.
     state: State,
     /// How the last look at the file went.
     reload: ReloadState,
     /// Warnings of the last good file.
     warnings: Report,
+    /// What was wrong when this process started; shown until the next one.
+    notices: Vec<String>,
     /// Whether it is this process that makes changes.
     owner: handover::Owner,
 }
@@ -97,9 +109,20 @@ impl Control {
         self.path.as_ref()
     }
 
+    /// The audit, checked: both copies, and that it ends with what is running.
+    pub fn audit(&self, limit: u32) -> Option<Audit> {
+        self.recorder.audit(limit)
+    }
+
     /// What changed lately, newest first.
     pub fn history(&self, route: Option<&str>, limit: u32) -> Vec<Record> {
         self.recorder.history(route, limit)
+    }
+
+    /// What a revision changed in the routing file, as a unified diff; `None`: the texts around it are not kept.
+    pub fn diff_of(&self, revision: u64) -> Option<String> {
+        let texts = self.recorder.texts(revision)?;
+        Some(unified(&texts.before?, &texts.after?))
     }
 
     /// The nearest names to one that is not there; empty if it is.
@@ -122,23 +145,8 @@ impl Control {
 impl Running {
     /// The file's table with the overrides laid over it.
     fn effective(&self) -> Table {
-        effective(&self.base, &self.state)
+        self.state.pins.over(&self.base)
     }
-}
-
-fn effective(base: &Table, state: &State) -> Table {
-    let overrides = &state.overrides;
-    let default =
-        overrides.contains_key(standing::DEFAULTS).then(|| Serve::Backend(base.defaults().fallback.clone()));
-    base.changed(default, |route| overrides.contains_key(&route.name).then(|| standing::rolled_back(route)))
-}
-
-/// Whether the file itself says what an override was for.
-fn agrees(base: &Table, name: &str) -> bool {
-    if name == standing::DEFAULTS {
-        return serve_word(base.default_serve()) == base.defaults().fallback;
-    }
-    base.route(name).is_some_and(|route| Standing::of(route).is_safe())
 }
 
 fn near(table: &Table, name: &str) -> Vec<String> {

@@ -9,9 +9,10 @@ use crate::diagnostic::Source;
 use crate::route::read;
 use crate::store::{Action, Record};
 
+use super::apply::snapshot;
 use super::start::{bad, log_intent, unreadable};
-use super::state::LastChange;
-use super::{Control, Failure, Running, agrees, file, standing};
+use super::state::{LastChange, Loaded, State};
+use super::{Control, Failure, Running, file, standing};
 
 /// What another look at the file came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,12 +85,15 @@ impl Control {
         }
         let before = running.effective();
         let (revision, known) = self.number(&text, running);
+        if let Some(saved) = &known {
+            running.state.pins = saved.pins.clone();
+        }
+        running.state.pins.stand_against(&before, &base, Utc::now());
+        running.state.pins.forget_agreed(&base);
         running.base = base;
         running.hash.clone_from(&hash);
         running.warnings = report;
         running.reload = super::ReloadState { last_success: Some(Utc::now()), failure: None };
-        let base = &running.base;
-        running.state.overrides.retain(|name, _| !agrees(base, name));
         let changes = standing::differences(&before, &running.effective());
         let count = changes.len();
         let record = Record {
@@ -101,10 +105,13 @@ impl Control {
             changes,
             hash,
             text: Some(text.clone()),
+            undoes: None,
+            pins: snapshot(&running.state.pins),
         };
         running.state.revision = revision;
         running.state.text = text;
-        running.state.last = Some(known.clone().unwrap_or_else(|| LastChange::from(&record)));
+        let told = known.as_ref().and_then(|saved| saved.last.clone());
+        running.state.last = Some(told.unwrap_or_else(|| LastChange::from(&record)));
         self.swap(running);
         tracing::info!(path = %path.display(), revision, changes = count, "routing file taken");
         if known.is_none() {
@@ -136,12 +143,14 @@ impl Control {
     }
 
     /// The next revision; or the one that `ficus rollback --offline` gave to this very text a moment ago.
-    fn number(&self, text: &str, running: &Running) -> (u64, Option<LastChange>) {
-        let saved = self.state_file.load();
-        if saved.revision > running.state.revision && saved.text == text {
-            return (saved.revision, saved.last);
+    fn number(&self, text: &str, running: &Running) -> (u64, Option<Box<State>>) {
+        match self.state_file.load() {
+            Loaded::Good(saved) if saved.revision > running.state.revision && saved.text == text => {
+                (saved.revision, Some(saved))
+            }
+            Loaded::Good(saved) => (running.state.revision.max(saved.revision) + 1, None),
+            Loaded::Missing | Loaded::Damaged(_) => (running.state.revision + 1, None),
         }
-        (running.state.revision.max(saved.revision) + 1, None)
     }
 }
 

@@ -11,9 +11,10 @@ use crate::route::{Context, Live, Routing, Serve, Table, read};
 use crate::settings::Settings;
 use crate::store::{Action, Record, Recorder};
 
+use super::apply::snapshot;
 use super::handover::Owner;
-use super::state::{LastChange, State, StateFile};
-use super::{Control, Failure, ReloadState, Running, agrees, effective, file, standing};
+use super::state::{LastChange, Loaded, State, StateFile};
+use super::{Control, Failure, ReloadState, Running, file, standing};
 
 /// Why there is no control.
 #[derive(Debug, thiserror::Error)]
@@ -43,27 +44,29 @@ impl Control {
         }
         let recorder = Recorder::start(&settings.store.url, directory)?;
         let state_file = StateFile::new(directory);
-        let state = state_file.load();
+        state_file.sweep();
+        let (state, notices) = recover(&state_file, &recorder);
         let context = Context {
             backends: Some(settings.backends.keys().cloned().collect()),
             profile: settings.flask.profile,
         };
         let floor = recorder.latest().unwrap_or_default().max(state.revision);
-        let running = match &settings.routes {
+        let mut running = match &settings.routes {
             None => without_file(floor),
             Some(path) => {
                 file::sweep(path);
                 with_file(path, &context, state, floor, &recorder)?
             }
         };
-        let routing =
-            Routing { revision: running.state.revision, table: effective(&running.base, &running.state) };
+        running.notices = notices;
+        let routing = Routing { revision: running.state.revision, table: running.effective() };
         let control = Self {
             live: Arc::new(Live::new(routing)),
             path: settings.routes.clone(),
             context,
             state_file,
             recorder,
+            override_lasts: settings.control.override_expires,
             running: Mutex::new(running),
             settled: std::sync::Condvar::new(),
         };
@@ -95,10 +98,40 @@ impl Control {
             path = %path.display(),
             revision = running.state.revision,
             routes = running.base.routes().len(),
-            overrides = running.state.overrides.len(),
+            holds = running.state.pins.holds.len(),
+            overrides = running.state.pins.overrides.len(),
             "routing loaded"
         );
     }
+}
+
+/// What the last run left; if that is lost or damaged, what the audit says of it. A hold or an override that is forgotten
+/// would give traffic back that somebody took away.
+fn recover(state_file: &StateFile, recorder: &Recorder) -> (State, Vec<String>) {
+    let trouble = match state_file.load() {
+        Loaded::Good(state) => return (*state, Vec::new()),
+        Loaded::Missing => "what this node remembers was gone at start".to_owned(),
+        Loaded::Damaged(trouble) => {
+            state_file.put_aside();
+            trouble
+        }
+    };
+    let Some(record) = recorder.last() else {
+        let first = matches!(state_file.load(), Loaded::Missing) && trouble.starts_with("what this node");
+        if first {
+            return (State::default(), Vec::new());
+        }
+        let notice =
+            format!("{trouble}; there is no audit to restore it from: the routing file counts as it is");
+        tracing::error!("{notice}");
+        return (State::default(), vec![notice]);
+    };
+    let notice = format!("{trouble}; restored from the audit: revision {}", record.revision);
+    tracing::error!("{notice}");
+    let pins = serde_json::from_value(record.pins.clone()).unwrap_or_default();
+    let text = recorder.text(&record.hash).unwrap_or_default();
+    let last = Some(LastChange::from(&record));
+    (State { revision: record.revision, last, pins, text }, vec![notice])
 }
 
 fn without_file(floor: u64) -> Running {
@@ -108,6 +141,7 @@ fn without_file(floor: u64) -> Running {
         state: State { revision: floor.max(1), ..State::default() },
         reload: ReloadState::default(),
         warnings: Report::default(),
+        notices: Vec::new(),
         owner: Owner::default(),
     }
 }
@@ -154,7 +188,13 @@ fn good(base: Table, text: String, warnings: Report, mut state: State, past: (u6
     if let Some(record) = unfinished {
         state.revision = record.revision.max(floor);
         state.last = Some(LastChange::from(&record));
+        state.pins = serde_json::from_value(record.pins.clone()).unwrap_or_default();
     } else if !same || state.revision < floor {
+        let before = before(&state, &base);
+        if !same {
+            state.pins.stand_against(&before, &base, Utc::now());
+        }
+        state.pins.forget_agreed(&base);
         let record = Record {
             revision: floor + 1,
             at: Utc::now(),
@@ -162,9 +202,11 @@ fn good(base: Table, text: String, warnings: Report, mut state: State, past: (u6
             reason: (state.revision > 0)
                 .then(|| "the file was edited while ficus was not running".to_owned()),
             action: Action::File,
-            changes: standing::differences(&before(&state, &base), &effective(&base, &state)),
+            changes: standing::differences(&before, &state.pins.over(&base)),
             hash: hash.clone(),
             text: Some(text.clone()),
+            undoes: None,
+            pins: snapshot(&state.pins),
         };
         state.revision = record.revision;
         state.last = Some(LastChange::from(&record));
@@ -172,30 +214,43 @@ fn good(base: Table, text: String, warnings: Report, mut state: State, past: (u6
         recorder.confirm(record);
     }
     state.text = text;
-    state.overrides.retain(|name, _| !agrees(&base, name));
+    state.pins.forget_agreed(&base);
     let reload = ReloadState { last_success: Some(Utc::now()), failure: None };
-    Running { base, hash, state, reload, warnings, owner: Owner::default() }
+    Running { base, hash, state, reload, warnings, notices: Vec::new(), owner: Owner::default() }
 }
 
-/// The table of the last run, to say what changed since; on the very first start nothing did.
+/// The table of the last run, to say what changed since; on the very first start nothing did. If it is not known any
+/// more although something is held, nothing is known about the routes either.
 fn before(state: &State, base: &Table) -> Table {
     let source = Source::new("last good routes", state.text.as_str());
     let table = if state.text.is_empty() { None } else { read(&source, &Context::default()).0 };
-    table.map_or_else(|| effective(base, state), |table| effective(&table, state))
+    match table {
+        Some(table) => state.pins.over(&table),
+        None if state.pins.holds.is_empty() => state.pins.over(base),
+        None => Table::empty(Serve::Backend(base.defaults().fallback.clone())),
+    }
 }
 
-/// Records that were on their way when the last run ended. One that belongs to a revision which the state file does
-/// not know yet happened if the routing file is as it says, else it was never written.
+/// Records that were on their way when the last run ended. One of a revision that the state file does not know yet
+/// happened if the routing file is as it says, else it was never written. One of an older revision happened, unless
+/// another record of that revision was made after it: then it was refused by a disk that could not even note that.
 fn settle_journal(recorder: &Recorder, state: &State, hash: &str) -> Option<Record> {
     let mut unfinished = None;
-    for record in recorder.left_over() {
+    let left = recorder.left_over();
+    for record in &left {
+        let later = |other: &Record| other.revision == record.revision && other.at > record.at;
         if record.revision <= state.revision {
-            recorder.confirm(record);
+            let own = state.last.as_ref().is_some_and(|last| last.at == record.at);
+            if !own && (left.iter().any(later) || recorder.superseded(record)) {
+                recorder.withdraw(record);
+            } else {
+                recorder.confirm_again(record.clone());
+            }
         } else if record.hash == hash {
-            recorder.confirm(record.clone());
-            unfinished = Some(record);
+            recorder.confirm_again(record.clone());
+            unfinished = Some(record.clone());
         } else {
-            recorder.withdraw(&record);
+            recorder.withdraw(record);
         }
     }
     unfinished
@@ -234,5 +289,5 @@ fn last_good(
     let hash = file::hash(&state.text);
     let reload =
         ReloadState { last_success: state.last.as_ref().map(|last| last.at), failure: Some(failure) };
-    Ok(Running { base, hash, state, reload, warnings, owner: Owner::default() })
+    Ok(Running { base, hash, state, reload, warnings, notices: Vec::new(), owner: Owner::default() })
 }

@@ -1,7 +1,6 @@
-//! What this node remembers between two runs, in one small file: the revision, the last good routing file and the
+//! What this node remembers between two runs, in one small file: the revision, the last good routing file, holds and
 //! overrides.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -10,17 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::store::{Action, Record, RouteChange};
 
 use super::file;
-
-/// A rollback that could not be written into the routing file and is laid over it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Override {
-    /// Since when.
-    pub since: DateTime<Utc>,
-    /// Who rolled back.
-    pub author: String,
-    /// Why, if somebody said so.
-    pub reason: Option<String>,
-}
+use super::pins::{Hold, Pins};
 
 /// How the current revision came to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,9 +44,21 @@ impl From<&Record> for LastChange {
 pub(super) struct State {
     pub(super) revision: u64,
     pub(super) last: Option<LastChange>,
-    pub(super) overrides: BTreeMap<String, Override>,
+    #[serde(flatten)]
+    pub(super) pins: Pins,
     /// The last good routing file.
     pub(super) text: String,
+}
+
+/// What was found at start.
+#[derive(Debug)]
+pub(super) enum Loaded {
+    /// The state of the last run.
+    Good(Box<State>),
+    /// Nothing: a first start, or somebody removed it.
+    Missing,
+    /// Something, but it makes no sense or cannot be read.
+    Damaged(String),
 }
 
 /// Where it is kept.
@@ -69,32 +70,84 @@ impl StateFile {
         Self(directory.join("routing.json"))
     }
 
-    /// The state as it was saved; a file that is missing or makes no sense is an empty state, and is reported.
-    pub(super) fn load(&self) -> State {
+    /// Removes what a process that was killed left beside the file.
+    pub(super) fn sweep(&self) {
+        file::sweep(&self.0);
+    }
+
+    /// The state as it was saved.
+    pub(super) fn load(&self) -> Loaded {
         let text = match std::fs::read_to_string(&self.0) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return State::default(),
-            Err(error) => {
-                tracing::error!(path = %self.0.display(), %error, "cannot read what this node remembers");
-                return State::default();
-            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Loaded::Missing,
+            Err(error) => return Loaded::Damaged(format!("cannot read `{}`: {error}", self.0.display())),
         };
-        serde_json::from_str(&text).unwrap_or_else(|error| {
-            tracing::error!(path = %self.0.display(), %error, "what this node remembers is damaged and is not used");
-            State::default()
-        })
+        match serde_json::from_str::<State>(&text) {
+            Ok(state) => Loaded::Good(Box::new(with_holds(state))),
+            Err(error) => Loaded::Damaged(format!("`{}` is damaged: {error}", self.0.display())),
+        }
+    }
+
+    /// Puts a damaged file aside, for whoever wants to know what happened to it.
+    pub(super) fn put_aside(&self) {
+        let _ = std::fs::rename(&self.0, self.0.with_extension("json.damaged"));
     }
 
     /// Saves the state. What the routing file does not say must survive a power cut; the rest is in the journal and in
     /// the store as well. A disk that refuses is reported and does not stop a flip.
     pub(super) fn save(&self, state: &State) -> Result<(), String> {
+        let durable = state.pins != Pins::default();
         let saved = serde_json::to_string(state)
             .map_err(std::io::Error::other)
-            .and_then(|text| file::write_state(&self.0, &text, !state.overrides.is_empty()));
+            .and_then(|text| file::write_state(&self.0, &text, durable));
         saved.map_err(|error| {
             let message = format!("cannot write `{}`: {error}", self.0.display());
             tracing::error!("{message}");
             message
         })
+    }
+}
+
+/// A state written before there were holds: what was rolled back over the file is held.
+fn with_holds(mut state: State) -> State {
+    for (name, over) in &state.pins.overrides {
+        state.pins.holds.entry(name.clone()).or_insert_with(|| Hold {
+            since: over.since,
+            author: over.author.clone(),
+            reason: over.reason.clone(),
+            by_rollback: true,
+            expires: None,
+        });
+    }
+    state
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_from_before_holds_is_read_and_its_overrides_are_held() {
+        let directory = tempfile::tempdir().unwrap();
+        let old = r#"{"revision":3,"last":null,"overrides":{"a":{"since":"2026-11-01T00:00:00Z","author":"ana",
+                     "reason":"3 am"}},"text":"version = 1\n"}"#;
+        std::fs::write(directory.path().join("routing.json"), old).unwrap();
+        let file = StateFile::new(directory.path());
+        let Loaded::Good(state) = file.load() else { panic!("not read") };
+        assert_eq!((state.revision, state.pins.holds["a"].by_rollback), (3, true));
+        file.save(&state).unwrap();
+        let Loaded::Good(again) = file.load() else { panic!("not read back") };
+        assert_eq!(again.pins, state.pins);
+    }
+
+    #[test]
+    fn damage_is_told_from_absence() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = StateFile::new(directory.path());
+        assert!(matches!(file.load(), Loaded::Missing));
+        for damage in ["", "{", "[]", "{\"revision\":\"x\"}"] {
+            std::fs::write(directory.path().join("routing.json"), damage).unwrap();
+            assert!(matches!(file.load(), Loaded::Damaged(_)), "{damage:?} was read");
+        }
     }
 }

@@ -3,11 +3,14 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::diagnostic::{Diagnostic, Report};
+use crate::diagnostic::{Diagnostic, Report, Source};
+use crate::route::{Table, read};
 use crate::store::StoreHealth;
 
+use super::change::Changed;
+use super::plan::changed;
 use super::state::LastChange;
-use super::{Control, Standing, serve_word, standing};
+use super::{Control, Standing, file, serve_word, unified};
 
 /// Everything about the routing of this node but the routes themselves.
 #[derive(Debug, Clone, Serialize)]
@@ -18,8 +21,12 @@ pub struct Status {
     pub last: Option<LastChange>,
     /// The routing file; absent: there is none.
     pub file: Option<FileStatus>,
+    /// What was wrong when this process started.
+    pub notices: Vec<String>,
     /// Where the running routes differ from the file.
     pub drift: Vec<Drift>,
+    /// Routes that a person pinned.
+    pub holds: Vec<HoldStatus>,
     /// How the store is.
     pub store: StoreHealth,
 }
@@ -82,7 +89,7 @@ impl Finding {
     }
 }
 
-/// A rollback that lies over the file.
+/// A rollback, or a hold, that lies over the file.
 #[derive(Debug, Clone, Serialize)]
 pub struct Drift {
     /// The route.
@@ -93,10 +100,44 @@ pub struct Drift {
     pub running: String,
     /// Since when.
     pub since: DateTime<Utc>,
-    /// Who rolled back.
+    /// Who rolled back or held.
     pub author: String,
     /// Why.
     pub reason: Option<String>,
+    /// Until when; absent: until the file says the same, or somebody resumes the route.
+    pub expires: Option<DateTime<Utc>>,
+    /// Whether that moment is past: it still lies over the file because the route is held.
+    pub overdue: bool,
+}
+
+/// A route that a person pinned.
+#[derive(Debug, Clone, Serialize)]
+pub struct HoldStatus {
+    /// The route.
+    pub route: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Who.
+    pub author: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// Whether a rollback set it.
+    pub by_rollback: bool,
+    /// Until when; absent: until somebody resumes the route.
+    pub expires: Option<DateTime<Utc>>,
+}
+
+/// Where the routing file and what is running differ.
+#[derive(Debug, Clone, Serialize)]
+pub struct Difference {
+    /// The revision that is running.
+    pub revision: u64,
+    /// What is running, and what the file would make of it: route by route.
+    pub routes: Vec<Changed>,
+    /// The difference from the running text to the one on disk, as a unified diff; empty: none.
+    pub diff: String,
+    /// Why the text on disk is not the running one; absent: it is, or nobody has looked yet.
+    pub refused: Option<String>,
 }
 
 impl Control {
@@ -115,29 +156,65 @@ impl Control {
                 findings: Finding::all(failure.map_or(&running.warnings, |failure| &failure.report)),
             }
         });
-        let drift = running.state.overrides.iter().filter_map(|(route, over)| {
-            let (file, running) = if route == standing::DEFAULTS {
-                let defaults = running.base.defaults();
-                (serve_word(&defaults.serve).to_owned(), defaults.fallback.clone())
-            } else {
-                let standing = Standing::of(running.base.route(route)?);
-                (standing.words(), standing.fallback)
-            };
-            let (author, reason) = (over.author.clone(), over.reason.clone());
-            Some(Drift { route: route.clone(), file, running, since: over.since, author, reason })
+        let pins = &running.state.pins;
+        let effective = running.effective();
+        let now = Utc::now();
+        let drift = pins.overrides.iter().map(|(route, over)| Drift {
+            route: route.clone(),
+            file: answered(&running.base, route),
+            running: answered(&effective, route),
+            since: over.since,
+            author: over.author.clone(),
+            reason: over.reason.clone(),
+            expires: over.expires,
+            overdue: over.expires.is_some_and(|at| at <= now),
+        });
+        let holds = pins.holds.iter().map(|(route, hold)| HoldStatus {
+            route: route.clone(),
+            since: hold.since,
+            author: hold.author.clone(),
+            reason: hold.reason.clone(),
+            by_rollback: hold.by_rollback,
+            expires: hold.expires,
         });
         Status {
             revision: running.state.revision,
             last: running.state.last.clone(),
             file,
+            notices: running.notices.clone(),
             drift: drift.collect(),
+            holds: holds.collect(),
             store: self.recorder.health(),
         }
+    }
+
+    /// What differs between the routing that is running and the file on disk as it is now.
+    ///
+    /// # Errors
+    /// When there is no file, or it cannot be read.
+    pub fn difference(&self) -> Result<Difference, String> {
+        let path = self.path.as_ref().ok_or("there is no routing file")?;
+        let name = path.display().to_string();
+        let text = file::read(path).map_err(|error| format!("cannot read `{name}`: {error}"))?;
+        let running = self.lock();
+        let diff = unified(&running.state.text, &text);
+        let (table, report) = read(&Source::new(name.clone(), text), &self.context);
+        let refused = table.is_none().then(|| format!("`{name}` has {}", report.summary()));
+        let routes = table.map(|table| changed(&running.effective(), &table)).unwrap_or_default();
+        Ok(Difference { revision: running.state.revision, routes, diff, refused })
     }
 
     /// Whether the last look at the routing file ended well, and when a text was last taken: for metrics.
     pub fn reload_state(&self) -> (bool, Option<DateTime<Utc>>) {
         let running = self.lock();
         (running.reload.failure.is_none(), running.reload.last_success)
+    }
+}
+
+/// What answers a route of a table, in words.
+fn answered(table: &Table, route: &str) -> String {
+    match table.route(route) {
+        Some(route) => Standing::of(route).words(),
+        None => serve_word(table.default_serve()).to_owned(),
     }
 }

@@ -5,6 +5,7 @@
 //! `settings` and `route`.
 
 mod document;
+mod network;
 mod place;
 mod render;
 mod suggest;
@@ -13,6 +14,7 @@ mod units;
 use std::fmt;
 
 pub use document::{Document, Section, Value};
+pub use network::Network;
 pub use place::{Place, Source};
 pub use suggest::{did_you_mean, nearest};
 pub use units::{bytes, duration, percent};

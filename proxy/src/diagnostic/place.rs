@@ -49,11 +49,12 @@ impl Source {
 /// The part of a line that must not be shown: a literal `secret_key`, or the password of a URL.
 fn secret_in(line: &str) -> Option<Range<usize>> {
     let body = line.trim_end();
-    if let Some(equals) = body.find('=') {
-        let key = body[..equals].to_ascii_lowercase();
-        let value = body[equals + 1..].trim_start();
-        if key.contains("secret_key") && !key.trim().ends_with("_file") && !value.starts_with('{') {
-            return (!value.is_empty()).then(|| body.len() - value.len()..body.len());
+    // Also inside `flask = { secret_key = "…" }`; the key may be quoted.
+    if let Some(key) = body.to_ascii_lowercase().find("secret_key") {
+        let rest = body[key + "secret_key".len()..].trim_start_matches(['"', '\'']).trim_start();
+        let value = rest.strip_prefix('=').map(str::trim_start).unwrap_or_default();
+        if !value.is_empty() && !value.starts_with('{') {
+            return Some(body.len() - value.len()..body.len());
         }
     }
     let scheme = body.find("://")? + 3;
@@ -146,6 +147,10 @@ mod tests {
         let shown = |text: &str| Source::new("x", text).shown();
         assert_eq!(shown("secret_key = \"abc\"\n"), "secret_key = *****\n");
         assert_eq!(shown("FICUS_FLASK_SECRET_KEY=abc"), "FICUS_FLASK_SECRET_KEY=***");
+        assert_eq!(shown("flask = { secret_key = \"abc\" }"), "flask = { secret_key = *******");
+        assert_eq!(shown("\"secret_key\" = 'abc'"), "\"secret_key\" = *****");
+        assert_eq!(shown("secret_key = { env = \"X\" }"), "secret_key = { env = \"X\" }");
+        assert_eq!(shown("FICUS_FLASK_SECRET_KEY_FILE=/x"), "FICUS_FLASK_SECRET_KEY_FILE=/x");
         assert_eq!(shown("secret_key = { env = \"K\" }"), "secret_key = { env = \"K\" }");
         assert_eq!(shown("url = \"postgres://u:pw@db/x\""), "url = \"postgres://****@db/x\"");
         assert_eq!(shown("legacy = \"http://127.0.0.1:5000\""), "legacy = \"http://127.0.0.1:5000\"");

@@ -39,6 +39,7 @@ impl Gateway {
         if self.is_draining() {
             session.set_keepalive(None);
         }
+        self.keep_side(session, response, ctx)?;
         self.reveal(response, ctx)
     }
 

@@ -68,14 +68,9 @@ fn is_trusted(address: IpAddr, trusted_proxies: &[Network]) -> bool {
 mod tests {
     use super::*;
 
-    fn network(text: &str) -> Network {
-        let (address, prefix) = text.split_once('/').unwrap();
-        Network { address: address.parse().unwrap(), prefix: prefix.parse().unwrap() }
-    }
-
     #[test]
     fn the_user_is_the_last_address_that_no_proxy_has() {
-        let trusted = [network("10.0.0.0/8")];
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
         let cases = [
             (None, "10.0.0.1"),
             (Some("203.0.113.9"), "203.0.113.9"),

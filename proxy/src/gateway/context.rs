@@ -24,6 +24,8 @@ pub struct Context {
     /// Why the backend was chosen, or why Ficus answers by itself.
     pub(super) reason: &'static str,
     pub(super) bucket: Option<u32>,
+    /// The id of a browser that becomes a visitor with this answer.
+    pub(super) new_visitor: Option<String>,
     /// The method promises to change nothing.
     pub(super) safe: bool,
     /// The client wants a tunnel.
@@ -81,6 +83,7 @@ impl Context {
             route: None,
             reason: "unread",
             bucket: None,
+            new_visitor: None,
             safe: false,
             upgrade: false,
             attempt: Attempt::default(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{CONNECTION, COOKIE, HOST, UPGRADE};
+use http::header::{CONNECTION, HOST, UPGRADE};
 use pingora::http::{RequestHeader, Version};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
@@ -12,8 +12,7 @@ use super::context::Context;
 use super::fallback::is_safe;
 use super::request_checks::{self, HeadLimits, Rejection};
 use super::{Gateway, TUNNEL_SILENCE, connection, contain};
-use crate::decide::{decide, needs_identity};
-use crate::identity::Identity;
+use crate::decide::{canary_of, decide};
 use crate::route::Found;
 
 impl Gateway {
@@ -87,8 +86,8 @@ impl Gateway {
             // Flask decides what to make of such a path.
             Err(_) => Found::Unmatched,
         };
-        let identity = needs_identity(&found).then(|| self.identify(session, ctx));
-        let decision = decide(&routing.table, &found, identity.as_ref());
+        let asker = canary_of(&found).map(|canary| self.ask(session, ctx, canary));
+        let decision = decide(&routing.table, &found, asker.as_ref());
         let backend = |name| self.backends.get(name).map(Arc::clone);
         ctx.attempt.backend = decision.backend.and_then(backend);
         ctx.fallback = decision.fallback.and_then(backend);
@@ -99,11 +98,6 @@ impl Gateway {
             Found::Unmatched => None,
         };
         ctx.routing = Some(routing);
-    }
-
-    fn identify(&self, session: &Session, ctx: &Context) -> Identity {
-        let cookies = session.req_header().headers.get_all(COOKIE).iter().map(http::HeaderValue::as_bytes);
-        self.identities.identify(cookies, ctx.client.address, chrono::Utc::now().timestamp())
     }
 
     /// A route that is switched off, or whose backend is not among the settings.

@@ -6,6 +6,7 @@
 mod answer;
 mod arrival;
 mod body;
+mod canary;
 mod client;
 mod connection;
 mod contain;
@@ -80,7 +81,7 @@ impl Gateway {
         observer: Arc<Observer>,
         draining: Arc<AtomicBool>,
     ) -> anyhow::Result<Self> {
-        let identities = Reader::new(&settings.flask);
+        let identities = Reader::new(&settings);
         let memory = Arc::new(body::Memory::new(settings.limits.replay_memory));
         let (ids, rates) = (trace::Ids::new()?, OnceLock::new());
         Ok(Self { settings, live, backends, observer, identities, ids, draining, memory, rates })

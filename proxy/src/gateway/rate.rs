@@ -8,13 +8,13 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use http::header::COOKIE;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
 
 use super::Gateway;
+use super::canary::joined_cookies;
 use super::context::Context;
 use crate::identity::Identity;
 use crate::route::{Per, Rate};
@@ -52,7 +52,7 @@ impl Rates {
         let mut hasher = SipHasher13::new_with_keys(self.keys.0, self.keys.1);
         hasher.write(route.as_bytes());
         match who {
-            Identity::User(id) => {
+            Identity::User(id) | Identity::Visitor(id) => {
                 hasher.write(b"\0user\0");
                 hasher.write(id.as_bytes());
             }
@@ -116,9 +116,8 @@ impl Gateway {
         let who = match rate.per {
             Per::Client => Identity::Address(address),
             Per::User => {
-                let cookies = session.req_header().headers.get_all(COOKIE).iter();
-                let now = chrono::Utc::now().timestamp();
-                self.identities.identify(cookies.map(http::HeaderValue::as_bytes), address, now)
+                let cookies = joined_cookies(session.req_header());
+                self.identities.user_or_address(&cookies, address, chrono::Utc::now().timestamp())
             }
         };
         match self.rates.get_or_init(|| Rates::new(self.ids.keys())).ask(&route.name, &who, rate) {

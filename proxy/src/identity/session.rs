@@ -1,61 +1,74 @@
-//! The user id in Flask's session cookie.
+//! What Flask's cookies say: the user of the session, else of Flask-Login's remember cookie, and the user's roles.
 //!
 //! Reads only; nothing that is wrong with a cookie is an error here: it makes the visitor unknown.
 
-use std::net::IpAddr;
-
 use flask_compat::Profile;
 use flask_compat::cookie::Cookies;
-use flask_compat::session::{SessionCodec, SessionConfig};
+use flask_compat::login::RememberKey;
+use flask_compat::session::{Session, SessionCodec, SessionConfig, Value};
 
-use super::Identity;
 use crate::settings::Flask;
 
-/// Reads identities for one Flask application.
+/// Somebody who is logged in.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub(super) struct User {
+    pub(super) id: String,
+    pub(super) roles: Vec<String>,
+}
+
+/// Reads the cookies of one Flask application.
 #[derive(Clone)]
-pub struct Reader {
-    cookie: String,
-    profile: Profile,
+pub(super) struct FlaskCookies {
+    session_cookie: String,
+    remember_cookie: String,
+    role_key: Option<String>,
+    pub(super) profile: Profile,
     /// Without the secret nobody's cookie can be believed.
-    codec: Option<SessionCodec>,
+    keys: Option<(SessionCodec, Option<RememberKey>)>,
 }
 
-/// The codec holds the secret.
-impl std::fmt::Debug for Reader {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader").field("cookie", &self.cookie).finish_non_exhaustive()
-    }
-}
-
-impl Reader {
-    /// A reader for the application that `flask` describes.
-    pub fn new(flask: &Flask) -> Self {
-        let codec = |secret: &crate::settings::Secret| {
-            SessionCodec::new(&[secret.0.as_bytes()], SessionConfig::new(flask.profile))
-        };
+impl FlaskCookies {
+    pub(super) fn new(flask: &Flask) -> Self {
+        let keys = flask.secret_key.as_ref().map(|secret| {
+            let codec = SessionCodec::new(&[secret.0.as_bytes()], SessionConfig::new(flask.profile));
+            // A secret that Flask-Login cannot sign with never signed a remember cookie.
+            (codec, RememberKey::new(&secret.0).ok())
+        });
         Self {
-            cookie: flask.session_cookie.clone(),
+            session_cookie: flask.session_cookie.clone(),
+            remember_cookie: flask.remember_cookie.clone(),
+            role_key: flask.role_key.clone(),
             profile: flask.profile,
-            codec: flask.secret_key.as_ref().map(codec),
+            keys,
         }
     }
 
-    /// The identity of a request: the user of the session cookie, else the address. `cookies` are the Cookie headers'
-    /// values, `now` is in unix seconds.
-    pub fn identify<'a>(
-        &self,
-        cookies: impl Iterator<Item = &'a [u8]>,
-        address: IpAddr,
-        now: i64,
-    ) -> Identity {
-        self.user(cookies, now).map_or(Identity::Address(address), Identity::User)
+    /// The user of these cookies; `now` is in unix seconds. A session that just logged out does not count as remembered.
+    pub(super) fn user(&self, cookies: &Cookies, now: i64) -> Option<User> {
+        let (codec, remember) = self.keys.as_ref()?;
+        let session = cookies.get(&self.session_cookie).and_then(|text| codec.load(Some(text), now).ok());
+        if let Some(session) = &session {
+            if let Some(id) = session.user_id() {
+                return Some(User { id, roles: self.roles(session) });
+            }
+            if session.get_str("_remember") == Some("clear") {
+                return None;
+            }
+        }
+        let id = remember.as_ref()?.decode(cookies.get(&self.remember_cookie)?)?.to_owned();
+        let roles = session.as_ref().map(|session| self.roles(session)).unwrap_or_default();
+        Some(User { id, roles })
     }
 
-    fn user<'a>(&self, cookies: impl Iterator<Item = &'a [u8]>, now: i64) -> Option<String> {
-        let codec = self.codec.as_ref()?;
-        let header = cookies.collect::<Vec<_>>().join(&b"; "[..]);
-        let cookies = Cookies::parse(&header, self.profile);
-        codec.load(Some(cookies.get(&self.cookie)?), now).ok()?.user_id()
+    /// The texts at `flask.role_key`: one, or a list.
+    fn roles(&self, session: &Session) -> Vec<String> {
+        let value = self.role_key.as_ref().and_then(|key| session.get(key));
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        match value {
+            Some(value) if value.as_str().is_some() => text(value).into_iter().collect(),
+            Some(value) => value.as_slice().unwrap_or_default().iter().filter_map(text).collect(),
+            None => Vec::new(),
+        }
     }
 }
 
@@ -63,47 +76,81 @@ impl Reader {
 mod tests {
     use super::*;
     use crate::settings::Secret;
-    use flask_compat::session::{Map, Value};
+    use flask_compat::session::Map;
 
     const NOW: i64 = 1_700_000_000;
 
-    fn reader(secret: Option<&str>) -> Reader {
-        Reader::new(&Flask {
+    fn flask(secret: Option<&str>) -> FlaskCookies {
+        FlaskCookies::new(&Flask {
             secret_key: secret.map(|text| Secret(text.to_owned())),
             session_cookie: "session".to_owned(),
+            remember_cookie: "remember_token".to_owned(),
+            role_key: Some("role".to_owned()),
             profile: Profile::Werkzeug10,
         })
     }
 
-    fn cookie(secret: &str) -> String {
+    fn session(secret: &str, values: &[(&str, Value)]) -> String {
         let codec = SessionCodec::new(&[secret], SessionConfig::new(Profile::Werkzeug10));
-        let session = Map::from_iter([("_user_id".to_owned(), Value::Str("7".to_owned()))]);
+        let session = Map::from_iter(values.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
         format!("session={}", codec.encode(&session, NOW))
     }
 
+    fn text(text: &str) -> Value {
+        Value::Str(text.to_owned())
+    }
+
+    fn logged_in(secret: &str) -> String {
+        session(secret, &[("_user_id", text("7"))])
+    }
+
+    fn remembered(secret: &str) -> String {
+        format!("remember_token={}", RememberKey::new(secret).unwrap().encode("8"))
+    }
+
     #[track_caller]
-    fn check(reader: &Reader, cookies: &[&str], expected: Option<&str>) {
-        let address = "192.0.2.1".parse().unwrap();
-        let identity = reader.identify(cookies.iter().map(|cookie| cookie.as_bytes()), address, NOW + 60);
-        assert_eq!(identity.user(), expected);
+    fn check(secret: Option<&str>, header: &str, expected: Option<&str>) {
+        let cookies = Cookies::parse(header.as_bytes(), Profile::Werkzeug10);
+        let user = flask(secret).user(&cookies, NOW + 60);
+        assert_eq!(user.as_ref().map(|user| user.id.as_str()), expected, "{header}");
     }
 
     #[test]
     fn a_logged_in_user_is_known_by_the_session() {
-        check(&reader(Some("key")), &[&cookie("key")], Some("7"));
-        check(&reader(Some("key")), &["theme=dark", &cookie("key")], Some("7"));
+        check(Some("key"), &logged_in("key"), Some("7"));
+        check(Some("key"), &format!("theme=dark; {}", logged_in("key")), Some("7"));
+        check(Some("key"), &format!("{}; {}", remembered("key"), logged_in("key")), Some("7"));
     }
 
     #[test]
-    fn everybody_else_is_known_by_the_address() {
-        check(&reader(Some("key")), &[], None);
-        check(&reader(Some("key")), &[&cookie("another key")], None);
-        check(&reader(Some("key")), &["session=nonsense"], None);
-        check(&reader(None), &[&cookie("key")], None);
+    fn else_by_the_remember_cookie_unless_the_session_just_ended() {
+        check(Some("key"), &remembered("key"), Some("8"));
+        check(Some("key"), &format!("session=stale; {}", remembered("key")), Some("8"));
+        check(Some("key"), &format!("{}; {}", session("key", &[]), remembered("key")), Some("8"));
+        let ended = session("key", &[("_remember", text("clear"))]);
+        check(Some("key"), &format!("{ended}; {}", remembered("key")), None);
     }
 
     #[test]
-    fn a_dump_shows_no_secret() {
-        assert!(!format!("{:?}", reader(Some("very secret"))).contains("very"));
+    fn nobody_believes_a_cookie_with_another_signature() {
+        check(Some("key"), "", None);
+        check(Some("key"), &logged_in("another key"), None);
+        check(Some("key"), &remembered("another key"), None);
+        check(Some("key"), "session=nonsense", None);
+        check(None, &logged_in("key"), None);
+    }
+
+    #[test]
+    fn roles_are_a_text_or_a_list_of_texts() {
+        let roles = |value: Value| {
+            let header = session("key", &[("_user_id", text("7")), ("role", value)]);
+            flask(Some("key"))
+                .user(&Cookies::parse(header.as_bytes(), Profile::Werkzeug10), NOW)
+                .unwrap()
+                .roles
+        };
+        assert_eq!(roles(text("admin")), ["admin"]);
+        assert_eq!(roles(Value::List(vec![text("rep"), Value::Int(1), text("lead")])), ["rep", "lead"]);
+        assert!(roles(Value::Int(1)).is_empty());
     }
 }

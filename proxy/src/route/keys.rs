@@ -40,7 +40,7 @@ pub const ROUTE: &[&str] = &[
     "rate",
 ];
 /// `canary`.
-pub const CANARY: &[&str] = &["percent", "users", "group"];
+pub const CANARY: &[&str] = &["percent", "users", "roles", "networks", "testers", "group", "pin"];
 /// `shadow`.
 pub const SHADOW: &[&str] = &["sample", "ignore"];
 /// `rate`.

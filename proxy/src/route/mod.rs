@@ -15,6 +15,8 @@ mod trial;
 
 use std::time::Duration;
 
+use crate::diagnostic::Network;
+
 pub use live::{Live, Routing};
 pub use read::{Context, Defaults, read};
 pub use table::{Found, Table};
@@ -81,13 +83,45 @@ pub enum Serve {
     Off,
 }
 
-/// A fixed share of users served by the candidate.
-#[derive(Debug, Clone, PartialEq)]
+/// Who is served by the candidate while everybody else is served by the fallback.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Canary {
     /// Buckets below this number (of 100,000) are served by the candidate.
     pub buckets: u32,
     /// User ids that are always served by the candidate.
     pub users: Vec<String>,
+    /// Roles whose users are always served by the candidate.
+    pub roles: Vec<String>,
+    /// Clients in these networks are always served by the candidate.
+    pub networks: Vec<Network>,
+    /// Testers may choose their side, even if nobody else is served by the candidate.
+    pub testers: bool,
     /// Seed of the hash; routes of one group keep a user on one side.
     pub group: String,
+    /// After a write a user stays for so long on the side that answered it; `None`: not at all.
+    pub pin: Option<Duration>,
+}
+
+impl Canary {
+    /// Whether it serves anybody at all by the candidate.
+    pub fn has_anybody(&self) -> bool {
+        self.buckets > 0
+            || self.testers
+            || !(self.users.is_empty() && self.roles.is_empty() && self.networks.is_empty())
+    }
+
+    /// Nobody is served by the candidate any more; seed and pin stay as they are written.
+    pub fn clear(&mut self) {
+        let (group, pin) = (std::mem::take(&mut self.group), self.pin);
+        *self = Self { group, pin, ..Self::default() };
+    }
+}
+
+impl Route {
+    /// Whether a canary sends anybody to the candidate: only on a route that is served by its fallback. It never moves
+    /// users to where the route already is, and never away from a third backend that someone chose on purpose.
+    pub fn active_canary(&self) -> Option<&Canary> {
+        let served_by_fallback = matches!(&self.serve, Serve::Backend(name) if *name == self.fallback);
+        self.canary.as_ref().filter(|canary| served_by_fallback && canary.has_anybody())
+    }
 }

@@ -1,5 +1,6 @@
 //! The immutable table: which route Flask itself would have chosen.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use flask_compat::routing::{Map, Match};
@@ -14,6 +15,8 @@ pub struct Table {
     parts: Arc<Vec<Vec<usize>>>,
     map: Option<Arc<Map>>,
     defaults: Defaults,
+    /// Groups of which at least one route has an active canary.
+    active_groups: Arc<BTreeSet<String>>,
 }
 
 /// What a request matched.
@@ -27,13 +30,15 @@ pub enum Found {
 
 impl Table {
     pub(super) fn new(routes: Vec<Arc<Route>>, parts: Vec<Vec<usize>>, map: Map, defaults: Defaults) -> Self {
-        Self { routes, parts: Arc::new(parts), map: Some(Arc::new(map)), defaults }
+        let active_groups = active_groups(&routes);
+        Self { routes, parts: Arc::new(parts), map: Some(Arc::new(map)), defaults, active_groups }
     }
 
     /// A table without routes: everything is answered by `default_serve`.
     pub fn empty(default_serve: Serve) -> Self {
         let defaults = Defaults { serve: default_serve, ..Defaults::default() };
-        Self { routes: Vec::new(), parts: Arc::new(Vec::new()), map: None, defaults }
+        let active_groups = Arc::default();
+        Self { routes: Vec::new(), parts: Arc::default(), map: None, defaults, active_groups }
     }
 
     /// The route for a request: Host header, method and the raw path (percent-encoded, without query).
@@ -82,6 +87,11 @@ impl Table {
         named(method).or_else(stand_in).or_else(|| parts.first().map(|part| &self.routes[*part]))
     }
 
+    /// Whether some route of a canary group sends somebody to its candidate.
+    pub fn group_is_active(&self, group: &str) -> bool {
+        self.active_groups.contains(group)
+    }
+
     /// The map behind the table; an empty table has none.
     pub fn map(&self) -> Option<&Map> {
         self.map.as_deref()
@@ -119,8 +129,13 @@ impl Table {
         if let Some(serve) = serve {
             table.defaults.serve = serve;
         }
+        table.active_groups = active_groups(&table.routes);
         table
     }
+}
+
+fn active_groups(routes: &[Arc<Route>]) -> Arc<BTreeSet<String>> {
+    Arc::new(routes.iter().filter_map(|route| Some(route.active_canary()?.group.clone())).collect())
 }
 
 #[cfg(test)]

@@ -1,9 +1,14 @@
 //! The tables of a route that say how its candidate is tried: `canary`, `shadow`, `guard`.
 
-use crate::diagnostic::{Report, Section, Value, percent};
+use std::time::Duration;
+
+use crate::diagnostic::{Network, Report, Section, Value, percent};
 
 use super::entry::Serving;
 use super::{Canary, Serve, keys};
+
+/// How long a user stays on the side that answered a write, when nobody says otherwise.
+pub(super) const PIN: Duration = Duration::from_secs(10);
 
 /// `canary`, checked.
 pub(super) fn canary(
@@ -22,6 +27,7 @@ pub(super) fn canary(
         Some(users) => user_list(&users, report)?,
         None => Vec::new(),
     };
+    let (roles, networks, testers) = others(&table, report)?;
     let group = match table.get("group") {
         Some(group) => group.parsed(report, |text| match text {
             "" => Err("must not be empty".to_owned()),
@@ -29,20 +35,46 @@ pub(super) fn canary(
         })?,
         None => name.to_owned(),
     };
-    let somebody = buckets > 0 || !users.is_empty();
-    if somebody && serving.candidate == serving.fallback {
+    let pin = match table.get("pin") {
+        Some(pin) if pin.is_text() && pin.text(report)? == "off" => None,
+        Some(pin) => Some(pin.duration(report)?),
+        None => Some(PIN),
+    };
+    let canary = Canary { buckets, users, roles, networks, testers, group, pin };
+    if canary.has_anybody() && serving.candidate == serving.fallback {
         report
             .error(value.key(), "this canary moves nobody")
             .label(format!("candidate and fallback are both `{}`", serving.fallback));
         return None;
     }
-    if somebody && serving.serve != Serve::Backend(serving.fallback.clone()) {
+    if canary.has_anybody() && serving.serve != Serve::Backend(serving.fallback.clone()) {
         report.warning(value.key(), "this canary has no effect").label(format!(
             "only a route that is served by its fallback, `{}`, has a canary",
             serving.fallback
         ));
     }
-    Some(Canary { buckets, users, group })
+    Some(canary)
+}
+
+/// Who is in a canary besides a share of users and named users.
+fn others(table: &Section<'_>, report: &mut Report) -> Option<(Vec<String>, Vec<Network>, bool)> {
+    let roles = match table.get("roles") {
+        Some(roles) => roles.texts(report)?.into_iter().map(|(role, _)| role).collect(),
+        None => Vec::new(),
+    };
+    let networks = match table.get("networks") {
+        Some(networks) => {
+            let items = networks.list(report)?;
+            let read = |item: &Value<'_>| item.parsed(report, str::parse::<Network>);
+            items.iter().map(read).collect::<Option<Vec<_>>>()?
+        }
+        None => Vec::new(),
+    };
+    let testers = match table.get("testers") {
+        Some(testers) => testers.boolean(report)?,
+        None => false,
+    };
+    Some((roles, networks, testers))
 }
 
 fn share(value: &Value<'_>, report: &mut Report) -> Option<u32> {

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::{LAST_MOMENT, Parts, runtime};
 use crate::admin::{self, Admin, Asks, Ending};
+use crate::identity::Reader;
 
 /// How long a question that has begun may still take at the end.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
@@ -28,8 +29,9 @@ pub(super) struct Served {
 /// Answers on the admin sockets.
 pub(super) fn start(parts: &Parts, asks: Asks) -> anyhow::Result<Served> {
     let runtime = runtime("ficus-admin", 1)?;
+    let tokens = Reader::new(&parts.settings).tokens().cloned();
     let (control, observer) = (Arc::clone(&parts.control), Arc::clone(&parts.observer));
-    let admin = Admin::new(control, observer, Arc::clone(&parts.backends), asks);
+    let admin = Admin::new(control, observer, Arc::clone(&parts.backends), tokens, asks);
     let (ending, end) = watch::channel(Ending::default());
     let mut serving = JoinSet::new();
     let entered = runtime.enter();

@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
+use nix::sys::signal::{SigSet, Signal};
 use pingora::apps::HttpServerOptions;
 use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf;
@@ -83,6 +84,7 @@ pub fn run(inputs: Inputs, load: impl FnOnce(&Inputs) -> anyhow::Result<Settings
         None => (None, sockets::from_systemd()?),
     };
     let served = load(&inputs).and_then(|settings| {
+        outlive_size_limits();
         let log = log::start(&settings.log.level)?;
         count_panics();
         let served = start(settings, inputs, &log, given, &mut predecessor);
@@ -340,6 +342,16 @@ fn reload(parts: &Parts) {
     }
     let revision = parts.control.live().load().revision;
     notify(&[NotifyState::Ready, NotifyState::Status(&format!("answering requests, revision {revision}"))]);
+}
+
+/// A file that may not grow any more is an error like a full disk, not the end of the process. All threads inherit this, so
+/// it comes before the first one.
+fn outlive_size_limits() {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGXFSZ);
+    if let Err(error) = signals.thread_block() {
+        tracing::warn!(%error, "cannot ignore limits on file sizes");
+    }
 }
 
 /// Tells systemd, if it started us.

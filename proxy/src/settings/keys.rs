@@ -27,7 +27,12 @@ pub const KEYS: &[Key] = &[
     key("listen.proxy_protocol", ""),
     key("flask.secret_key", ""),
     key("flask.session_cookie", "session"),
+    key("flask.remember_cookie", "remember_token"),
+    key("flask.role_key", ""),
     key("flask.profile", "werkzeug-1.0"),
+    key("canary.secret_key", ""),
+    key("canary.visitor_cookie", "ficus_visitor"),
+    key("control.override_expires", "24h"),
     key("store.url", "sqlite:state/ficus.db"),
     key("store.directory", ""),
     key("limits.body_bytes", "1GiB"),
@@ -87,8 +92,14 @@ pub const HEALTH: &[Key] = &[
 pub(super) const LEGACY_DEFAULT: &str = "http://127.0.0.1:5000";
 
 /// Variables of the environment that are read but are no key of the file.
-pub(super) const OTHER_VARIABLES: &[&str] =
-    &["FICUS_CONFIG", "FICUS_FLASK_SECRET_KEY_FILE", "FICUS_UPGRADE_FROM"];
+pub(super) const OTHER_VARIABLES: &[&str] = &[
+    "FICUS_CONFIG",
+    "FICUS_FLASK_SECRET_KEY_FILE",
+    "FICUS_CANARY_SECRET_KEY_FILE",
+    "FICUS_UPGRADE_FROM",
+    "FICUS_YES",
+    "FICUS_KILL_AT",
+];
 
 /// The environment variable of a key: `listen.http` is `FICUS_LISTEN_HTTP`.
 pub fn variable(name: &str) -> String {
@@ -140,7 +151,19 @@ mod tests {
     fn tables_know_their_keys() {
         assert_eq!(
             names_in(""),
-            ["backends", "flask", "limits", "listen", "log", "routes", "store", "telemetry", "timeouts"]
+            [
+                "backends",
+                "canary",
+                "control",
+                "flask",
+                "limits",
+                "listen",
+                "log",
+                "routes",
+                "store",
+                "telemetry",
+                "timeouts"
+            ]
         );
         assert_eq!(names_in("listen.https"), ["address", "certificate", "key"]);
         assert_eq!(variable("listen.admin_socket"), "FICUS_LISTEN_ADMIN_SOCKET");

@@ -12,12 +12,13 @@ mod telemetry;
 mod values;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use flask_compat::Profile;
 
+pub use crate::diagnostic::Network;
 pub use backends::{Backend, Ejection, HealthCheck, UpstreamAddress};
 pub use current::{Current, Difference, RELOADABLE, Written};
 pub use keys::{BACKEND, HEALTH, KEYS, Key, variable};
@@ -34,6 +35,10 @@ pub struct Settings {
     pub backends: BTreeMap<String, Backend>,
     /// What the Flask application does, as far as Ficus must know it.
     pub flask: Flask,
+    /// How users are told apart and kept on their side.
+    pub canary: CanarySettings,
+    /// How the routing is changed.
+    pub control: ControlSettings,
     /// Where revisions and the audit are kept.
     pub store: StoreSettings,
     /// Bounds on what a client may send.
@@ -89,28 +94,6 @@ pub struct CertificatePair {
     pub key: PathBuf,
 }
 
-/// An address block such as `10.0.0.0/8`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    /// The block's first address.
-    pub address: IpAddr,
-    /// How many leading bits count.
-    pub prefix: u8,
-}
-
-impl Network {
-    /// Whether an address is in the block.
-    pub fn contains(self, address: IpAddr) -> bool {
-        let bits = |ip: IpAddr| match ip {
-            IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
-            IpAddr::V6(v6) => (v6.to_bits(), 128),
-        };
-        let ((network_bits, width), (address_bits, address_width)) = (bits(self.address), bits(address));
-        let ignored = 128 - u32::from(self.prefix.min(width));
-        width == address_width && (network_bits ^ address_bits).checked_shr(ignored).unwrap_or(0) == 0
-    }
-}
-
 /// What Ficus must know of the Flask application.
 #[derive(Debug, Clone)]
 pub struct Flask {
@@ -118,8 +101,28 @@ pub struct Flask {
     pub secret_key: Option<Secret>,
     /// Name of the session cookie.
     pub session_cookie: String,
+    /// Name of Flask-Login's remember cookie.
+    pub remember_cookie: String,
+    /// The key of the session that holds the user's role or roles; absent: roles are not known.
+    pub role_key: Option<String>,
     /// Whose matching, cookies and redirects to follow.
     pub profile: Profile,
+}
+
+/// What canaries need to know of this node.
+#[derive(Debug, Clone, Default)]
+pub struct CanarySettings {
+    /// Signs visitor cookies, pins and testers' tokens; absent: Flask's secret key does.
+    pub secret_key: Option<Secret>,
+    /// Name of the visitor cookie; absent: none is set, and visitors are told apart by address.
+    pub visitor_cookie: Option<String>,
+}
+
+/// What the control needs to know of this node.
+#[derive(Debug, Clone)]
+pub struct ControlSettings {
+    /// How long a rollback lies over a file that cannot be written; absent: until the file agrees.
+    pub override_expires: Option<Duration>,
 }
 
 /// A value that never shows in logs or dumps.

@@ -8,8 +8,8 @@ use crate::diagnostic::{Document, Report, Severity, Value, bytes, duration};
 use super::keys::default_of;
 use super::layers::{Inputs, Layers, read_file};
 use super::{
-    CertificatePair, Flask, Https, Limits, Listen, Log, Settings, StoreSettings, Timeouts, Written, backends,
-    telemetry, values,
+    CanarySettings, CertificatePair, ControlSettings, Flask, Https, Limits, Listen, Log, Settings,
+    StoreSettings, Timeouts, Written, backends, telemetry, values,
 };
 
 /// Reads everything; without settings the report has at least one error.
@@ -37,6 +37,8 @@ impl Reader<'_> {
     fn settings(&mut self, config: Option<PathBuf>) -> Option<Settings> {
         let listen = self.listen();
         let flask = self.flask();
+        let canary = self.canary();
+        let control = self.control();
         let store = self.store();
         let limits = self.limits();
         let most = limits.as_ref().map_or(1, |limits| limits.backend_requests);
@@ -49,6 +51,8 @@ impl Reader<'_> {
             listen: listen?,
             backends: backends?,
             flask: flask?,
+            canary: canary?,
+            control: control?,
             store: store?,
             limits: limits?,
             timeouts: timeouts?,
@@ -174,25 +178,46 @@ impl Reader<'_> {
         };
         let items = value.list(&mut self.report)?;
         let networks: Vec<_> =
-            items.iter().map(|item| item.parsed(&mut self.report, values::network)).collect();
+            items.iter().map(|item| item.parsed(&mut self.report, |text| text.parse())).collect();
         networks.into_iter().collect()
     }
 
     fn flask(&mut self) -> Option<Flask> {
         let before = self.report.count(Severity::Error);
-        let secret_key = values::secret_key(&self.layers, &mut self.report);
+        let secret_key = values::flask_secret(&self.layers, &mut self.report);
         let good = self.report.count(Severity::Error) == before;
-        let session_cookie = self.key("flask.session_cookie", |text| {
-            let token = |c: char| c.is_ascii_graphic() && !"()<>@,;:\\\"/[]?={}".contains(c);
-            if !text.is_empty() && text.chars().all(token) {
-                Ok(text.to_owned())
-            } else {
-                Err(format!("`{text}` cannot be the name of a cookie"))
-            }
-        });
+        let session_cookie = self.key("flask.session_cookie", values::cookie_name);
+        let remember_cookie = self.key("flask.remember_cookie", values::cookie_name);
+        let role_key = self.layers.value("flask.role_key").and_then(|value| value.text(&mut self.report));
         let profile = self.key("flask.profile", values::profile);
         good.then_some(())?;
-        Some(Flask { secret_key, session_cookie: session_cookie?, profile: profile? })
+        Some(Flask {
+            secret_key,
+            session_cookie: session_cookie?,
+            remember_cookie: remember_cookie?,
+            role_key: role_key.filter(|key| !key.is_empty()),
+            profile: profile?,
+        })
+    }
+
+    fn canary(&mut self) -> Option<CanarySettings> {
+        let before = self.report.count(Severity::Error);
+        let secret_key = values::secret("canary.secret_key", &self.layers, &mut self.report);
+        let good = self.report.count(Severity::Error) == before;
+        let off = |text: &str| (text != "off").then(|| values::cookie_name(text)).transpose();
+        let visitor_cookie = self.key("canary.visitor_cookie", off);
+        good.then_some(())?;
+        Some(CanarySettings { secret_key, visitor_cookie: visitor_cookie? })
+    }
+
+    fn control(&mut self) -> Option<ControlSettings> {
+        let value = self
+            .layers
+            .value("control.override_expires")
+            .unwrap_or_else(|| unset("control.override_expires"));
+        let never = value.is_text() && value.text(&mut self.report)? == "never";
+        let override_expires = if never { None } else { Some(value.duration(&mut self.report)?) };
+        Some(ControlSettings { override_expires })
     }
 
     fn store(&mut self) -> Option<StoreSettings> {

@@ -1,14 +1,15 @@
 //! Values of ficus.toml: addresses, networks, upstreams, secrets.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use flask_compat::Profile;
 
-use crate::diagnostic::{Report, Value};
+use crate::diagnostic::{Report, Severity, Value};
 
+use super::keys;
 use super::layers::Layers;
-use super::{AccessLog, LogFormat, LogPaths, Network, Secret, UpstreamAddress};
+use super::{AccessLog, LogFormat, LogPaths, Secret, UpstreamAddress};
 
 /// An address to listen on; `off`: none.
 pub(super) fn listen_address(text: &str) -> Result<Option<SocketAddr>, String> {
@@ -18,19 +19,6 @@ pub(super) fn listen_address(text: &str) -> Result<Option<SocketAddr>, String> {
     text.parse().map(Some).map_err(|_| {
         format!("`{text}` is not an address: write `IP:PORT` such as `127.0.0.1:8080` or `[::]:80`, or `off`")
     })
-}
-
-/// `10.0.0.0/8`, or one address.
-pub(super) fn network(text: &str) -> Result<Network, String> {
-    let wrong = || format!("`{text}` is not a network: write `10.0.0.0/8`, `fd00::/8` or one address");
-    let (address, prefix) = match text.split_once('/') {
-        Some((address, prefix)) => (address, Some(prefix)),
-        None => (text, None),
-    };
-    let address: IpAddr = address.parse().map_err(|_| wrong())?;
-    let longest = if address.is_ipv4() { 32 } else { 128 };
-    let prefix = prefix.map_or(Ok(longest), |prefix| prefix.parse::<u8>().map_err(|_| wrong()))?;
-    if prefix > longest { Err(wrong()) } else { Ok(Network { address, prefix }) }
 }
 
 /// `http://host:port`, `https://host:port` or `unix:/path`; a relative path is relative to `base`.
@@ -139,25 +127,47 @@ pub(super) fn store_url(value: &Value<'_>, layers: &Layers<'_>, text: &str) -> R
     Ok(format!("sqlite:{}", layers.path(value, path).display()))
 }
 
-/// The secret key: by variable, by file, or in `FICUS_FLASK_SECRET_KEY`; when nobody says anything, the
-/// variable that Flask itself reads, if it is set.
-pub(super) fn secret_key(layers: &Layers<'_>, report: &mut Report) -> Option<Secret> {
+/// The name of a cookie.
+pub(super) fn cookie_name(text: &str) -> Result<String, String> {
+    let token = |c: char| c.is_ascii_graphic() && !"()<>@,;:\\\"/[]?={}".contains(c);
+    if !text.is_empty() && text.chars().all(token) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("`{text}` cannot be the name of a cookie"))
+    }
+}
+
+/// Flask's secret key; when nobody says anything, the variable that Flask itself reads, if it is set.
+pub(super) fn flask_secret(layers: &Layers<'_>, report: &mut Report) -> Option<Secret> {
+    let before = report.count(Severity::Error);
+    let said = secret("flask.secret_key", layers, report);
     let file = layers.variable("flask.secret_key", "FICUS_FLASK_SECRET_KEY_FILE");
-    let direct = layers.variable("flask.secret_key", "FICUS_FLASK_SECRET_KEY");
-    if let Some(value) = direct {
+    let silent = layers.value("flask.secret_key").is_none()
+        && file.is_none()
+        && report.count(Severity::Error) == before;
+    said.or_else(|| {
+        layers.environment("FLASK_SECRET_KEY").filter(|_| silent).map(|text| Secret(text.to_owned()))
+    })
+}
+
+/// A secret: by variable, by file, or in the key's own variable.
+pub(super) fn secret(name: &str, layers: &Layers<'_>, report: &mut Report) -> Option<Secret> {
+    let variable = keys::variable(name);
+    if let Some(value) = layers.variable(name, &variable) {
         return value.text(report).map(Secret);
     }
-    if let Some(value) = file {
+    if let Some(value) = layers.variable(name, &format!("{variable}_FILE")) {
         let path = value.text(report)?;
         return secret_file(&value, Path::new(&path), layers, report);
     }
-    let Some(value) = layers.value("flask.secret_key") else {
-        return layers.environment("FLASK_SECRET_KEY").map(|text| Secret(text.to_owned()));
-    };
+    let value = layers.value(name)?;
     if value.is_text() {
-        report.error(value.key(), "a secret must not stand in the file").label("name where it is kept").help(
-            "write `secret_key = { env = \"FLASK_SECRET_KEY\" }` or `secret_key = { file = \"PATH\" }`",
-        );
+        let key = name.rsplit('.').next().unwrap_or(name);
+        let example = if name == "flask.secret_key" { "FLASK_SECRET_KEY" } else { "CANARY_SECRET_KEY" };
+        report
+            .error(value.key(), "a secret must not stand in the file")
+            .label("name where it is kept")
+            .help(format!("write `{key} = {{ env = \"{example}\" }}` or `{key} = {{ file = \"PATH\" }}`"));
         return None;
     }
     let section = value.section(&["env", "file"], report)?;
@@ -176,7 +186,7 @@ pub(super) fn secret_key(layers: &Layers<'_>, report: &mut Report) -> Option<Sec
             secret_file(&file, &layers.path(&file, &path), layers, report)
         }
         _ => {
-            report.error(value.place(), "`flask.secret_key` needs either `env` or `file`");
+            report.error(value.place(), format!("`{name}` needs either `env` or `file`"));
             None
         }
     }
@@ -231,36 +241,6 @@ mod tests {
         assert_eq!(statuses("200-299, 401"), Ok(vec![(200, 299), (401, 401)]));
         for wrong in ["", "ok", "299-200", "99", "200-"] {
             assert!(statuses(wrong).is_err(), "{wrong:?} was taken");
-        }
-    }
-
-    #[test]
-    fn networks() {
-        assert_eq!(network("10.0.0.0/8").unwrap().prefix, 8);
-        assert_eq!(network("::1").unwrap().prefix, 128);
-        for wrong in ["10.0.0.0/33", "x", "10.0.0.0/", "/8"] {
-            assert!(network(wrong).is_err(), "{wrong:?} was taken");
-        }
-    }
-
-    #[test]
-    fn a_network_contains_its_addresses() {
-        let cases = [
-            ("10.0.0.0/8", "10.255.0.1", true),
-            ("10.0.0.0/8", "11.0.0.1", false),
-            ("192.0.2.7/32", "192.0.2.7", true),
-            ("192.0.2.7/32", "192.0.2.6", false),
-            ("0.0.0.0/0", "203.0.113.9", true),
-            ("0.0.0.0/0", "2001:db8::1", false),
-            ("2001:db8::/32", "2001:db8:1::1", true),
-            ("2001:db8::/32", "2001:db9::1", false),
-        ];
-        for (net, address, expected) in cases {
-            assert_eq!(
-                network(net).unwrap().contains(address.parse().unwrap()),
-                expected,
-                "{address} in {net}"
-            );
         }
     }
 }

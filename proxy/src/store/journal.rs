@@ -59,7 +59,7 @@ impl Journal {
 }
 
 /// When root rolls back offline, the proxy must still be able to go on writing.
-fn give_to_owner_of_directory(path: &Path) {
+pub(super) fn give_to_owner_of_directory(path: &Path) {
     let owner = path.parent().and_then(|directory| std::fs::metadata(directory).ok());
     if let Some(owner) = owner {
         let _ = chown(path, Some(owner.uid()), Some(owner.gid()));

@@ -1,17 +1,25 @@
 //! What happened: revisions of the routing and who made them, append-only.
 //!
 //! The last step of a flip. Nothing here decides anything, and nobody waits for it: a record goes into a journal
-//! file on this node first (`journal`), a thread of its own carries it into the database (`recorder`), and while
-//! the database is away the journal grows. SQL is in `sqlite` only.
+//! file on this node first (`journal`), a thread of its own (`worker`, driven by `recorder`) adds it to the audit's chain
+//! (`chain`) and carries it into the database, and while the database is away the journal grows. SQL is in `sqlite` only.
 
+mod audit;
+mod chain;
 mod journal;
 mod recorder;
 mod sqlite;
+mod step;
+mod worker;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-pub use recorder::{Paused, Recorder, StoreHealth};
+pub use audit::Audit;
+pub use chain::{Broken, Link};
+pub use recorder::{Paused, Recorder, StoreHealth, Texts};
+pub use step::step;
 
 /// One revision and how it came to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +42,12 @@ pub struct Record {
     /// The routing file that belongs to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// The revision that it takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<u64>,
+    /// What lies over the routing file from then on; the control reads it back when its own memory is lost.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub pins: Value,
 }
 
 /// What was asked for.
@@ -42,28 +56,44 @@ pub struct Record {
 pub enum Action {
     /// A flip by name.
     Flip,
+    /// Another share or list of users for the candidate.
+    Canary,
     /// A flip to the fallback.
     Rollback,
+    /// A pin by a person.
+    Hold,
+    /// The end of a pin.
+    Resume,
+    /// An earlier change taken back.
+    Undo,
+    /// A whole file, through the one door.
+    Apply,
     /// An edit of the file by somebody else.
     File,
+    /// A pin or an override that lasted long enough.
+    Expire,
 }
+
+const ACTIONS: &[(Action, &str)] = &[
+    (Action::Flip, "flip"),
+    (Action::Canary, "canary"),
+    (Action::Rollback, "rollback"),
+    (Action::Hold, "hold"),
+    (Action::Resume, "resume"),
+    (Action::Undo, "undo"),
+    (Action::Apply, "apply"),
+    (Action::File, "file"),
+    (Action::Expire, "expire"),
+];
 
 impl Action {
     /// The word in the database and on screen.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Flip => "flip",
-            Self::Rollback => "rollback",
-            Self::File => "file",
-        }
+        ACTIONS.iter().find(|(action, _)| *action == self).map_or("file", |(_, word)| word)
     }
 
     fn from_word(word: &str) -> Self {
-        match word {
-            "flip" => Self::Flip,
-            "rollback" => Self::Rollback,
-            _ => Self::File,
-        }
+        ACTIONS.iter().find(|(_, name)| *name == word).map_or(Self::File, |(action, _)| *action)
     }
 }
 

@@ -1,23 +1,23 @@
-//! Carries records into the database, on a thread of its own.
+//! Takes records and answers questions about the past; the work is done by `worker`, on a thread of its own.
 //!
 //! A flip hands its record over and goes on. While the database cannot be reached, records wait in memory and in
 //! the journal file, and it is tried again every few seconds.
 
-use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Record;
+use super::audit::Audit;
+use super::chain::Chain;
 use super::journal::Journal;
-use super::sqlite::Sqlite;
+use super::worker::{Command, Question, Worker};
+use super::{Link, Record};
 
-const RETRY: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How the database is.
@@ -27,6 +27,8 @@ pub struct StoreHealth {
     pub up: bool,
     /// Why not.
     pub error: Option<String>,
+    /// Why the audit on this node's disk cannot be written; absent: it can.
+    pub audit: Option<String>,
     /// Records that wait for it.
     pub pending: usize,
 }
@@ -36,25 +38,11 @@ pub struct StoreHealth {
 pub struct Recorder {
     commands: Option<Sender<Command>>,
     journal: Arc<Mutex<Journal>>,
+    chain: Chain,
     health: Arc<Mutex<StoreHealth>>,
     /// Confirmed records that have not reached the database.
     pending: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
-}
-
-enum Command {
-    Record(Box<Record>),
-    Latest(Sender<Option<u64>>),
-    History {
-        route: Option<String>,
-        limit: u32,
-        answer: Sender<Vec<Record>>,
-    },
-    /// Leave database and journal alone until told to go on; if nobody can any more, for ever.
-    Pause {
-        paused: Sender<()>,
-        resume: Receiver<()>,
-    },
 }
 
 /// Database and journal belong to somebody else as long as this lives.
@@ -68,6 +56,17 @@ impl Paused {
     }
 }
 
+/// The routing file of a revision and of the one before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Texts {
+    /// How the revision came to be.
+    pub record: Record,
+    /// The file before; absent: there was none, or it is not kept.
+    pub before: Option<String>,
+    /// The file since; absent: it is not kept.
+    pub after: Option<String>,
+}
+
 impl Recorder {
     /// Starts the thread. A database that cannot be opened is reported by [`Recorder::health`] and tried again.
     ///
@@ -78,18 +77,12 @@ impl Recorder {
         let health = Arc::new(Mutex::new(StoreHealth::default()));
         let pending = Arc::new(AtomicUsize::new(0));
         let (commands, inbox) = channel();
-        let worker = Worker {
-            url: url.to_owned(),
-            runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
-            database: None,
-            waiting: VecDeque::new(),
-            journal: Arc::clone(&journal),
-            health: Arc::clone(&health),
-            pending: Arc::clone(&pending),
-        };
+        let chain = Chain::new(directory);
+        let shared = (Arc::clone(&journal), Arc::clone(&health), Arc::clone(&pending));
+        let worker = Worker::new(url, chain.clone(), shared)?;
         let thread =
             std::thread::Builder::new().name("store".to_owned()).spawn(move || worker.run(&inbox))?;
-        Ok(Self { commands: Some(commands), journal, health, pending, thread: Some(thread) })
+        Ok(Self { commands: Some(commands), journal, chain, health, pending, thread: Some(thread) })
     }
 
     /// Puts a record on this node's disk, before what it tells of happens.
@@ -109,10 +102,25 @@ impl Recorder {
         }
     }
 
-    /// Hands an intended record over to the database.
+    /// Hands an intended record over to the audit and the database.
     pub fn confirm(&self, record: Record) {
         self.pending.fetch_add(1, Ordering::SeqCst);
-        self.send(Command::Record(Box::new(record)));
+        self.send(Command::Record(Box::new(record), None));
+    }
+
+    /// Hands over a record of an earlier process, which may have got half way: in the audit, but not in the database.
+    pub fn confirm_again(&self, record: Record) {
+        self.pending.fetch_add(1, Ordering::SeqCst);
+        let link = self.link_of(&record);
+        self.send(Command::Record(Box::new(record), link));
+    }
+
+    /// The place of a record in the audit, if it has one.
+    fn link_of(&self, record: &Record) -> Option<Link> {
+        let links = self.chain.links().unwrap_or_default();
+        links.into_iter().rev().flatten().find(|link| {
+            link.read().is_some_and(|other| (other.revision, other.at) == (record.revision, record.at))
+        })
     }
 
     /// Records of an earlier process that have not reached the database yet.
@@ -120,18 +128,50 @@ impl Recorder {
         lock(&self.journal).read()
     }
 
+    /// Whether the audit knows another record of this revision, made later.
+    pub fn superseded(&self, record: &Record) -> bool {
+        let links = self.chain.links().unwrap_or_default();
+        let mut others = links.into_iter().flatten().filter_map(|link| link.read());
+        others.any(|other| other.revision == record.revision && other.at > record.at)
+    }
+
+    /// The last record of this node's audit, else the last one that the database knows.
+    pub fn last(&self) -> Option<Record> {
+        let own = self.chain.links().unwrap_or_default().into_iter().flatten().next_back();
+        own.and_then(|link| link.read()).or_else(|| self.ask(Question::Last).flatten())
+    }
+
     /// The highest revision the database knows; `None` also when it cannot be asked.
     pub fn latest(&self) -> Option<u64> {
-        let (answer, receive) = channel();
-        self.send(Command::Latest(answer));
-        receive.recv_timeout(PATIENCE).ok().flatten()
+        self.ask(Question::Latest).flatten()
     }
 
     /// The last revisions, newest first; while the database is away, those that wait for it.
     pub fn history(&self, route: Option<&str>, limit: u32) -> Vec<Record> {
+        let route = route.map(str::to_owned);
+        self.ask(|answer| Question::History { route, limit, answer }).unwrap_or_default()
+    }
+
+    /// The routing files around a revision; `None` also when the database cannot be asked.
+    pub fn texts(&self, revision: u64) -> Option<Texts> {
+        self.ask(|answer| Question::Texts { revision, answer }).flatten()
+    }
+
+    /// The routing file of a hash; `None` also when the database cannot be asked.
+    pub fn text(&self, hash: &str) -> Option<String> {
+        let hash = hash.to_owned();
+        self.ask(|answer| Question::Text { hash, answer }).flatten()
+    }
+
+    /// The audit, both copies checked.
+    pub fn audit(&self, limit: u32) -> Option<Audit> {
+        self.ask(|answer| Question::Audit { limit, answer })
+    }
+
+    fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Question) -> Option<T> {
         let (answer, receive) = channel();
-        self.send(Command::History { route: route.map(str::to_owned), limit, answer });
-        receive.recv_timeout(PATIENCE).unwrap_or_default()
+        self.send(Command::Ask(question(answer)));
+        receive.recv_timeout(PATIENCE).ok()
     }
 
     /// Stops using database and journal. What has not reached the database waits in the journal, for whoever uses both
@@ -167,140 +207,17 @@ impl Drop for Recorder {
     }
 }
 
-struct Worker {
-    url: String,
-    runtime: tokio::runtime::Runtime,
-    database: Option<Sqlite>,
-    waiting: VecDeque<Record>,
-    journal: Arc<Mutex<Journal>>,
-    health: Arc<Mutex<StoreHealth>>,
-    pending: Arc<AtomicUsize>,
-}
-
-impl Worker {
-    fn run(mut self, inbox: &Receiver<Command>) {
-        loop {
-            let command = if self.waiting.is_empty() {
-                inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            } else {
-                inbox.recv_timeout(RETRY)
-            };
-            match command {
-                Ok(Command::Record(record)) => {
-                    self.waiting.push_back(*record);
-                    self.store_waiting();
-                }
-                Ok(Command::Latest(answer)) => {
-                    let latest = self.ask(async |database| database.latest().await).flatten();
-                    let _ = answer.send(latest);
-                }
-                Ok(Command::History { route, limit, answer }) => {
-                    let _ = answer.send(self.history(route.as_deref(), limit));
-                }
-                Ok(Command::Pause { paused, resume }) => {
-                    if !self.waiting.is_empty() {
-                        self.store_waiting();
-                    }
-                    self.close();
-                    let _ = paused.send(());
-                    if resume.recv().is_err() {
-                        return;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => self.store_waiting(),
-                Err(RecvTimeoutError::Disconnected) => {
-                    if !self.waiting.is_empty() {
-                        self.store_waiting();
-                    }
-                    return;
-                }
-            }
-        }
-    }
-
-    fn close(&mut self) {
-        if let Some(database) = self.database.take() {
-            self.runtime.block_on(database.close());
-        }
-    }
-
-    fn store_waiting(&mut self) {
-        while let Some(record) = self.waiting.front().cloned() {
-            if self.ask(async |database| database.append(&record).await).is_none() {
-                break;
-            }
-            self.waiting.pop_front();
-            self.pending.fetch_sub(1, Ordering::SeqCst);
-            self.forget(&record);
-        }
-    }
-
-    /// Removes a stored record from the journal; records that were only intended so far stay.
-    fn forget(&self, record: &Record) {
-        let journal = lock(&self.journal);
-        let left: Vec<Record> = journal.read().into_iter().filter(|other| other != record).collect();
-        if let Err(error) = journal.replace(&left) {
-            tracing::warn!(%error, "cannot shorten the journal; its records are stored and will be skipped");
-        }
-    }
-
-    fn history(&mut self, route: Option<&str>, limit: u32) -> Vec<Record> {
-        let mut records: Vec<Record> = self.waiting.iter().rev().cloned().collect();
-        records.retain_mut(|record| {
-            record.text = None;
-            if let Some(route) = route {
-                record.changes.retain(|change| change.route == route);
-            }
-            route.is_none() || !record.changes.is_empty()
-        });
-        records.extend(self.ask(async |database| database.history(route, limit).await).unwrap_or_default());
-        records.truncate(limit as usize);
-        records
-    }
-
-    /// Opens the database if need be, asks it, and notes how it went.
-    fn ask<T>(&mut self, question: impl AsyncFnOnce(&mut Sqlite) -> Result<T, sqlx::Error>) -> Option<T> {
-        let database = &mut self.database;
-        let url = &self.url;
-        let answer = self.runtime.block_on(async {
-            let open = match database {
-                Some(open) => open,
-                None => database.insert(Sqlite::open(url).await?),
-            };
-            question(open).await
-        });
-        let mut health = lock(&self.health);
-        match answer {
-            Ok(answer) => {
-                health.up = true;
-                health.error = None;
-                Some(answer)
-            }
-            Err(error) => {
-                self.database = None;
-                let message = error.to_string();
-                if health.error.as_ref() != Some(&message) {
-                    tracing::error!(error = message, "the store cannot be used; records wait in the journal");
-                }
-                health.up = false;
-                health.error = Some(message);
-                None
-            }
-        }
-    }
-}
-
 /// A panic elsewhere leaves the data as it was: each lock covers whole steps only.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::store::{Action, RouteChange};
 
-    fn record(revision: u64) -> Record {
+    pub(in crate::store) fn record(revision: u64) -> Record {
         Record {
             revision,
             at: chrono::DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
@@ -312,8 +229,10 @@ mod tests {
                 before: "legacy".to_owned(),
                 after: "rust".to_owned(),
             }],
-            hash: "abc".to_owned(),
-            text: Some("version = 1\n".to_owned()),
+            hash: format!("abc{revision}"),
+            text: Some(format!("version = 1\n# {revision}\n")),
+            undoes: None,
+            pins: serde_json::Value::Null,
         }
     }
 
@@ -356,7 +275,7 @@ mod tests {
         std::fs::remove_file(&in_the_way).unwrap();
         let recorder = Recorder::start(&url, directory.path()).unwrap();
         for left in recorder.left_over() {
-            recorder.confirm(left);
+            recorder.confirm_again(left);
         }
         assert_eq!(recorder.latest(), Some(7));
         assert!(recorder.left_over().is_empty());
@@ -394,5 +313,111 @@ mod tests {
         recorder.withdraw(&record(3));
         assert!(recorder.left_over().is_empty());
         assert_eq!(recorder.latest(), None);
+    }
+
+    #[test]
+    fn the_texts_around_a_revision_are_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("ficus.db").display());
+        let recorder = Recorder::start(&url, directory.path()).unwrap();
+        store(&recorder, 1);
+        store(&recorder, 2);
+        let texts = recorder.texts(2).unwrap();
+        assert_eq!(texts.before.as_deref(), Some("version = 1\n# 1\n"));
+        assert_eq!(texts.after.as_deref(), Some("version = 1\n# 2\n"));
+        assert_eq!(recorder.texts(1).unwrap().before, None);
+        assert_eq!(recorder.texts(3), None);
+        assert_eq!(recorder.last().unwrap().revision, 2);
+    }
+
+    #[test]
+    fn both_copies_of_the_audit_are_checked_against_each_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("ficus.db").display());
+        let recorder = Recorder::start(&url, directory.path()).unwrap();
+        (1..=4).for_each(|revision| store(&recorder, revision));
+        let audit = recorder.audit(10).unwrap();
+        assert_eq!((audit.records, audit.broken), (4, None));
+        let path = directory.path().join("audit.jsonl");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let short: Vec<&str> = text.lines().take(3).collect();
+        std::fs::write(&path, short.join("\n") + "\n").unwrap();
+        let broken = recorder.audit(10).unwrap().broken.unwrap();
+        assert_eq!(broken.seq, 4, "{}", broken.why);
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(recorder.audit(10).unwrap().broken, None);
+    }
+
+    #[test]
+    fn a_lost_database_is_filled_again_from_the_audit() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("ficus.db").display());
+        let recorder = Recorder::start(&url, directory.path()).unwrap();
+        (1..=3).for_each(|revision| store(&recorder, revision));
+        assert_eq!(recorder.latest(), Some(3));
+        drop(recorder);
+        for name in ["ficus.db", "ficus.db-wal", "ficus.db-shm"] {
+            let _ = std::fs::remove_file(directory.path().join(name));
+        }
+        let recorder = Recorder::start(&url, directory.path()).unwrap();
+        assert_eq!(recorder.latest(), Some(3));
+        assert_eq!(recorder.history(None, 10).len(), 3);
+        let audit = recorder.audit(10).unwrap();
+        assert_eq!((audit.records, audit.broken), (3, None));
+    }
+
+    /// Tables and rows as ficus wrote them before the audit was a chain.
+    const OLD_STORE: &str = "
+        CREATE TABLE revision (id INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER NOT NULL, made_at TEXT NOT NULL,
+            author TEXT NOT NULL, reason TEXT, action TEXT NOT NULL, hash TEXT NOT NULL, UNIQUE (number, made_at));
+        CREATE TABLE routing_file (hash TEXT PRIMARY KEY, text TEXT NOT NULL);
+        CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, revision INTEGER NOT NULL REFERENCES revision (id),
+            route TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL);
+        INSERT INTO revision (number, made_at, author, reason, action, hash) VALUES
+            (1, '2026-11-20T10:00:00.123456789+00:00', 'file', NULL, 'file', 'aaaa'),
+            (2, '2026-11-20T10:05:00.000000001+00:00', 'ana', 'CRM-812', 'flip', 'bbbb');
+        INSERT INTO routing_file VALUES ('aaaa', 'version = 1'), ('bbbb', 'version = 1 # 2');
+        INSERT INTO audit (revision, route, before, after) VALUES (2, 'customers.list', 'legacy', 'rust');";
+
+    #[test]
+    fn a_store_from_before_the_chain_is_taken_over() {
+        use sqlx::{Connection, Executor};
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("ficus.db").display());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut old = sqlx::SqliteConnection::connect(&format!("{url}?mode=rwc")).await.unwrap();
+            old.execute(OLD_STORE).await.unwrap();
+            old.close().await.unwrap();
+        });
+        for _ in 0..2 {
+            let recorder = Recorder::start(&url, directory.path()).unwrap();
+            assert_eq!(recorder.latest(), Some(2));
+            let audit = recorder.audit(10).unwrap();
+            assert_eq!((audit.records, audit.broken), (2, None));
+            assert_eq!(audit.links[0].record["reason"], "CRM-812");
+            assert_eq!(recorder.texts(2).unwrap().before.as_deref(), Some("version = 1"));
+        }
+        let recorder = Recorder::start(&url, directory.path()).unwrap();
+        store(&recorder, 3);
+        let audit = recorder.audit(10).unwrap();
+        assert_eq!((audit.records, audit.broken), (3, None));
+    }
+
+    #[test]
+    fn a_store_of_a_newer_ficus_is_left_alone() {
+        use sqlx::{Connection, Executor};
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("ficus.db").display());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut new = sqlx::SqliteConnection::connect(&format!("{url}?mode=rwc")).await.unwrap();
+            new.execute("PRAGMA user_version = 99").await.unwrap();
+            new.close().await.unwrap();
+        });
+        let recorder = Recorder::start(&url, directory.path()).unwrap();
+        assert_eq!(recorder.latest(), None);
+        let error = recorder.health().error.unwrap();
+        assert!(error.contains("written by a newer ficus"), "{error}");
     }
 }

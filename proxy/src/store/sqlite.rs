@@ -1,13 +1,21 @@
 //! The store in SQLite. Rows are only ever added; triggers refuse everything else.
+//!
+//! `PRAGMA user_version` counts the forms that the tables have had: 0 the first, without the audit's chain; 1 with it. A
+//! store of an older form is brought up when it is opened: its revisions become the first links of the chain.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow};
 use sqlx::{Connection, Row};
 
+use super::chain::{Chain, Link};
+use super::recorder::Texts;
 use super::{Action, Record, RouteChange};
+
+/// The form that this version writes.
+const FORM: i64 = 1;
 
 const SCHEMA: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS revision (
@@ -31,6 +39,16 @@ const SCHEMA: &[&str] = &[
         before TEXT NOT NULL,
         after TEXT NOT NULL
     )",
+    "CREATE TABLE IF NOT EXISTS chain (
+        seq INTEGER PRIMARY KEY,
+        prev TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        record TEXT NOT NULL
+    )",
+    "CREATE TRIGGER IF NOT EXISTS chain_stays BEFORE UPDATE ON chain
+        BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
+    "CREATE TRIGGER IF NOT EXISTS chain_remains BEFORE DELETE ON chain
+        BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
     "CREATE INDEX IF NOT EXISTS audit_route ON audit (route, revision)",
     "CREATE TRIGGER IF NOT EXISTS revision_stays BEFORE UPDATE ON revision
         BEGIN SELECT RAISE(ABORT, 'revisions are append-only'); END",
@@ -46,6 +64,22 @@ const SCHEMA: &[&str] = &[
         BEGIN SELECT RAISE(ABORT, 'routing files are append-only'); END",
 ];
 
+const BY_NUMBER: &str = "SELECT id, number, made_at, author, reason, action, hash FROM revision
+    WHERE number = ? ORDER BY id DESC LIMIT 1";
+const LATEST: &str = "SELECT id, number, made_at, author, reason, action, hash FROM revision
+    WHERE ?1 IS NULL OR id IN (SELECT revision FROM audit WHERE route = ?1) ORDER BY id DESC LIMIT ?2";
+
+/// A row of the chain; a record that cannot be read is a finding, not an error.
+fn link_of(row: &SqliteRow) -> Result<Result<Link, String>, sqlx::Error> {
+    let seq: i64 = row.try_get("seq")?;
+    let record: String = row.try_get("record")?;
+    let Ok(record) = serde_json::from_str(&record) else {
+        return Ok(Err("it cannot be read".to_owned()));
+    };
+    let seq = u64::try_from(seq).unwrap_or_default();
+    Ok(Ok(Link { seq, prev: row.try_get("prev")?, digest: row.try_get("digest")?, record }))
+}
+
 /// An open database.
 #[derive(Debug)]
 pub(super) struct Sqlite {
@@ -53,8 +87,9 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the database and makes its tables if they are not there.
-    pub(super) async fn open(url: &str) -> Result<Self, sqlx::Error> {
+    /// Opens the database, makes its tables if they are not there, and takes over from the audit on this node's disk
+    /// what it lacks.
+    pub(super) async fn open(url: &str, chain: &Chain) -> Result<Self, sqlx::Error> {
         let options = SqliteConnectOptions::from_str(url)?
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
@@ -64,10 +99,23 @@ impl Sqlite {
             std::fs::create_dir_all(directory).map_err(sqlx::Error::Io)?;
         }
         let mut connection = SqliteConnection::connect_with(&options).await?;
+        let form: i64 =
+            sqlx::query("PRAGMA user_version").fetch_one(&mut connection).await?.try_get("user_version")?;
+        if form > FORM {
+            let message =
+                format!("the store was written by a newer ficus (form {form}, this one knows {FORM})");
+            return Err(sqlx::Error::Configuration(message.into()));
+        }
         for statement in SCHEMA {
             sqlx::query(*statement).execute(&mut connection).await?;
         }
-        Ok(Self { connection })
+        let mut open = Self { connection };
+        if form < FORM {
+            open.chain_the_past(chain).await?;
+            sqlx::query("PRAGMA user_version = 1").execute(&mut open.connection).await?;
+        }
+        open.catch_up(chain).await?;
+        Ok(open)
     }
 
     /// Closes it properly, so that another process finds nothing half done.
@@ -77,9 +125,51 @@ impl Sqlite {
         }
     }
 
-    /// Adds a record; one that is already there is left alone.
-    pub(super) async fn append(&mut self, record: &Record) -> Result<(), sqlx::Error> {
+    /// The revisions of a store without a chain become its first links.
+    async fn chain_the_past(&mut self, chain: &Chain) -> Result<(), sqlx::Error> {
+        let empty = chain.links().map_err(sqlx::Error::Io)?.is_empty() && self.last_link().await?.is_none();
+        if !empty {
+            return Ok(());
+        }
+        let mut records = self.history(None, u32::MAX).await?;
+        records.reverse();
+        for record in &records {
+            chain.append(record, None).map_err(sqlx::Error::Io)?;
+        }
+        Ok(())
+    }
+
+    /// Links that the audit on disk has and the store lacks, after the store was away or lost.
+    async fn catch_up(&mut self, chain: &Chain) -> Result<(), sqlx::Error> {
+        let last = self.last_link().await?.map_or(0, |link| link.seq);
+        let links = chain.links().map_err(sqlx::Error::Io)?;
+        for link in links.into_iter().flatten().filter(|link| link.seq > last) {
+            if let Some(record) = link.read() {
+                self.append(&record, &link).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a record and its place in the audit; what is already there is left alone.
+    pub(super) async fn append(&mut self, record: &Record, link: &Link) -> Result<(), sqlx::Error> {
         let mut transaction = self.connection.begin().await?;
+        sqlx::query(
+            "INSERT INTO chain (seq, prev, digest, record) VALUES (?, ?, ?, ?) ON CONFLICT (seq) DO NOTHING",
+        )
+        .bind(i64::try_from(link.seq).unwrap_or(i64::MAX))
+        .bind(&link.prev)
+        .bind(&link.digest)
+        .bind(link.record.to_string())
+        .execute(&mut *transaction)
+        .await?;
+        if let Some(text) = &record.text {
+            sqlx::query("INSERT INTO routing_file (hash, text) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING")
+                .bind(&record.hash)
+                .bind(text)
+                .execute(&mut *transaction)
+                .await?;
+        }
         let row = sqlx::query(
             "INSERT INTO revision (number, made_at, author, reason, action, hash)
              VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (number, made_at) DO NOTHING RETURNING id",
@@ -93,16 +183,9 @@ impl Sqlite {
         .fetch_optional(&mut *transaction)
         .await?;
         let Some(row) = row else {
-            return Ok(());
+            return transaction.commit().await;
         };
         let id: i64 = row.try_get("id")?;
-        if let Some(text) = &record.text {
-            sqlx::query("INSERT INTO routing_file (hash, text) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING")
-                .bind(&record.hash)
-                .bind(text)
-                .execute(&mut *transaction)
-                .await?;
-        }
         for change in &record.changes {
             sqlx::query("INSERT INTO audit (revision, route, before, after) VALUES (?, ?, ?, ?)")
                 .bind(id)
@@ -112,7 +195,53 @@ impl Sqlite {
                 .execute(&mut *transaction)
                 .await?;
         }
+        super::step("before_commit");
         transaction.commit().await
+    }
+
+    /// The links after a number, in order.
+    pub(super) async fn links(&mut self, after: u64) -> Result<Vec<Result<Link, String>>, sqlx::Error> {
+        let rows = sqlx::query("SELECT seq, prev, digest, record FROM chain WHERE seq > ? ORDER BY seq")
+            .bind(i64::try_from(after).unwrap_or(i64::MAX))
+            .fetch_all(&mut self.connection)
+            .await?;
+        rows.iter().map(link_of).collect()
+    }
+
+    /// The last link.
+    pub(super) async fn last_link(&mut self) -> Result<Option<Link>, sqlx::Error> {
+        let row = sqlx::query("SELECT seq, prev, digest, record FROM chain ORDER BY seq DESC LIMIT 1")
+            .fetch_optional(&mut self.connection)
+            .await?;
+        Ok(row.as_ref().map(link_of).transpose()?.and_then(Result::ok))
+    }
+
+    /// The routing file of a hash.
+    pub(super) async fn text(&mut self, hash: &str) -> Result<Option<String>, sqlx::Error> {
+        let row = sqlx::query("SELECT text FROM routing_file WHERE hash = ?")
+            .bind(hash)
+            .fetch_optional(&mut self.connection)
+            .await?;
+        row.map(|row| row.try_get("text")).transpose()
+    }
+
+    /// The routing files around a revision.
+    pub(super) async fn texts(&mut self, revision: u64) -> Result<Option<Texts>, sqlx::Error> {
+        let number = i64::try_from(revision).unwrap_or(i64::MAX);
+        let row = sqlx::query(BY_NUMBER).bind(number).fetch_optional(&mut self.connection).await?;
+        let Some(row) = row else { return Ok(None) };
+        let record = self.record(&row, None).await?;
+        let id: i64 = row.try_get("id")?;
+        let earlier = sqlx::query("SELECT hash FROM revision WHERE id < ? ORDER BY id DESC LIMIT 1")
+            .bind(id)
+            .fetch_optional(&mut self.connection)
+            .await?;
+        let before = match earlier {
+            Some(earlier) => self.text(&earlier.try_get::<String, _>("hash")?).await?,
+            None => None,
+        };
+        let after = self.text(&record.hash).await?;
+        Ok(Some(Texts { record, before, after }))
     }
 
     /// The highest revision.
@@ -129,33 +258,31 @@ impl Sqlite {
         route: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Record>, sqlx::Error> {
-        let rows = sqlx::query(
-            "SELECT id, number, made_at, author, reason, action, hash FROM revision
-             WHERE ?1 IS NULL OR id IN (SELECT revision FROM audit WHERE route = ?1)
-             ORDER BY id DESC LIMIT ?2",
-        )
-        .bind(route)
-        .bind(limit)
-        .fetch_all(&mut self.connection)
-        .await?;
+        let rows = sqlx::query(LATEST).bind(route).bind(limit).fetch_all(&mut self.connection).await?;
         let mut records = Vec::new();
         for row in rows {
-            let id: i64 = row.try_get("id")?;
-            let number: i64 = row.try_get("number")?;
-            let at: DateTime<Utc> = row.try_get("made_at")?;
-            let action: String = row.try_get("action")?;
-            records.push(Record {
-                revision: u64::try_from(number).unwrap_or_default(),
-                at,
-                author: row.try_get("author")?,
-                reason: row.try_get("reason")?,
-                action: Action::from_word(&action),
-                changes: self.changes(id, route).await?,
-                hash: row.try_get("hash")?,
-                text: None,
-            });
+            records.push(self.record(&row, route).await?);
         }
         Ok(records)
+    }
+
+    async fn record(&mut self, row: &SqliteRow, route: Option<&str>) -> Result<Record, sqlx::Error> {
+        let id: i64 = row.try_get("id")?;
+        let number: i64 = row.try_get("number")?;
+        let at: DateTime<Utc> = row.try_get("made_at")?;
+        let action: String = row.try_get("action")?;
+        Ok(Record {
+            revision: u64::try_from(number).unwrap_or_default(),
+            at,
+            author: row.try_get("author")?,
+            reason: row.try_get("reason")?,
+            action: Action::from_word(&action),
+            changes: self.changes(id, route).await?,
+            hash: row.try_get("hash")?,
+            text: None,
+            undoes: None,
+            pins: serde_json::Value::Null,
+        })
     }
 
     async fn changes(&mut self, revision: i64, route: Option<&str>) -> Result<Vec<RouteChange>, sqlx::Error> {
@@ -167,7 +294,7 @@ impl Sqlite {
         .bind(route)
         .fetch_all(&mut self.connection)
         .await?;
-        let change = |row: sqlx::sqlite::SqliteRow| {
+        let change = |row: SqliteRow| {
             Ok(RouteChange {
                 route: row.try_get("route")?,
                 before: row.try_get("before")?,

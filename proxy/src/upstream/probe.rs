@@ -279,6 +279,8 @@ mod tests {
             client_idle: second,
             upstream_idle: second,
             drain: second,
+            before_drain: second,
+            upgrade: second,
         };
         let maker = Maker::new(&settings, &timeouts);
         let sockets = |hosts: &[u8]| -> Vec<SocketAddr> {

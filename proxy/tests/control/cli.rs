@@ -5,15 +5,34 @@ use crate::ficus::{Ficus, ROUTES, command, texts};
 /// `$ ficus ARGUMENTS`, what it printed and its exit code; what differs from run to run has names.
 fn transcript(ficus: &Ficus, arguments: &str) -> String {
     let words: Vec<&str> = arguments.split(' ').collect();
-    let output = ficus.cli(&words);
+    let output = ficus.cli_without_yes(&words);
     let (out, err) = texts(&output);
     let code = output.status.code().unwrap();
     let text = format!("$ ficus {arguments}\n{out}{err}[exit {code}]\n");
     let user = nix::unistd::User::from_uid(nix::unistd::Uid::effective()).unwrap().unwrap().name;
-    let text = if arguments.starts_with("history") { collapse(&text) } else { text };
+    let listing = arguments.starts_with("history") || arguments.starts_with("audit");
+    let text = if listing { collapse(&text) } else { text };
     let mut text = text.replace(&format!("`{user}`"), "`USER`").replace(&format!(" {user}  "), " USER  ");
     text = text.replace(&format!("by {user} at"), "by USER at");
-    replace_times(&text)
+    text = text
+        .replace(&format!("by {user} until"), "by USER until")
+        .replace(&format!("by {user}\n"), "by USER\n");
+    replace_digests(&replace_times(&text))
+}
+
+/// 64 hexadecimal digits become `DIGEST`, a tester's token becomes `TOKEN`.
+fn replace_digests(text: &str) -> String {
+    let word = |word: &str| {
+        let hex = word.trim_end().len() == 64 && word.trim_end().bytes().all(|byte| byte.is_ascii_hexdigit());
+        let token = word.starts_with("Y2F") || word.starts_with("ZmF");
+        match (hex, token) {
+            (true, _) => word.replace(word.trim_end(), "DIGEST"),
+            (_, true) => word.replace(word.trim_end(), "TOKEN"),
+            _ => word.to_owned(),
+        }
+    };
+    let split = text.split_inclusive([' ', '=', '\n']).map(word).collect::<Vec<_>>();
+    split.concat()
 }
 
 /// Columns are as wide as the name of whoever runs the tests.
@@ -44,20 +63,104 @@ fn a_morning_at_the_command_line() {
     let ficus = Ficus::start(ROUTES);
     let commands = [
         "flip customers.list rust --reason CRM-812",
+        "flip customers.list rust --reason CRM-812 --yes",
         "explain GET /customers/",
         "explain POST /customers/",
         "explain GET /customers/7 --user 7",
-        "flip customers.detail rust --canary 5%",
+        "flip customers.detail rust --canary 5% --yes",
         "explain GET /customers/7?tab=deals --user 7",
         "rollback customers.list",
         "rollback customers.list",
         "rollback --all",
-        "flip customers.list off",
+        "flip customers.list off --yes",
         "routes",
         "history customers.list",
     ];
     let said: Vec<String> = commands.iter().map(|arguments| transcript(&ficus, arguments)).collect();
     compare("morning", &said.join("\n"));
+}
+
+#[test]
+fn a_night_at_the_command_line() {
+    let ficus = Ficus::prepare();
+    std::fs::write(ficus.routes(), ROUTES).unwrap();
+    ficus.configure("[canary]\nsecret_key = { file = \"canary.key\" }\n");
+    std::fs::write(ficus.path("canary.key"), "only for this test").unwrap();
+    let ficus = ficus.started();
+    let commands = [
+        "canary customers.list 5% --dry-run",
+        "canary customers.list 5% --no-input",
+        "canary customers.list 5% --yes --reason CRM-812",
+        "canary customers.list 0.001%",
+        "canary customers.list --users 7,8 --roles admin --networks 10.0.0.0/8 --yes",
+        "explain GET /customers/ --user 8",
+        "explain GET /customers/ --user 9 --role admin",
+        "explain GET /customers/ --address 10.1.2.3",
+        "explain GET /customers/ --visitor AAAAAAAAAAAAAAAAAAAAAA",
+        "rollback customers.list --reason 'totals'",
+        "canary customers.list 1% --yes",
+        "flip customers.list rust --yes",
+        "undo --yes",
+        "explain GET /customers/ --user 8",
+        "resume customers.list",
+        "undo 5 --dry-run",
+        "undo 5 --yes",
+        "undo 2 --yes",
+        "undo 2 --yes --force",
+        "undo 99 --yes",
+        "hold customers.detail --for 8h --reason audit",
+        "canary customers.detail 5% --yes",
+        "resume customers.detail",
+        "canary customers.list 0% --users= --roles= --networks= --testers on --yes",
+        "tester-token customers.* --for 1h",
+        "tester-token nothing.here",
+        "diff",
+        "history --diff -n 1",
+        "audit -n 3",
+        "audit --verify",
+        "status --exit-code",
+    ];
+    let said: Vec<String> = commands.iter().map(|arguments| transcript(&ficus, arguments)).collect();
+    let said = said.join("\n");
+    let hidden =
+        |line: &str| !["ficus  ", "legacy ", "rust  ", "store "].iter().any(|start| line.starts_with(start));
+    let said: Vec<&str> = said.lines().filter(|line| hidden(line)).collect();
+    compare("night", &(said.join("\n") + "\n"));
+}
+
+#[test]
+fn a_whole_file_goes_through_the_same_door() {
+    let ficus = Ficus::start(ROUTES);
+    std::fs::write(ficus.path("new.toml"), ROUTES.replace("serve = 'legacy' ", "serve = 'rust' ")).unwrap();
+    std::fs::write(ficus.path("bad.toml"), "version = 1\nrouts = []\n").unwrap();
+    let commands = [
+        "apply new.toml --dry-run",
+        "apply new.toml",
+        "apply new.toml --yes --reason CRM-812",
+        "apply new.toml --yes",
+        "apply bad.toml --yes",
+        "apply missing.toml --yes",
+        "rollback customers.list",
+        "apply new.toml --yes",
+        "diff",
+    ];
+    let said: Vec<String> = commands.iter().map(|arguments| transcript(&ficus, arguments)).collect();
+    compare("apply", &said.join("\n"));
+    assert_eq!(ficus.answered_by("/customers/"), "legacy");
+}
+
+#[test]
+fn every_shell_and_every_command_has_its_page() {
+    let ficus = Ficus::prepare();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(ficus.ok(&["completions", shell]).contains("rollback"), "{shell}");
+    }
+    assert!(ficus.ok(&["man"]).starts_with(".ie"), "{}", ficus.ok(&["man"]));
+    for command in ["serve", "flip", "canary", "rollback", "undo", "audit", "man"] {
+        let page = ficus.ok(&["man", command]);
+        assert!(page.contains(&format!(".TH ficus-{command}")), "{page}");
+    }
+    assert_eq!(ficus.cli(&["man", "flipp"]).status.code(), Some(1));
 }
 
 #[test]
@@ -84,7 +187,22 @@ fn mistakes_are_answered_with_what_to_do() {
 fn nobody_there_is_exit_5_with_a_way_on() {
     let ficus = Ficus::prepare();
     std::fs::write(ficus.routes(), ROUTES).unwrap();
-    for arguments in ["status", "routes", "history", "flip customers.list rust", "rollback customers.list"] {
+    let commands = [
+        "status",
+        "routes",
+        "history",
+        "audit",
+        "diff",
+        "flip customers.list rust",
+        "canary customers.list 5%",
+        "hold customers.list",
+        "resume customers.list",
+        "undo",
+        "apply routes.toml",
+        "tester-token customers.list",
+        "rollback customers.list",
+    ];
+    for arguments in commands {
         let output = ficus.cli(&arguments.split(' ').collect::<Vec<_>>());
         assert_eq!(output.status.code(), Some(5), "{arguments}");
         let (_, said) = texts(&output);
@@ -107,8 +225,17 @@ fn every_document_names_its_schema() {
         &["history"],
         &["explain", "GET", "/customers/"],
         &["explain", "GET", "/customers/", "--offline"],
+        &["flip", "customers.list", "rust", "--dry-run"],
         &["flip", "customers.list", "rust"],
         &["rollback", "--all"],
+        &["resume", "customers.list"],
+        &["canary", "customers.list", "5%"],
+        &["undo"],
+        &["hold", "customers.list"],
+        &["resume", "customers.list"],
+        &["apply", "routes.toml"],
+        &["diff"],
+        &["audit"],
         &["check"],
     ] {
         assert_eq!(ficus.json(arguments)["schema"], 1, "{arguments:?}");

@@ -49,6 +49,13 @@ impl Ficus {
         ficus.started()
     }
 
+    /// Adds lines to the settings; before it runs.
+    pub(crate) fn configure(&self, lines: &str) {
+        let path = self.path("ficus.toml");
+        let settings = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, settings + lines).unwrap();
+    }
+
     /// Settings only: the routing file is the test's business, and nothing runs.
     pub(crate) fn prepare() -> Self {
         let directory = tempfile::Builder::new().prefix("ficus").tempdir().unwrap();
@@ -80,14 +87,14 @@ access = "off"
 
     /// Starts the process and waits until it answers.
     pub(crate) fn run(&mut self) {
+        self.run_as(command(self.directory.path()));
+    }
+
+    /// The same, by a command of the test's own that ends in the binary.
+    pub(crate) fn run_as(&mut self, mut command: Command) {
         let log = std::fs::File::options().create(true).append(true).open(self.path("ficus.log")).unwrap();
         let before = self.log().len();
-        let child = command(self.directory.path())
-            .arg("serve")
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let child = command.arg("serve").stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         self.child = Some(child);
         self.wait("it reports its addresses", |ficus| {
             ficus.require_alive();
@@ -128,6 +135,16 @@ access = "off"
         }
     }
 
+    /// Waits until the process has ended by itself.
+    pub(crate) fn wait_for_death(&mut self) {
+        let mut child = self.child.take().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < deadline, "it lives on\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -151,8 +168,13 @@ access = "off"
         std::fs::rename(next, self.routes()).unwrap();
     }
 
-    /// Runs a command against this ficus.
+    /// Runs a command against this ficus, with a yes to whatever it asks.
     pub(crate) fn cli(&self, arguments: &[&str]) -> Output {
+        command(self.directory.path()).env("FICUS_YES", "1").args(arguments).output().unwrap()
+    }
+
+    /// Runs a command against this ficus as a script would that says nothing beforehand.
+    pub(crate) fn cli_without_yes(&self, arguments: &[&str]) -> Output {
         command(self.directory.path()).args(arguments).output().unwrap()
     }
 
@@ -190,11 +212,7 @@ access = "off"
 
     /// Status and body.
     pub(crate) fn http(&self, port: u16, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
+        let text = exchange(port, &format!("GET {path} HTTP/1.1\r\n"), "");
         let status = text.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_default();
         let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
         (status, body)
@@ -214,6 +232,16 @@ impl Drop for Ficus {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The whole answer to a request; `line` is its first line, `headers` what it says beside the host.
+pub(crate) fn exchange(port: u16, line: &str, headers: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    write!(stream, "{line}host: localhost\r\nconnection: close\r\n{headers}\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
 }
 
 /// The binary in a directory, without anything from the environment that could change what it does.

@@ -17,9 +17,10 @@ fn a_flip_changes_one_word_of_the_file_and_the_next_answer() {
     assert_eq!(
         answer["changes"],
         json!([{
-            "route": "customers.list", "before": "legacy", "after": "rust", "undo": "ficus rollback customers.list",
+            "route": "customers.list", "before": "legacy", "after": "rust", "more": true,
         }])
     );
+    assert_eq!(answer["undo"], format!("ficus undo {}", before + 1));
     assert_eq!(ficus.routes_text(), ROUTES.replace("serve = 'legacy' ", "serve = \"rust\" "));
     ficus.ok(&["rollback", "customers.list"]);
     assert_eq!(ficus.answered_by("/customers/"), "legacy");

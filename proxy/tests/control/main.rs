@@ -5,13 +5,21 @@
 // All of this is test code, also what is not marked as a test.
 #![allow(clippy::unwrap_used)]
 
+mod audit;
 mod broken;
+mod canary;
 mod cli;
+mod crashes;
+mod disks;
 mod ficus;
 mod flips;
+mod holds;
+mod journeys;
 mod offline;
 mod origin;
 mod overrides;
+mod prompts;
 mod reference;
 mod restarts;
+mod undo;
 mod watching;

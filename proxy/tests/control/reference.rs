@@ -62,9 +62,10 @@ fn every_command_and_flag_is_described() {
     let page = page("cli.md");
     let directory = tempfile::tempdir().unwrap();
     let help = |arguments: &[&str]| texts(&command(directory.path()).args(arguments).output().unwrap()).0;
-    let looking = ["check", "status", "routes", "explain", "history"];
-    let changing = ["serve", "flip", "rollback", "reload", "upgrade", "init", "census", "prove-routes"];
-    for name in looking.into_iter().chain(changing) {
+    let looking = ["check", "status", "routes", "explain", "diff", "history", "audit", "completions", "man"];
+    let changing = ["serve", "flip", "canary", "rollback", "hold", "resume", "undo", "apply", "tester-token"];
+    let adopting = ["reload", "upgrade", "init", "census", "prove-routes"];
+    for name in looking.into_iter().chain(changing).chain(adopting) {
         assert!(help(&["--help"]).contains(&format!("  {name} ")), "there is no command {name}");
         assert!(page.contains(&format!("## ficus {name}\n")), "`{name}` is not described");
         for word in help(&[name, "--help"]).split_whitespace().filter(|word| word.starts_with("--")) {

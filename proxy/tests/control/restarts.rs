@@ -23,9 +23,12 @@ fn the_store_alone_keeps_revisions_from_going_back() {
     ficus.ok(&["flip", "customers.list", "rust"]);
     ficus.wait("the store has it", |ficus| ficus.status()["store"]["pending"] == 0);
     ficus.kill();
-    std::fs::remove_file(ficus.path("state/routing.json")).unwrap();
+    for name in ["routing.json", "audit.jsonl"] {
+        std::fs::remove_file(ficus.path("state").join(name)).unwrap();
+    }
     ficus.run();
-    assert_eq!(ficus.revision(), 3);
+    assert_eq!(ficus.revision(), 2);
+    assert!(ficus.ok(&["status"]).starts_with("! what this node remembers was gone at start"));
 }
 
 #[test]

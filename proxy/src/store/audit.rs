@@ -1,0 +1,69 @@
+//! Both copies of the audit, checked: each on its own, then against each other.
+
+use serde::Serialize;
+
+use super::chain::{self, Broken, Link};
+
+/// What the audit says, and whether it can be believed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Audit {
+    /// How many records there are.
+    pub records: u64,
+    /// Digest of the last one: whoever writes it down elsewhere can later prove that nothing before it was changed.
+    pub head: Option<String>,
+    /// The first record that is wrong or missing; absent: none.
+    pub broken: Option<Broken>,
+    /// Whether the store's copy could be read.
+    pub store_read: bool,
+    /// The last records, newest first.
+    pub links: Vec<Link>,
+}
+
+/// One copy, in the order in which it is kept.
+pub(super) type Copy = Vec<Result<Link, String>>;
+
+/// Checks both. `pending` records may be missing at the end of the store's copy.
+pub(super) fn audit(file: &Copy, store: Option<&Copy>, pending: usize, limit: u32) -> Audit {
+    let in_file = chain::verify(file).map_err(|broken| in_copy("audit.jsonl", &broken));
+    let in_store = store.map(|copy| chain::verify(copy).map_err(|broken| in_copy("the store", &broken)));
+    let ends = |tip: &Result<Option<chain::Tip>, Broken>| tip.as_ref().ok().and_then(|tip| tip.clone());
+    let head = ends(&in_file);
+    let mut broken: Vec<Broken> = in_file.as_ref().err().cloned().into_iter().collect();
+    if let (Some(copy), Some(tip)) = (store, &in_store) {
+        broken.extend(tip.as_ref().err().cloned());
+        if broken.is_empty() {
+            broken.extend(disagreement(file, copy, pending));
+        }
+    }
+    let good = file.iter().flatten();
+    Audit {
+        records: file.len() as u64,
+        head: head.map(|tip| tip.digest),
+        broken: broken.into_iter().min_by_key(|broken| broken.seq),
+        store_read: store.is_some(),
+        links: good.rev().take(limit as usize).cloned().collect(),
+    }
+}
+
+fn in_copy(copy: &str, broken: &Broken) -> Broken {
+    Broken { seq: broken.seq, why: format!("in {copy}: {}", broken.why) }
+}
+
+/// The first record on which two good copies do not agree.
+fn disagreement(file: &Copy, store: &Copy, pending: usize) -> Option<Broken> {
+    let pairs = file.iter().flatten().zip(store.iter().flatten());
+    if let Some((own, _)) = pairs.clone().find(|(own, other)| own.digest != other.digest) {
+        return Some(Broken {
+            seq: own.seq,
+            why: "audit.jsonl and the store say different things".to_owned(),
+        });
+    }
+    let missing = |seq: usize, copy: &str| {
+        Some(Broken { seq: seq as u64 + 1, why: format!("it and what follows are missing in {copy}") })
+    };
+    match (file.len(), store.len()) {
+        (own, other) if own < other => missing(own, "audit.jsonl"),
+        (own, other) if own > other + pending => missing(other, "the store"),
+        _ => None,
+    }
+}

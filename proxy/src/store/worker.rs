@@ -1,0 +1,237 @@
+//! The thread that carries records into the audit and the database, in this order, and asks the database.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::audit::{Audit, Copy, audit};
+use super::chain::Chain;
+use super::journal::Journal;
+use super::recorder::{StoreHealth, Texts, lock};
+use super::sqlite::Sqlite;
+use super::{Link, Record, step};
+
+const RETRY: Duration = Duration::from_secs(3);
+
+/// What the thread is told.
+pub(super) enum Command {
+    /// A record, and its place in the audit if it has one already.
+    Record(Box<Record>, Option<Link>),
+    /// A question.
+    Ask(Question),
+    /// Leave database, audit and journal alone until told to go on; if nobody can any more, for ever.
+    Pause { paused: Sender<()>, resume: Receiver<()> },
+}
+
+/// What the thread is asked; each has the way back for its answer.
+pub(super) enum Question {
+    Latest(Sender<Option<u64>>),
+    Last(Sender<Option<Record>>),
+    History { route: Option<String>, limit: u32, answer: Sender<Vec<Record>> },
+    Texts { revision: u64, answer: Sender<Option<Texts>> },
+    Text { hash: String, answer: Sender<Option<String>> },
+    Audit { limit: u32, answer: Sender<Audit> },
+}
+
+pub(super) struct Worker {
+    url: String,
+    runtime: tokio::runtime::Runtime,
+    database: Option<Sqlite>,
+    chain: Chain,
+    waiting: VecDeque<(Record, Option<Link>)>,
+    journal: Arc<Mutex<Journal>>,
+    health: Arc<Mutex<StoreHealth>>,
+    pending: Arc<AtomicUsize>,
+}
+
+type Shared = (Arc<Mutex<Journal>>, Arc<Mutex<StoreHealth>>, Arc<AtomicUsize>);
+
+impl Worker {
+    pub(super) fn new(url: &str, chain: Chain, shared: Shared) -> std::io::Result<Self> {
+        let (journal, health, pending) = shared;
+        Ok(Self {
+            url: url.to_owned(),
+            runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
+            database: None,
+            chain,
+            waiting: VecDeque::new(),
+            journal,
+            health,
+            pending,
+        })
+    }
+
+    pub(super) fn run(mut self, inbox: &Receiver<Command>) {
+        loop {
+            let command = if self.waiting.is_empty() {
+                inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                inbox.recv_timeout(RETRY)
+            };
+            match command {
+                Ok(Command::Record(record, link)) => {
+                    self.waiting.push_back((*record, link));
+                    self.store_waiting();
+                }
+                Ok(Command::Ask(question)) => self.answer(question),
+                Ok(Command::Pause { paused, resume }) => {
+                    if !self.waiting.is_empty() {
+                        self.store_waiting();
+                    }
+                    self.close();
+                    let _ = paused.send(());
+                    if resume.recv().is_err() {
+                        return;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => self.store_waiting(),
+                Err(RecvTimeoutError::Disconnected) => {
+                    if !self.waiting.is_empty() {
+                        self.store_waiting();
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        if let Some(database) = self.database.take() {
+            self.runtime.block_on(database.close());
+        }
+    }
+
+    /// Whoever asked may be gone; then nobody misses the answer.
+    fn answer(&mut self, question: Question) {
+        match question {
+            Question::Latest(answer) => {
+                let _ = answer.send(self.ask(async |database| database.latest().await).flatten());
+            }
+            Question::Last(answer) => {
+                let link = self.ask(async |database| database.last_link().await).flatten();
+                let _ = answer.send(link.and_then(|link| link.read()));
+            }
+            Question::History { route, limit, answer } => {
+                let _ = answer.send(self.history(route.as_deref(), limit));
+            }
+            Question::Texts { revision, answer } => {
+                let _ = answer.send(self.ask(async |database| database.texts(revision).await).flatten());
+            }
+            Question::Text { hash, answer } => {
+                let _ = answer.send(self.ask(async |database| database.text(&hash).await).flatten());
+            }
+            Question::Audit { limit, answer } => {
+                let _ = answer.send(self.audit(limit));
+            }
+        }
+    }
+
+    /// First the audit on this node's disk, then the database. A record that cannot be carried on holds up those behind
+    /// it: their order is what the audit is about.
+    fn store_waiting(&mut self) {
+        self.chain_waiting();
+        while let Some((record, Some(link))) = self.waiting.front().cloned() {
+            if self.ask(async |database| database.append(&record, &link).await).is_none() {
+                break;
+            }
+            step("stored");
+            self.waiting.pop_front();
+            self.pending.fetch_sub(1, Ordering::SeqCst);
+            self.forget(&record);
+        }
+    }
+
+    fn chain_waiting(&mut self) {
+        if self.waiting.iter().all(|(_, link)| link.is_some()) {
+            return;
+        }
+        let known = self.ask(async |database| database.last_link().await).flatten().map(|link| link.tip());
+        for (record, link) in self.waiting.iter_mut().filter(|(_, link)| link.is_none()) {
+            step("before_audit");
+            match self.chain.append(record, known.as_ref()) {
+                Ok(added) => *link = Some(added),
+                Err(error) => {
+                    let message = format!("cannot write audit.jsonl: {error}");
+                    let mut health = lock(&self.health);
+                    if health.audit.as_ref() != Some(&message) {
+                        tracing::error!("{message}; records wait in memory and in the journal");
+                    }
+                    health.audit = Some(message);
+                    return;
+                }
+            }
+            step("audited");
+        }
+        lock(&self.health).audit = None;
+    }
+
+    /// Removes a stored record from the journal; records that were only intended so far stay.
+    fn forget(&self, record: &Record) {
+        let journal = lock(&self.journal);
+        let left: Vec<Record> = journal.read().into_iter().filter(|other| other != record).collect();
+        if let Err(error) = journal.replace(&left) {
+            tracing::warn!(%error, "cannot shorten the journal; its records are stored and will be skipped");
+        }
+    }
+
+    fn history(&mut self, route: Option<&str>, limit: u32) -> Vec<Record> {
+        let mut records: Vec<Record> = self.waiting.iter().rev().map(|(record, _)| record.clone()).collect();
+        records.retain_mut(|record| {
+            record.text = None;
+            record.pins = serde_json::Value::Null;
+            if let Some(route) = route {
+                record.changes.retain(|change| change.route == route);
+            }
+            route.is_none() || !record.changes.is_empty()
+        });
+        records.extend(self.ask(async |database| database.history(route, limit).await).unwrap_or_default());
+        records.truncate(limit as usize);
+        records
+    }
+
+    fn audit(&mut self, limit: u32) -> Audit {
+        let store = self.ask(async |database| database.links(0).await);
+        let file: Copy = self
+            .chain
+            .links()
+            .unwrap_or_else(|error| vec![Err(format!("audit.jsonl cannot be read: {error}"))]);
+        audit(&file, store.as_ref(), self.waiting.len(), limit)
+    }
+
+    /// Opens the database if need be, asks it, and notes how it went.
+    fn ask<T>(&mut self, question: impl AsyncFnOnce(&mut Sqlite) -> Result<T, sqlx::Error>) -> Option<T> {
+        let database = &mut self.database;
+        let (url, chain) = (&self.url, &self.chain);
+        let answer = self.runtime.block_on(async {
+            let open = match database {
+                Some(open) => open,
+                None => database.insert(Sqlite::open(url, chain).await?),
+            };
+            question(open).await
+        });
+        match answer {
+            Ok(answer) => {
+                note(&mut lock(&self.health), None);
+                Some(answer)
+            }
+            Err(error) => {
+                self.database = None;
+                note(&mut lock(&self.health), Some(error.to_string()));
+                None
+            }
+        }
+    }
+}
+
+/// Notes how the last attempt went; a new trouble is told once.
+fn note(health: &mut StoreHealth, trouble: Option<String>) {
+    if let Some(message) = &trouble
+        && health.error.as_ref() != Some(message)
+    {
+        tracing::error!(error = message, "the store cannot be used; records wait in the journal");
+    }
+    health.up = trouble.is_none();
+    health.error = trouble;
+}
