@@ -369,6 +369,7 @@ async fn csrf_follows_the_configuration() {
         for case in cases(&vectors, "configured") {
             let mut application = application(profile, LoginConfig::new(profile));
             application.csrf = Some(csrf_of(&case["config"], profile));
+            application.has_login_manager = false;
             let service = views(application).into_router(());
             let cookie = format!("session={}", text(case, "session"));
             let mut asked = request(text(case, "method"), text(case, "path"), &cookie)

@@ -39,9 +39,13 @@ pub(super) fn read(
         field_size: 0,
         form: RequestForm::default(),
     };
+    let (body, full) = limits.readable(body);
     for piece in body.chunks(BUFFER) {
         decoder.receive(piece)?;
         while decoder.step()? {}
+    }
+    if full {
+        return Err(FormError::TooLarge.into());
     }
     // Nothing more comes: only what follows the last boundary may be left.
     if decoder.state == State::Epilogue { Ok(decoder.form) } else { Err(Stop::Broken) }

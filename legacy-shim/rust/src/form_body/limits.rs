@@ -30,13 +30,14 @@ impl FormLimits {
         content_length.zip(self.max_content_length).is_some_and(|(length, most)| length > most)
     }
 
-    /// `MAX_CONTENT_LENGTH`. A body without announced length is counted from Werkzeug 2.3 on.
-    pub(super) fn check(&self, content_length: Option<u64>, body: &[u8]) -> Result<(), FormError> {
-        let counted = match self.profile {
-            Profile::Werkzeug10 => content_length,
-            _ => Some(content_length.unwrap_or(body.len() as u64)),
-        };
-        if self.refuse(counted) { Err(FormError::TooLarge) } else { Ok(()) }
+    /// What Werkzeug reads of a body under a server that ends it by itself (gunicorn): from 2.3 on not more than
+    /// `MAX_CONTENT_LENGTH`. Says whether the limit was reached, where the next look for more is a 413.
+    pub(super) fn readable<'b>(&self, body: &'b [u8]) -> (&'b [u8], bool) {
+        let most = self.max_content_length.filter(|_| self.profile != Profile::Werkzeug10);
+        match most.and_then(|most| usize::try_from(most).ok()) {
+            Some(most) if body.len() >= most => (&body[..most], true),
+            _ => (body, false),
+        }
     }
 
     /// Until 3.1 a URL-encoded form must fit in the memory for text, by its announced length.

@@ -84,7 +84,9 @@ pub fn read(
     limits: &FormLimits,
 ) -> Result<RequestForm, FormError> {
     let profile = content_type.profile();
-    limits.check(content_length, body)?;
+    if limits.refuse(content_length) {
+        return Err(FormError::TooLarge);
+    }
     if content_type.is_multipart() {
         return match multipart(content_type, body, limits) {
             Ok(form) => Ok(form),
@@ -96,6 +98,10 @@ pub fn read(
         return Ok(RequestForm::default());
     }
     limits.check_urlencoded(content_length)?;
+    let (body, full) = limits.readable(body);
+    if full && body.is_empty() {
+        return Err(FormError::TooLarge);
+    }
     if std::str::from_utf8(body).is_err() {
         match profile {
             Profile::Werkzeug10 => {}

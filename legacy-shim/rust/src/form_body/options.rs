@@ -61,10 +61,12 @@ impl ContentType {
     pub fn parse(header: &[u8], profile: Profile) -> Option<Self> {
         let header: String = header.iter().map(|byte| char::from(*byte)).collect();
         let (mimetype, options) = parse(&header, profile).ok()?;
-        Some(Self { mimetype: mimetype.to_lowercase(), options, profile })
+        // For forms, Werkzeug 1.0 takes it as it is written.
+        let mimetype = if profile == Profile::Werkzeug10 { mimetype } else { mimetype.to_lowercase() };
+        Some(Self { mimetype, options, profile })
     }
 
-    /// `request.mimetype`.
+    /// The type without its options, as it decides about forms.
     #[must_use]
     pub fn mimetype(&self) -> &str {
         &self.mimetype

@@ -6,7 +6,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
-use crate::answer::{HTML, JSON, restful_error, restful_json};
+use crate::answer::{self, HTML, JSON, restful_error, restful_json};
 
 /// Hands the request back: the proxy asks Flask instead, whatever the method. Answer with it only before anything was
 /// changed.
@@ -29,6 +29,15 @@ pub fn html(body: String) -> Response {
 
 pub(super) fn html_with(status: StatusCode, body: String) -> Response {
     with_type(status, HTML, body)
+}
+
+/// `jsonify(value), status`: sorted keys, no blanks, a line feed. A value without a JSON form is deferred.
+#[must_use]
+pub fn jsonify(status: StatusCode, value: &impl Serialize) -> Response {
+    match answer::jsonify(value) {
+        Ok(body) => with_type(status, JSON, body),
+        Err(_) => Defer.into_response(),
+    }
 }
 
 /// What a Flask-RESTful resource returns: JSON with blanks, in order of insertion, and a line feed. A value without a JSON

@@ -23,6 +23,9 @@ pub struct Application {
     pub csrf: Option<Csrf>,
     /// Blueprints and endpoints given to `csrf.exempt`.
     pub csrf_exempt: Vec<String>,
+    /// Whether the application has a `LoginManager`: it looks into the session after every request, which Flask 3.1 tells in
+    /// `Vary`.
+    pub has_login_manager: bool,
     /// Flask-Login.
     pub login: LoginConfig,
     /// The key of the remember cookie.
@@ -55,6 +58,7 @@ impl Application {
             session_source: SessionSource::Cookie,
             csrf: Some(Csrf::new(&[secret_key], profile)),
             csrf_exempt: Vec::new(),
+            has_login_manager: true,
             login: LoginConfig::new(profile),
             remember: RememberKey::new(secret_key)?,
             map,

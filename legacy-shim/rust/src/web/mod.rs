@@ -20,6 +20,7 @@
 //! | `abort(404)`, `@app.errorhandler(404)` | [`Abort`], [`Views::on_error`] |
 //! | `redirect(url_for(...))` | [`Context::redirect`], [`Context::url_for`] |
 //! | `request.form`, `request.files` | [`Context::form`], [`Context::files`] |
+//! | `jsonify(...)` | [`jsonify`] |
 //! | a Flask-RESTful resource | [`restful`], [`restful_abort`] |
 //! | `app.session_interface` | [`SessionSource`] |
 
@@ -43,7 +44,7 @@ mod templates;
 mod views;
 
 pub use abort::Abort;
-pub use answer::{Defer, html, restful, restful_abort};
+pub use answer::{Defer, html, jsonify, restful, restful_abort};
 pub use application::Application;
 pub use context::Context;
 pub use csrf::Csrf;

@@ -62,9 +62,11 @@ pub(super) async fn open(
 /// Sends what changed: the remember cookie, then the session, and `Vary: Cookie`.
 pub(super) async fn close(context: &Context, response: &mut Response) {
     let application = context.application();
-    let remember =
-        remember_cookie(&mut context.session(), &application.remember, &application.login, context.now());
-    source::append(response, remember.and_then(|cookie| source::header(&cookie)));
+    if application.has_login_manager {
+        let remember =
+            remember_cookie(&mut context.session(), &application.remember, &application.login, context.now());
+        source::append(response, remember.and_then(|cookie| source::header(&cookie)));
+    }
     source::save(context, response).await;
     if application.sessions.vary(&context.session()) {
         response.headers_mut().append(VARY, HeaderValue::from_static("Cookie"));
@@ -110,14 +112,14 @@ fn joined_cookies(headers: &HeaderMap) -> Vec<u8> {
 /// Reads the form. One that is larger than what is read here is deferred, and so is one that only Python reads.
 async fn read_form(application: &Application, request: &mut HttpRequest<Body>) -> Result<Sent, Defer> {
     let Some(content_type) = request.headers().get(CONTENT_TYPE) else { return Ok(Sent::default()) };
-    let content_type = ContentType::parse(content_type.as_bytes(), application.profile).ok_or(Defer)?;
-    if !content_type.is_form() {
-        return Ok(Sent::default());
-    }
     let length = request.headers().get(CONTENT_LENGTH);
     let length = length.and_then(|text| text.to_str().ok()?.trim().parse().ok());
     if application.form_limits.refuse(length) {
         return Ok(Sent { too_large: true, ..Sent::default() });
+    }
+    let content_type = ContentType::parse(content_type.as_bytes(), application.profile).ok_or(Defer)?;
+    if !content_type.is_form() {
+        return Ok(Sent::default());
     }
     let body = std::mem::take(request.body_mut());
     let bytes = to_bytes(body, application.max_form_bytes).await.map_err(|_| Defer)?;
