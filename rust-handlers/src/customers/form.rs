@@ -4,8 +4,9 @@ use std::sync::LazyLock;
 
 use flask_compat::forms::{
     Coerce, Decimal, Failure as Refused, Form, FormSpec, Rejected, Rounding, Validator, Value, Widget,
-    custom, data_required, decimal, length, optional, regexp, select, string, strip_text, text_area,
+    custom, data_required, decimal, length, optional, regexp, select, string, text_area,
 };
+use flask_compat::python;
 use flask_compat::web::FormClass;
 use regex::Regex;
 
@@ -111,7 +112,7 @@ fn at_most(size: usize) -> Validator {
 
 /// `strip(value) or None`.
 fn strip(value: Value) -> Value {
-    match value.as_text().map(strip_text) {
+    match value.as_text().map(python::strip) {
         Some("") => Value::None,
         Some(text) => text.into(),
         None => value,
@@ -120,7 +121,7 @@ fn strip(value: Value) -> Value {
 
 /// `AmountField.process_formdata`: two places, half up; nothing sent is no amount.
 fn parse_amount(values: &[String]) -> Result<Value, Rejected> {
-    let text = values.first().map(|text| strip_text(text)).unwrap_or_default();
+    let text = values.first().map(|text| python::strip(text)).unwrap_or_default();
     if text.is_empty() {
         return Ok(Value::None);
     }

@@ -46,10 +46,7 @@ fn agrees_with_recorded_answers() {
             compared += 1;
             forms += usize::from(ours.has_content());
         }
-        assert!(
-            compared >= 300 && forms >= 80,
-            "{profile}: only {compared} recorded answers, {forms} forms"
-        );
+        assert!(compared >= 300 && forms >= 80, "{profile}: only {compared} recorded answers, {forms} forms");
     }
 }
 
