@@ -4,20 +4,26 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
-use axum::routing::get;
+use axum::extract::FromRef;
+use axum::routing::{any, get};
 use flask_compat::cookie::SameSite;
 use flask_compat::fernet::MultiFernet;
 use flask_compat::session::{SessionCodec, SessionConfig};
-use flask_compat::templates::environment;
+use flask_compat::templates::{authenticated_user, environment};
 use flask_compat::web::{Application, LoadUser, Views};
-use minijinja::{Environment, path_loader};
+use http::StatusCode;
+use minijinja::value::Serde;
+use minijinja::{Environment, Value, context, path_loader};
 use sqlx::PgPool;
 
 use crate::config::Config;
 use crate::crm::contact::Contact;
 use crate::crm::user::User;
 use crate::failure::Failure;
-use crate::{api, customers, filters, routes_file};
+use crate::{api, customers, errors, filters, routes_file};
+
+/// As in `crm/config.py`.
+const MAX_CONTENT_LENGTH: u64 = 10 * 1024 * 1024;
 
 /// The state of the service; cheap to clone.
 #[derive(Clone)]
@@ -67,6 +73,21 @@ impl LoadUser<App> for User {
     async fn load(app: &App, id: &str) -> Result<Option<Self>, sqlx::Error> {
         Self::load(&app.pool, id).await
     }
+
+    fn to_template(&self) -> Value {
+        let fields = context! {
+            sees_everything => self.sees_everything(),
+            is_admin => self.role == "admin",
+            ..Value::from(Serde(self)),
+        };
+        authenticated_user(&self.id.to_string(), fields)
+    }
+}
+
+impl FromRef<App> for Arc<Environment<'static>> {
+    fn from_ref(app: &App) -> Self {
+        Arc::clone(&app.templates)
+    }
 }
 
 /// The Flask application as `crm/config.py` and `crm/extensions.py` set it up.
@@ -85,6 +106,7 @@ pub fn application(config: &Config, routes_toml: &str) -> anyhow::Result<Applica
     application.login.http_only = true;
     application.login.secure = config.cookie_secure;
     application.csrf_exempt = vec!["api".to_owned()];
+    application.form_limits.max_content_length = Some(MAX_CONTENT_LENGTH);
     Ok(application)
 }
 
@@ -96,5 +118,9 @@ pub fn router(app: App, application: Application) -> Router {
         .add("customers.create", get(customers::create::empty_form).post(customers::create::create))
         .add("api.customers", get(api::customers::list))
         .add("api.customer", get(api::customer::item))
+        .on_csrf_error(any(errors::csrf_failed))
+        .on_error(StatusCode::FORBIDDEN, any(errors::page))
+        .on_error(StatusCode::NOT_FOUND, any(errors::page))
+        .on_error(StatusCode::PAYLOAD_TOO_LARGE, any(errors::page))
         .into_router(app)
 }

@@ -9,6 +9,7 @@ pub mod app;
 pub mod config;
 pub mod crm;
 pub mod customers;
+pub mod errors;
 pub mod failure;
 mod filters;
 mod page;

@@ -1,47 +1,9 @@
-//! Rendering the Flask application's templates, its error pages, and small things that pages need.
+//! Small things that pages need.
 
-use axum::response::{IntoResponse, Response};
 use chrono::{NaiveDateTime, Utc};
 use flask_compat::routing;
-use flask_compat::templates::{authenticated_user, render as render_template};
-use flask_compat::web::{Context, html};
-use http::StatusCode;
-use minijinja::context;
-use minijinja::value::{Serde, Value};
-
-use crate::app::App;
-use crate::crm::user::User;
-use crate::failure::Failure;
-
-/// `render_template(name, **context)` for a logged-in user.
-pub(crate) fn render(
-    app: &App,
-    request: &Context,
-    user: &User,
-    name: &str,
-    context: Value,
-) -> Result<Response, Failure> {
-    let mut page = request.page();
-    let fields = context! {
-        sees_everything => user.sees_everything(),
-        is_admin => user.role == "admin",
-        ..Value::from(Serde(user)),
-    };
-    page.current_user = authenticated_user(&user.id.to_string(), fields);
-    Ok(html(render_template(&app.templates, name, &page, context)?))
-}
-
-/// The application's page for 404.
-pub(crate) fn not_found(app: &App, request: &Context, user: &User) -> Result<Response, Failure> {
-    let page = render(app, request, user, "errors/404.html", context! {})?;
-    Ok((StatusCode::NOT_FOUND, page).into_response())
-}
-
-/// The application's page for 403.
-pub(crate) fn forbidden(app: &App, request: &Context, user: &User) -> Result<Response, Failure> {
-    let page = render(app, request, user, "errors/403.html", context! {})?;
-    Ok((StatusCode::FORBIDDEN, page).into_response())
-}
+use flask_compat::web::Context;
+use minijinja::value::Value;
 
 /// The id in a variable of the rule, if a row can have it.
 pub(crate) fn id_of(request: &Context, name: &str) -> Option<i32> {

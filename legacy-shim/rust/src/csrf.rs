@@ -56,6 +56,10 @@ pub struct Csrf {
     pub methods: Vec<String>,
     /// `WTF_CSRF_SSL_STRICT`.
     pub ssl_strict: bool,
+    /// `WTF_CSRF_ENABLED`: if not, neither requests nor forms are checked, only views that ask for it.
+    pub enabled: bool,
+    /// `WTF_CSRF_CHECK_DEFAULT`: every request is checked before its view; if not, views ask for it.
+    pub check_default: bool,
 }
 
 impl Csrf {
@@ -72,6 +76,8 @@ impl Csrf {
             headers: texts(&["X-CSRFToken", "X-CSRF-Token"]),
             methods: texts(&["POST", "PUT", "PATCH", "DELETE"]),
             ssl_strict: true,
+            enabled: true,
+            check_default: true,
         }
     }
 

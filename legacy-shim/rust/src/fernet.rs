@@ -92,6 +92,14 @@ impl Fernet {
         Ok(data)
     }
 
+    /// `extract_timestamp(token)`: when it was made, in unix seconds.
+    ///
+    /// # Errors
+    /// The token is not one of this key.
+    pub fn extract_timestamp(&self, token: &str) -> Result<i64, InvalidToken> {
+        self.open(token).map(|(_, time)| time)
+    }
+
     fn open(&self, token: &str) -> Result<(Vec<u8>, i64), InvalidToken> {
         let bytes = decode_standard(token.as_bytes()).ok_or(InvalidToken)?;
         if bytes.len() < HEADER + TAG || bytes[0] != VERSION {
@@ -137,6 +145,14 @@ impl MultiFernet {
     /// No key fits.
     pub fn decrypt(&self, token: &str) -> Result<Vec<u8>, InvalidToken> {
         self.keys.iter().find_map(|key| key.decrypt(token).ok()).ok_or(InvalidToken)
+    }
+
+    /// `decrypt(token, ttl)`: with the first key that fits, as [`Fernet::decrypt_within`].
+    ///
+    /// # Errors
+    /// No key fits, or the token is not of this time.
+    pub fn decrypt_within(&self, token: &str, ttl: i64, now: i64) -> Result<Vec<u8>, InvalidToken> {
+        self.keys.iter().find_map(|key| key.decrypt_within(token, ttl, now).ok()).ok_or(InvalidToken)
     }
 
     /// `rotate(token)`: the same content and time under the first key.

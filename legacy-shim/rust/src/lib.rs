@@ -11,6 +11,7 @@ pub mod cookie;
 pub mod csrf;
 pub mod fernet;
 pub mod flash;
+pub mod form_body;
 #[cfg(feature = "templates")]
 pub mod forms;
 pub mod login;

@@ -4,18 +4,17 @@
 
 mod support;
 
-use flask_compat::Profile;
 use flask_compat::answer::redirect;
-use flask_compat::cookie::{Cookies, SameSite};
+use flask_compat::cookie::Cookies;
 use flask_compat::flash::flash;
 use flask_compat::login::{
-    LoginConfig, LoginOptions, Protected, Protection, RememberKey, client_address, confirm_login, identifier,
-    login_url, login_user, logout_user, next_param, protect, remember_cookie, remembered_user, session_user,
+    LoginConfig, LoginOptions, Protected, RememberKey, client_address, confirm_login, identifier, login_url,
+    login_user, logout_user, next_param, protect, remember_cookie, remembered_user, session_user,
 };
 use flask_compat::session::{Session, SessionCodec, SessionConfig, write_tagged_json};
 use flask_compat::url::RequestUrl;
 use serde_json::Value;
-use support::{ENVIRONMENTS, cases, text, vectors};
+use support::{ENVIRONMENTS, cases, login_config, text, vectors};
 
 fn latin1(text: &str) -> Vec<u8> {
     text.chars().map(|c| c as u8).collect()
@@ -131,24 +130,6 @@ fn decoded(cookie: &Value, codec: &SessionCodec, now: i64) -> Value {
     format!("session={}; {rest}", write_tagged_json(session.data(), true, true)).into()
 }
 
-fn config(given: &Value, profile: Profile) -> LoginConfig {
-    let mut config = LoginConfig::new(profile);
-    if let Some(protection) = given.get("SESSION_PROTECTION") {
-        config.protection = if protection.is_null() { Protection::Off } else { Protection::Strong };
-    }
-    config.session_for_next = given["USE_SESSION_FOR_NEXT"] == true;
-    config.refresh_each_request = given["REMEMBER_COOKIE_REFRESH_EACH_REQUEST"] == true;
-    if given["REMEMBER_COOKIE_SECURE"] == true {
-        config.cookie_name = text(given, "REMEMBER_COOKIE_NAME").to_owned();
-        config.secure = true;
-        config.http_only = true;
-        config.domain = Some(text(given, "REMEMBER_COOKIE_DOMAIN").to_owned());
-        config.same_site = Some(SameSite::Lax);
-        config.duration = given["REMEMBER_COOKIE_DURATION"].as_f64().unwrap() as i64;
-    }
-    config
-}
-
 #[test]
 fn answers_whole_requests_like_flask_login() {
     for (environment, profile) in ENVIRONMENTS {
@@ -165,7 +146,7 @@ fn answers_whole_requests_like_flask_login() {
                 session: codec.load(cookies.get("session"), now).unwrap(),
                 cookies,
                 key: RememberKey::new(secret).unwrap(),
-                config: config(&case["config"], profile),
+                config: login_config(&case["config"], profile),
                 ident: identifier(Some(b"127.0.0.1"), Some(b"agent")),
                 path,
             };

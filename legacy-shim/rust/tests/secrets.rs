@@ -69,6 +69,15 @@ fn reads_and_writes_fernet_tokens() {
     let token = text(&vectors["multi"], "token");
     assert_eq!(both.decrypt(token).unwrap(), b"second");
     assert_eq!(first.decrypt(&both.rotate(token, iv).unwrap()).unwrap(), b"second");
+    for case in cases(&vectors, "multi_ages") {
+        let (ttl, at) = (case["ttl"].as_i64().unwrap(), case["now"].as_i64().unwrap());
+        assert_eq!(both.decrypt_within(token, ttl, at).is_ok(), !case["text"].is_null(), "{case}");
+    }
+    // As in Python: another token of the same content and time, under the first key.
+    let rotated = both.rotate(token, iv).unwrap();
+    assert_eq!(first.decrypt(&rotated).unwrap(), text(&vectors["rotated"], "text").as_bytes());
+    assert_eq!(first.extract_timestamp(&rotated).unwrap(), vectors["rotated"]["time"].as_i64().unwrap());
+    assert!(Fernet::new(keys[1]).unwrap().decrypt(&rotated).is_err());
     for bad in ["", "short", "!!!", &keys[0][..40]] {
         assert!(Fernet::new(bad).is_err());
     }

@@ -4,10 +4,12 @@
 
 mod support;
 
+use flask_compat::Profile;
 use flask_compat::cookie::SameSite;
 use flask_compat::session::{
     Map, Session, SessionCodec, SessionConfig, Value, read_tagged_json, write_tagged_json,
 };
+use flask_compat::signing::{Digest, KeyDerivation, Signer};
 use proptest::prelude::*;
 use serde_json::Value as Json;
 use support::{ENVIRONMENTS, cases, text, vectors};
@@ -59,7 +61,12 @@ fn config_of(case: &Json, profile: flask_compat::Profile) -> SessionConfig {
     let given = &case["config"];
     config.secure = given["SESSION_COOKIE_SECURE"] == true;
     config.http_only = given["SESSION_COOKIE_HTTPONLY"] != false;
-    config.same_site = given["SESSION_COOKIE_SAMESITE"].as_str().map(|_| SameSite::Lax);
+    config.same_site = given["SESSION_COOKIE_SAMESITE"].as_str().map(|text| match text {
+        "None" => SameSite::None,
+        _ => SameSite::Lax,
+    });
+    // Only Flask 3.1 has the setting.
+    config.partitioned = given["SESSION_COOKIE_PARTITIONED"] == true && profile == Profile::Werkzeug31;
     config.domain = given["SESSION_COOKIE_DOMAIN"].as_str().map(str::to_owned);
     config.refresh_each_request = given["SESSION_REFRESH_EACH_REQUEST"] != false;
     if let Some(path) = given["SESSION_COOKIE_PATH"].as_str() {
@@ -109,6 +116,61 @@ fn sends_cookie_and_vary_when_flask_does() {
             assert_eq!(Json::Array(ours), case["set_cookie"], "{name}");
             assert_eq!(codec.vary(&session), case["vary"] == "Cookie", "{name}: vary");
         }
+    }
+}
+
+/// Every key derivation and digest of itsdangerous, one key and several (the last one signs there, the first one here).
+#[test]
+fn signs_like_itsdangerous() {
+    let mut compared = 0;
+    for (environment, _) in ENVIRONMENTS {
+        let vectors = vectors(environment, "sessions");
+        for case in cases(&vectors, "signed") {
+            let derivation = match text(case, "derivation") {
+                "hmac" => KeyDerivation::Hmac,
+                "django-concat" => KeyDerivation::DjangoConcat,
+                "concat" => KeyDerivation::Concat,
+                _ => KeyDerivation::None,
+            };
+            let digest = match text(case, "digest") {
+                "sha1" => Digest::Sha1,
+                "sha224" => Digest::Sha224,
+                "sha256" => Digest::Sha256,
+                "sha384" => Digest::Sha384,
+                _ => Digest::Sha512,
+            };
+            let keys: Vec<&str> = cases(case, "keys").iter().rev().map(|key| key.as_str().unwrap()).collect();
+            let signer = Signer::new(&keys, "a salt", derivation, digest);
+            let (value, _) = text(case, "signed").rsplit_once('.').unwrap();
+            assert_eq!(signer.sign(value), text(case, "signed"), "{environment}: {case}");
+            assert_eq!(signer.unsign(text(case, "signed")).unwrap().value, value, "{environment}: {case}");
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 100, "20 ways in each environment, 40 where several keys are known");
+}
+
+/// `SECRET_KEY_FALLBACKS`.
+#[test]
+fn rotates_keys_like_flask() {
+    for (environment, profile) in ENVIRONMENTS {
+        let vectors = vectors(environment, "sessions");
+        let known = &vectors["fallbacks"];
+        let keys: Vec<&str> = cases(known, "keys").iter().map(|key| key.as_str().unwrap()).collect();
+        // Flask reads old keys from 3.1 on.
+        let keys = if profile == Profile::Werkzeug31 { &keys[..] } else { &keys[..1] };
+        let codec = SessionCodec::new(keys, SessionConfig::new(profile));
+        let now = vectors["now"].as_i64().unwrap();
+        for case in cases(known, "loads") {
+            let session = codec.load(case["cookie"].as_str(), now).unwrap();
+            assert_eq!(
+                write_tagged_json(session.data(), true, true),
+                text(case, "tagged"),
+                "{environment}: {case}"
+            );
+        }
+        let data = Map::from_iter([("k".to_owned(), Value::from("v"))]);
+        assert_eq!(codec.encode(&data, now), text(known, "cookie"), "{environment}: the newest key signs");
     }
 }
 

@@ -2,12 +2,11 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use flask_compat::forms::{Form, FormData, Opening};
-use flask_compat::web::{Context, CurrentUser};
+use flask_compat::web::{Context, CurrentUser, Form, Templates};
 use minijinja::context;
 use serde_json::json;
 
-use super::form::{CUSTOMER_FORM, new_customer, offer_owners};
+use super::form::{CustomerForm, new_customer, offer_owners};
 use crate::app::App;
 use crate::crm::audit::{self, Entry};
 use crate::crm::customer::{self, NewCustomer};
@@ -22,10 +21,11 @@ use crate::page;
 pub async fn empty_form(
     State(app): State<App>,
     CurrentUser(user): CurrentUser<User>,
-    request: Context,
+    templates: Templates<User>,
+    mut form: Form<CustomerForm>,
 ) -> Result<Response, Failure> {
-    let form = open(&app, &user, &request, false).await?;
-    show(&app, &request, &user, &form)
+    offer_owners(&mut form, &user, &owners(&app, &user).await?);
+    show(&templates, &form)
 }
 
 /// Saves the customer and goes to its page, or shows the form again with what is wrong.
@@ -36,10 +36,12 @@ pub async fn create(
     State(app): State<App>,
     CurrentUser(user): CurrentUser<User>,
     request: Context,
+    templates: Templates<User>,
+    mut form: Form<CustomerForm>,
 ) -> Result<Response, Failure> {
-    let mut form = open(&app, &user, &request, true).await?;
+    offer_owners(&mut form, &user, &owners(&app, &user).await?);
     if !form.validate_on_submit() {
-        return show(&app, &request, &user, &form);
+        return show(&templates, &form);
     }
     let new = new_customer(&form)?;
     // A cancelled request must not stop half way between insert and commit: the transaction then ends in a rollback.
@@ -51,27 +53,16 @@ pub async fn create(
     Ok(request.redirect(&location))
 }
 
-async fn open(app: &App, user: &User, request: &Context, submitted: bool) -> Result<Form, Failure> {
-    let spec = CUSTOMER_FORM.as_ref().map_err(|mistakes| Failure::Internal(mistakes.clone()))?;
-    let opening = Opening::new(request.application().profile).csrf_token(request.csrf_token());
-    let opening = if submitted { opening.submitted(sent(request)) } else { opening };
-    let mut form = spec.open(opening);
-    let owners = if user.sees_everything() {
-        people(&app.pool, true).await?
-    } else {
-        vec![Person { id: user.id, name: user.name.clone() }]
-    };
-    offer_owners(&mut form, user, &owners);
-    Ok(form)
+/// Whom the customer may belong to.
+async fn owners(app: &App, user: &User) -> Result<Vec<Person>, Failure> {
+    if user.sees_everything() {
+        return Ok(people(&app.pool, true).await?);
+    }
+    Ok(vec![Person { id: user.id, name: user.name.clone() }])
 }
 
-/// The form as it was sent.
-fn sent(request: &Context) -> FormData {
-    request.form().0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
-}
-
-fn show(app: &App, request: &Context, user: &User, form: &Form) -> Result<Response, Failure> {
-    page::render(app, request, user, "customers/create.html", context! { form => form.to_template() })
+fn show(templates: &Templates<User>, form: &Form<CustomerForm>) -> Result<Response, Failure> {
+    Ok(templates.render("customers/create.html", context! { form => form.to_template() })?)
 }
 
 async fn save(app: &App, user: &User, request: &Context, new: &NewCustomer) -> Result<i32, Failure> {

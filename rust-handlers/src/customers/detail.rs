@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use flask_compat::web::{Context, CurrentUser};
+use flask_compat::web::{Context, CurrentUser, Templates};
 use minijinja::context;
 use minijinja::value::{Serde, Value};
 use serde::Serialize;
@@ -36,10 +36,11 @@ pub async fn detail(
     State(app): State<App>,
     CurrentUser(user): CurrentUser<User>,
     request: Context,
+    templates: Templates<User>,
 ) -> Result<Response, Failure> {
-    let Some(customer) = find(&app, &request).await? else { return page::not_found(&app, &request, &user) };
+    let customer = find(&app, &request).await?.ok_or_else(Failure::not_found)?;
     if !user.can_see(customer.owner.id) {
-        return page::forbidden(&app, &request, &user);
+        return Err(Failure::forbidden());
     }
     let (id, now) = (customer.id, page::utc_now());
     let contacts = app.decrypted(contact::of_customer(&app.pool, id).await?)?;
@@ -48,13 +49,9 @@ pub async fn detail(
     let activities = activity::latest(&app.pool, id, now).await?;
     let customer =
         Shown { is_archived: customer.archived_at.is_some(), customer, contacts, deals, attachments };
-    page::render(
-        &app,
-        &request,
-        &user,
-        "customers/detail.html",
-        context! { customer => Value::from(Serde(customer)), activities => Value::from(Serde(activities)) },
-    )
+    let context =
+        context! { customer => Value::from(Serde(customer)), activities => Value::from(Serde(activities)) };
+    Ok(templates.render("customers/detail.html", context)?)
 }
 
 /// The customer that the path names; an id beyond the column is nobody's.

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use flask_compat::python;
 use flask_compat::templates::Pagination;
-use flask_compat::web::{Context, CurrentUser};
+use flask_compat::web::{Context, CurrentUser, Templates};
 use minijinja::context;
 use minijinja::value::{Serde, Value};
 
@@ -25,13 +25,14 @@ pub async fn list(
     State(app): State<App>,
     CurrentUser(user): CurrentUser<User>,
     request: Context,
+    templates: Templates<User>,
 ) -> Result<Response, Failure> {
     let shown = ListFilter::read(request.args()).ok_or(Failure::Deferred)?;
-    let Some(number) = page_number(&request)? else { return page::not_found(&app, &request, &user) };
+    let number = page_number(&request)?.ok_or_else(Failure::not_found)?;
     let offset = (number - 1).checked_mul(PER_PAGE).ok_or(Failure::Deferred)?;
     let page = shown.selection().page(&app.pool, &user, PER_PAGE, offset).await?;
     if page.items.is_empty() && number != 1 {
-        return page::not_found(&app, &request, &user);
+        return Err(Failure::not_found());
     }
     let owners = if user.sees_everything() { people(&app.pool, false).await? } else { Vec::new() };
     let items = Value::from(Serde(&page.items));
@@ -46,7 +47,7 @@ pub async fn list(
         statuses => Value::from(STATUSES.to_vec()),
         industries => Value::from(INDUSTRIES.to_vec()),
     };
-    page::render(&app, &request, &user, "customers/list.html", context)
+    Ok(templates.render("customers/list.html", context)?)
 }
 
 /// The page asked for: 1 if it is no number, `None` if there can be no such page.

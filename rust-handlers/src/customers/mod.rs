@@ -4,4 +4,6 @@ pub mod create;
 pub mod detail;
 mod filter;
 mod form;
+#[cfg(test)]
+mod form_cases;
 pub mod list;

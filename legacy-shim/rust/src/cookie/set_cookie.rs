@@ -75,7 +75,7 @@ pub struct SetCookie {
     pub path: Option<String>,
     /// `SameSite`.
     pub same_site: Option<SameSite>,
-    /// `Partitioned` (CHIPS), known from Werkzeug 3.1 on.
+    /// `Partitioned` (CHIPS), known from Werkzeug 3.1 on; brings `Secure` with it.
     pub partitioned: bool,
     /// Whose quoting and dates to follow.
     pub profile: Profile,
@@ -120,7 +120,7 @@ impl SetCookie {
         if let Some(max_age) = self.max_age {
             put(&mut out, "Max-Age", &max_age.to_string());
         }
-        if self.secure {
+        if self.secure || self.partitioned {
             out.push_str("; Secure");
         }
         if self.http_only {

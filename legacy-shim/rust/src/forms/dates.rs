@@ -5,7 +5,7 @@
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 
-use super::text::is_space;
+use crate::python::is_space;
 use crate::routing::decimal_digit;
 
 /// Numbers found so far: year, month, day, hour, minute, second.

@@ -5,7 +5,6 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use super::text::strip_text;
 use crate::routing::decimal_digit;
 
 /// Python's default context keeps this many digits; rounding that would need more fails.
@@ -50,7 +49,7 @@ impl Decimal {
     /// `Decimal(text)`; none where Python raises `InvalidOperation`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Decimal> {
-        let text: String = strip_text(text)
+        let text: String = crate::python::strip(text)
             .chars()
             .filter(|c| *c != '_')
             .map(|c| decimal_digit(c).map_or(c, |value| char::from(b'0' + value)))

@@ -8,8 +8,9 @@
 //! use flask_compat::Profile;
 //! use flask_compat::forms::{
 //!     Coerce, FormData, FormSpec, Opening, Validator, Value, data_required, length, optional, regexp, select, string,
-//!     strip_text, text_area,
+//!     text_area,
 //! };
+//! use flask_compat::python;
 //!
 //! fn at_most(size: usize) -> Validator {
 //!     length(None, size).message(format!("Use at most {size} characters."))
@@ -17,7 +18,7 @@
 //!
 //! /// `strip(value) or None`.
 //! fn strip(value: Value) -> Value {
-//!     let text = value.as_text().map(strip_text).unwrap_or_default();
+//!     let text = value.as_text().map(python::strip).unwrap_or_default();
 //!     if text.is_empty() { Value::None } else { text.into() }
 //! }
 //!
@@ -93,7 +94,6 @@ pub use kinds::{
     select, string, submit, tel, text_area, url_field,
 };
 pub use template::markup;
-pub use text::strip_text;
 pub use validators::{
     Failure, Validator, any_of, custom, data_required, email, equal_to, input_required, length, none_of,
     number_range, optional, optional_exact, regexp, regexp_ignore_case, url, url_without_tld,

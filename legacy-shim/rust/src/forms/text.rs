@@ -1,15 +1,4 @@
-//! Small habits of Python's `str` that forms show: what counts as white space, titles, `%(name)s` in messages.
-
-/// Whether `str.isspace()` holds; Python has four separators more than Rust.
-pub(super) fn is_space(c: char) -> bool {
-    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
-}
-
-/// `text.strip()`.
-#[must_use]
-pub fn strip_text(text: &str) -> &str {
-    text.trim_matches(is_space)
-}
+//! Small habits of Python's `str` that forms show: titles, `%(name)s` in messages.
 
 /// `name.replace("_", " ").title()`: the label of a field that was given none.
 pub(super) fn title_of(name: &str) -> String {
@@ -64,10 +53,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn titles_and_strips_like_python() {
+    fn titles_like_python() {
         assert_eq!(title_of("annual_revenue"), "Annual Revenue");
         assert_eq!(title_of("o2x_URL"), "O2X Url");
-        assert_eq!(strip_text("\u{1f} a\u{a0}"), "a");
     }
 
     #[test]

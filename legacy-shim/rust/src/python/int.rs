@@ -8,10 +8,16 @@ pub fn int(text: &str) -> Option<Integer> {
     Integer::parse(text).ok()
 }
 
-/// `text.strip()`: Python's white space is Unicode's and four separators more.
+/// `c.isspace()`: Python's white space is Unicode's and four separators more.
+#[must_use]
+pub fn is_space(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
+}
+
+/// `text.strip()`. What [`int`] takes away around a number is less.
 #[must_use]
 pub fn strip(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}'))
+    text.trim_matches(is_space)
 }
 
 #[cfg(test)]
@@ -33,5 +39,6 @@ mod tests {
     #[test]
     fn separators_are_white_space() {
         assert_eq!(strip("\u{1f} a b\u{a0}\n"), "a b");
+        assert!(int("\u{1f}7").is_none(), "but not for numbers");
     }
 }

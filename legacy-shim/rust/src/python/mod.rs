@@ -7,6 +7,6 @@ mod json_text;
 mod repr;
 
 pub use float::float_repr;
-pub use int::{int, strip};
+pub use int::{int, is_space, strip};
 pub use json_text::push_json_string;
 pub use repr::{bytes_repr, str_repr};

@@ -78,6 +78,12 @@ impl<'m> Matched<'m, '_> {
         &self.map.rules[self.index].endpoint
     }
 
+    /// Whether Flask answers OPTIONS here by itself, without the view.
+    #[must_use]
+    pub fn automatic_options(&self) -> bool {
+        self.map.rules[self.index].automatic_options
+    }
+
     /// The argument of this name: a default of the rule, else the text from the URL.
     #[must_use]
     pub fn arg(&self, name: &str) -> Option<Arg<'_>> {

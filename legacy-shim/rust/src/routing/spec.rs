@@ -101,6 +101,8 @@ pub struct RuleSpec {
     pub websocket: bool,
     /// Custom converters of this rule; they win over the map's.
     pub converters: BTreeMap<String, ConverterSpec>,
+    /// Flask answers OPTIONS by itself ([`RuleSpec::automatic_options`]); matching does not depend on it.
+    pub provide_automatic_options: bool,
 }
 
 impl RuleSpec {
@@ -117,12 +119,14 @@ impl RuleSpec {
         self
     }
 
-    /// Adds OPTIONS to the methods, as `Flask.add_url_rule` does with `provide_automatic_options`.
+    /// Adds OPTIONS to the methods and lets Flask answer it, as `Flask.add_url_rule` does. A rule that lists OPTIONS itself
+    /// answers it with its own view.
     #[must_use]
     pub fn automatic_options(mut self) -> Self {
         let methods = self.methods.get_or_insert_with(|| vec!["GET".to_owned()]);
         if !methods.iter().any(|method| method.eq_ignore_ascii_case("OPTIONS")) {
             methods.push("OPTIONS".to_owned());
+            self.provide_automatic_options = true;
         }
         self
     }

@@ -13,5 +13,7 @@ pub use join::{SplitUrl, join, split};
 pub use quote::iri_to_uri;
 pub use request_url::RequestUrl;
 
+pub(crate) use quote::percent_decode;
+
 #[cfg(feature = "templates")]
 pub(crate) use quote::quote_with;

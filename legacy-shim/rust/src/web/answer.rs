@@ -6,7 +6,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
-use crate::answer::{HTML, JSON, restful_json};
+use crate::answer::{self, HTML, JSON, restful_error, restful_json};
 
 /// Hands the request back: the proxy asks Flask instead, whatever the method. Answer with it only before anything was
 /// changed.
@@ -31,6 +31,15 @@ pub(super) fn html_with(status: StatusCode, body: String) -> Response {
     with_type(status, HTML, body)
 }
 
+/// `jsonify(value), status`: sorted keys, no blanks, a line feed. A value without a JSON form is deferred.
+#[must_use]
+pub fn jsonify(status: StatusCode, value: &impl Serialize) -> Response {
+    match answer::jsonify(value) {
+        Ok(body) => with_type(status, JSON, body),
+        Err(_) => Defer.into_response(),
+    }
+}
+
 /// What a Flask-RESTful resource returns: JSON with blanks, in order of insertion, and a line feed. A value without a JSON
 /// form is deferred.
 #[must_use]
@@ -38,6 +47,27 @@ pub fn restful(status: StatusCode, value: &impl Serialize) -> Response {
     match restful_json(value) {
         Ok(body) => with_type(status, JSON, body),
         Err(_) => Defer.into_response(),
+    }
+}
+
+/// `flask_restful.abort(status, **data)`: the status's own text as `message` if there is no data.
+///
+/// ```
+/// use axum::http::StatusCode;
+/// use flask_compat::web::restful_abort;
+/// use serde_json::json;
+///
+/// let response = restful_abort(StatusCode::NOT_FOUND, &json!({ "message": "Customer 7 doesn't exist" }));
+/// assert_eq!(response.status(), 404);
+/// ```
+#[must_use]
+pub fn restful_abort(status: StatusCode, data: &serde_json::Value) -> Response {
+    match data {
+        serde_json::Value::Object(data) => with_type(status, JSON, restful_error(status.as_u16(), data)),
+        serde_json::Value::Null => {
+            with_type(status, JSON, restful_error(status.as_u16(), &serde_json::Map::new()))
+        }
+        _ => Defer.into_response(),
     }
 }
 

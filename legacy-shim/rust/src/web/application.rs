@@ -1,8 +1,11 @@
 //! What the handlers must know of the Flask application: its settings, keys and URL map.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use super::source::SessionSource;
 use crate::Profile;
 use crate::csrf::Csrf;
+use crate::form_body::FormLimits;
 use crate::login::{LoginConfig, RememberKey, SecretNotLatin1};
 use crate::routing::Map;
 use crate::session::{SessionCodec, SessionConfig};
@@ -20,14 +23,27 @@ pub struct Application {
     pub csrf: Option<Csrf>,
     /// Blueprints and endpoints given to `csrf.exempt`.
     pub csrf_exempt: Vec<String>,
+    /// Whether the application has a `LoginManager`: it looks into the session after every request, which Flask 3.1 tells in
+    /// `Vary`.
+    pub has_login_manager: bool,
     /// Flask-Login.
     pub login: LoginConfig,
     /// The key of the remember cookie.
     pub remember: RememberKey,
     /// Every rule of the application, moved or not: `url_for` and matching.
     pub map: Map,
-    /// `MAX_CONTENT_LENGTH` for forms, in bytes.
+    /// `MAX_CONTENT_LENGTH`, `MAX_FORM_MEMORY_SIZE` and `MAX_FORM_PARTS`.
+    pub form_limits: FormLimits,
+    /// The largest form, in bytes, that is read here; a larger one is handed back to Flask unread.
     pub max_form_bytes: usize,
+    /// Seconds since 1970: the system's clock.
+    pub clock: fn() -> i64,
+    /// What templates see as `config`.
+    pub template_config: minijinja::Value,
+}
+
+fn system_clock() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed())
 }
 
 impl Application {
@@ -42,10 +58,14 @@ impl Application {
             session_source: SessionSource::Cookie,
             csrf: Some(Csrf::new(&[secret_key], profile)),
             csrf_exempt: Vec::new(),
+            has_login_manager: true,
             login: LoginConfig::new(profile),
             remember: RememberKey::new(secret_key)?,
             map,
+            form_limits: FormLimits::new(profile),
             max_form_bytes: 512 * 1024,
+            clock: system_clock,
+            template_config: minijinja::Value::from_pairs(Vec::<(&str, minijinja::Value)>::new()),
         })
     }
 

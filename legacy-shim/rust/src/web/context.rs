@@ -1,5 +1,6 @@
 //! One request as its handler sees it: Flask's `request`, `session` and `g` in one place.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::FromRequestParts;
@@ -11,10 +12,12 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::Defer;
 use super::answer::html_with;
 use super::application::Application;
+use super::log_in::Known;
 use super::source::Origin;
 use crate::answer;
 use crate::cookie::Cookies;
 use crate::flash::{FlashMessage, Flashes, flash};
+use crate::form_body::Upload;
 use crate::routing::{BuildError, UrlFor, Value};
 use crate::session::Session;
 use crate::url::{Pairs, RequestUrl};
@@ -35,9 +38,11 @@ pub(super) struct Request {
     pub(super) headers: HeaderMap,
     pub(super) cookies: Cookies,
     pub(super) args: Pairs,
-    pub(super) form: Pairs,
+    pub(super) form: Sent,
     pub(super) endpoint: String,
     pub(super) view_args: Vec<(String, Value)>,
+    /// Whether Flask answers OPTIONS here by itself.
+    pub(super) automatic_options: bool,
     pub(super) identifier: String,
     pub(super) now: i64,
     pub(super) session: Mutex<Session>,
@@ -45,6 +50,18 @@ pub(super) struct Request {
     pub(super) origin: Origin,
     pub(super) flashes: Mutex<Flashes>,
     pub(super) csrf_token: Mutex<Option<String>>,
+    /// `g.csrf_valid`.
+    pub(super) csrf_valid: AtomicBool,
+    pub(super) user: Mutex<Known>,
+}
+
+/// The form of a request.
+#[derive(Debug, Default)]
+pub(super) struct Sent {
+    pub(super) pairs: Pairs,
+    pub(super) files: Vec<(String, Upload)>,
+    /// Looking at it is a 413 in Flask.
+    pub(super) too_large: bool,
 }
 
 impl Context {
@@ -79,10 +96,16 @@ impl Context {
         &self.0.args
     }
 
-    /// `request.form`; empty unless the body was an URL-encoded form.
+    /// `request.form`; empty unless the body was a form, URL-encoded or multipart.
     #[must_use]
     pub fn form(&self) -> &Pairs {
-        &self.0.form
+        &self.0.form.pairs
+    }
+
+    /// `request.files.getlist(name)`: what was uploaded under this name. A file field left empty is an upload without name
+    /// and content, as in Werkzeug.
+    pub fn files(&self, name: &str) -> impl Iterator<Item = &Upload> {
+        self.0.form.files.iter().filter(move |(key, _)| key == name).map(|(_, file)| file)
     }
 
     /// A request header as text, if it is there and ASCII.
@@ -189,6 +212,6 @@ impl<S: Sync> FromRequestParts<S> for Context {
 }
 
 /// A panic in another handler must not make this lock unusable; the values behind it are whole at every step.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Flask-Login's `current_user` and `login_required` as extractors.
+//! Flask-Login's `current_user`, `login_required` and `fresh_login_required` as extractors.
 
 use std::future::Future;
 
@@ -6,12 +6,15 @@ use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
+use minijinja::Value;
 
+use super::refused::{needs_refresh, unauthorized};
 use super::{Context, Defer};
-use crate::login::{Protected, login_url, protect, remembered_user, session_user};
+use crate::login::{Protected, protect, remembered_user, session_user};
+use crate::templates::authenticated_user;
 
 /// The application's `user_loader`.
-pub trait LoadUser<S>: Sized {
+pub trait LoadUser<S>: Sized + Clone + Send + Sync + 'static {
     /// What can go wrong on the way to the database.
     type Error: std::fmt::Display;
 
@@ -20,6 +23,9 @@ pub trait LoadUser<S>: Sized {
 
     /// Whether an error of the loader hands the request back to Flask; if not, the answer is a 500.
     const DEFER_ON_ERROR: bool = false;
+
+    /// Whether the application has users at all; if not, nothing is read from the session for them.
+    const EXISTS: bool = true;
 
     /// The user of a request: `id` is what the session or the remember cookie say, `None` if they say nothing. Only users
     /// that are found by something else, as by Flask-Login's `request_loader`, have their own.
@@ -30,7 +36,6 @@ pub trait LoadUser<S>: Sized {
     ) -> impl Future<Output = Result<Option<Self>, Self::Error>> + Send
     where
         S: Sync,
-        Self: Send,
     {
         async move {
             match id {
@@ -39,43 +44,59 @@ pub trait LoadUser<S>: Sized {
             }
         }
     }
+
+    /// What templates see as `current_user`: see [`authenticated_user`]. Without one of its own, a user has no attributes
+    /// but `is_authenticated` and its like.
+    fn to_template(&self) -> Value {
+        authenticated_user("", Value::UNDEFINED)
+    }
 }
 
 /// `current_user` where nobody is a fine answer.
 #[derive(Debug, Clone)]
 pub struct MaybeUser<U>(pub Option<U>);
 
-/// `@login_required`: who is not logged in is sent to the login page.
+/// `@login_required`: who is not logged in is sent to the login page, or gets a 401 where there is none.
 #[derive(Debug, Clone)]
 pub struct CurrentUser<U>(pub U);
 
-impl<S: Sync, U: LoadUser<S> + Send> FromRequestParts<S> for MaybeUser<U> {
-    type Rejection = Response;
+/// `@fresh_login_required`: who came by a remember cookie, or from another address, is asked for the password again.
+#[derive(Debug, Clone)]
+pub struct FreshUser<U>(pub U);
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        let context = Context::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
-        let application = context.application();
-        let protected = protect(&mut context.session(), &context.0.identifier, &application.login);
-        let known = session_user(&context.session());
-        if let Some(id) = known
-            && let Some(user) = load(&context, state, Some(&id)).await?
-        {
-            return Ok(Self(Some(user)));
+impl Context {
+    /// `current_user`, looked for once per request: session protection, then the session, then the remember cookie.
+    ///
+    /// # Errors
+    /// The answer to give when the user cannot be loaded: 500, or the request is handed back.
+    pub async fn current_user<U: LoadUser<S>, S: Sync>(&self, state: &S) -> Result<Option<U>, Response> {
+        if let Some(known) = self.known_user::<U>() {
+            return Ok(known);
         }
+        let user = self.find_user::<U, S>(state).await?;
+        self.set_known_user(user.as_ref().map(|user| (user.clone(), user.to_template())));
+        Ok(user)
+    }
+
+    async fn find_user<U: LoadUser<S>, S: Sync>(&self, state: &S) -> Result<Option<U>, Response> {
+        let application = self.application();
+        let protected = protect(&mut self.session(), &self.0.identifier, &application.login);
         if protected == Protected::Ended {
-            return Ok(Self(None));
+            return Ok(None);
         }
-        let remembered = remembered_user(
-            &mut context.session(),
-            &context.0.cookies,
-            &application.remember,
-            &application.login,
-        );
-        load(&context, state, remembered.as_deref()).await.map(Self)
+        let known = session_user(&self.session());
+        if let Some(id) = known
+            && let Some(user) = load(self, state, Some(&id)).await?
+        {
+            return Ok(Some(user));
+        }
+        let remembered =
+            remembered_user(&mut self.session(), &self.0.cookies, &application.remember, &application.login);
+        load(self, state, remembered.as_deref()).await
     }
 }
 
-async fn load<S: Sync, U: LoadUser<S> + Send>(
+async fn load<S: Sync, U: LoadUser<S>>(
     context: &Context,
     state: &S,
     id: Option<&str>,
@@ -89,42 +110,36 @@ async fn load<S: Sync, U: LoadUser<S> + Send>(
     })
 }
 
-impl<S: Sync, U: LoadUser<S> + Send> FromRequestParts<S> for CurrentUser<U> {
+impl<S: Sync, U: LoadUser<S>> FromRequestParts<S> for MaybeUser<U> {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        let MaybeUser(user) = MaybeUser::from_request_parts(parts, state).await?;
-        if let Some(user) = user {
-            return Ok(Self(user));
-        }
         let context = Context::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
-        Err(unauthorized(&context))
+        context.current_user(state).await.map(Self)
     }
 }
 
-/// `login_manager.unauthorized()`: the message, and the login page with the way back.
-fn unauthorized(context: &Context) -> Response {
-    let config = &context.application().login;
-    // A login view in the session (`USE_SESSION_FOR_NEXT`), of one blueprint only, or none at all: Flask knows what to do.
-    let Some(view) = config.login_view.as_deref().filter(|_| {
-        !config.session_for_next
-            && !config
-                .blueprint_login_views
-                .iter()
-                .any(|(name, _)| Some(name.as_str()) == context.blueprint())
-    }) else {
-        return Defer.into_response();
-    };
-    let page = if view.starts_with('/') || view.starts_with("http") {
-        view.to_owned()
-    } else {
-        match context.url_for(view, &[]) {
-            Ok(page) => page,
-            Err(_) => return Defer.into_response(),
+impl<S: Sync, U: LoadUser<S>> FromRequestParts<S> for CurrentUser<U> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let context = Context::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
+        match context.current_user(state).await? {
+            Some(user) => Ok(Self(user)),
+            None => Err(unauthorized(&context)),
         }
-    };
-    if !config.login_message.is_empty() {
-        context.flash(&config.login_message, &config.login_message_category);
     }
-    context.redirect(&login_url(&page, &context.url().url(), config.version, config.force_host.as_deref()))
+}
+
+impl<S: Sync, U: LoadUser<S>> FromRequestParts<S> for FreshUser<U> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let CurrentUser(user) = CurrentUser::from_request_parts(parts, state).await?;
+        let context = Context::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
+        if context.application().login.disabled || context.login_fresh() {
+            return Ok(Self(user));
+        }
+        Err(needs_refresh(&context))
+    }
 }

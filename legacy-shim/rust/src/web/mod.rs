@@ -10,26 +10,49 @@
 //! | `@app.route(..., endpoint="customers.detail")` | `views.add("customers.detail", get(detail))` |
 //! | `def detail(customer_id)` | [`Context::arg`] |
 //! | `@login_required`, `current_user` | [`CurrentUser`], [`MaybeUser`] |
-//! | `request`, `session`, `flash()`, `csrf_token()` | [`Context`] |
+//! | `@fresh_login_required`, `@roles_required(...)` | [`FreshUser`], [`RequireRole`] |
+//! | `login_user()`, `logout_user()`, `login_fresh()` | [`Context::log_in`], [`Context::log_out`], [`Context::login_fresh`] |
+//! | `request`, `csrf_token()` | [`Context`] |
+//! | `session`, `flash()` | [`Session`], [`Flash`] |
+//! | `render_template(name, ...)` | [`Templates::render`] |
+//! | `form = CustomerForm()` | [`Form`] |
+//! | `csrf.protect()` in a view | [`Csrf`] |
+//! | `abort(404)`, `@app.errorhandler(404)` | [`Abort`], [`Views::on_error`] |
 //! | `redirect(url_for(...))` | [`Context::redirect`], [`Context::url_for`] |
-//! | `request.form` | [`Context::form`] |
+//! | `request.form`, `request.files` | [`Context::form`], [`Context::files`] |
+//! | `jsonify(...)` | [`jsonify`] |
+//! | a Flask-RESTful resource | [`restful`], [`restful_abort`] |
 //! | `app.session_interface` | [`SessionSource`] |
 
+mod abort;
 mod answer;
 mod application;
 mod context;
+mod csrf;
+mod form;
+mod log_in;
 mod login;
 mod open;
 mod page;
+mod refused;
+mod role;
+mod session;
 #[cfg(feature = "channel")]
 mod shim_user;
 mod source;
+mod templates;
 mod trace;
 mod views;
 
-pub use answer::{Defer, html, restful};
+pub use abort::Abort;
+pub use answer::{Defer, html, jsonify, restful, restful_abort};
 pub use application::Application;
 pub use context::Context;
-pub use login::{CurrentUser, LoadUser, MaybeUser};
+pub use csrf::Csrf;
+pub use form::{Form, FormClass};
+pub use login::{CurrentUser, FreshUser, LoadUser, MaybeUser};
+pub use role::{RequireRole, Role};
+pub use session::{Flash, Session};
 pub use source::SessionSource;
+pub use templates::{Nobody, Templates};
 pub use views::Views;

@@ -10,10 +10,16 @@ use crate::templates::{Page, TemplateRequest};
 use crate::url::{Pairs, RequestUrl};
 
 impl Context {
-    /// Flask's globals for a template of this request, with nobody logged in: set `current_user`, `g` and `config`.
+    /// Flask's globals for a template of this request. `current_user` is who an extractor found ([`super::CurrentUser`],
+    /// [`super::Templates`] and the like), nobody if none was asked; `g` is empty.
     #[must_use]
     pub fn page(&self) -> Page {
-        Page::new(Arc::new(self.clone()))
+        let mut page = Page::new(Arc::new(self.clone()));
+        page.config = self.application().template_config.clone();
+        if let Some(user) = self.shown_user() {
+            page.current_user = user;
+        }
+        page
     }
 }
 

@@ -2,33 +2,41 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 use axum::{Router, extract::Request};
 use http::header::{ALLOW, HOST};
-use http::{HeaderValue, Method};
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode};
 use tower::ServiceExt;
 use tracing::Instrument;
 
 use super::answer::html;
 use super::application::Application;
-use super::{Context, Defer, open, trace};
+use super::{Abort, Context, Defer, csrf, open, trace};
 
 /// The endpoints that were moved.
 #[derive(Debug)]
 pub struct Views<S> {
     application: Arc<Application>,
     handlers: HashMap<String, MethodRouter<S>>,
+    errors: HashMap<Failed, MethodRouter<S>>,
+}
+
+/// What an error handler is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Failed {
+    Csrf,
+    Status(StatusCode),
 }
 
 impl<S: Clone + Send + Sync + 'static> Views<S> {
     /// No endpoint yet: every request is deferred.
     #[must_use]
     pub fn new(application: Arc<Application>) -> Self {
-        Self { application, handlers: HashMap::new() }
+        Self { application, handlers: HashMap::new(), errors: HashMap::new() }
     }
 
     /// Registers the handlers of an endpoint, by method: `views.add("customers.detail", get(detail))`.
@@ -38,12 +46,55 @@ impl<S: Clone + Send + Sync + 'static> Views<S> {
         self
     }
 
+    /// `@app.errorhandler(status)`: answers what handlers and this crate end with [`Abort`] of this status. Register what
+    /// the Flask application has; without a handler the answer is Werkzeug's own page.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use axum::http::StatusCode;
+    /// use axum::response::IntoResponse;
+    /// use axum::routing::{any, get};
+    /// use flask_compat::Profile;
+    /// use flask_compat::routing::{Map, MapOptions, RuleSpec};
+    /// use flask_compat::web::{Abort, Application, Views, html};
+    ///
+    /// async fn not_found(abort: Abort) -> impl IntoResponse {
+    ///     (abort.status(), html("<h1>Nothing here</h1>".to_owned()))
+    /// }
+    ///
+    /// let rules = [RuleSpec::new("/customers/<int:customer_id>", "customers.detail").methods(["GET"])];
+    /// let map = Map::new(MapOptions::new(Profile::Werkzeug10), &rules).expect("the rules are good");
+    /// let application = Application::new("secret key", map, Profile::Werkzeug10).expect("latin-1");
+    /// let router = Views::new(Arc::new(application))
+    ///     .add("customers.detail", get(async || Abort::new(StatusCode::NOT_FOUND)))
+    ///     .on_error(StatusCode::NOT_FOUND, any(not_found))
+    ///     .into_router(());
+    /// ```
+    #[must_use]
+    pub fn on_error(mut self, status: StatusCode, handler: MethodRouter<S>) -> Self {
+        self.errors.insert(Failed::Status(status), handler);
+        self
+    }
+
+    /// `@app.errorhandler(CSRFError)`: answers requests whose CSRF token is refused; without it, what is registered for 400
+    /// does, else Flask-WTF's page.
+    #[must_use]
+    pub fn on_csrf_error(mut self, handler: MethodRouter<S>) -> Self {
+        self.errors.insert(Failed::Csrf, handler);
+        self
+    }
+
     /// The service.
     pub fn into_router(self, state: S) -> Router {
         let handlers =
             self.handlers.into_iter().map(|(name, handler)| (name, handler.with_state(state.clone())));
-        let table: Arc<Table> =
-            Arc::new(Table { application: self.application, handlers: handlers.collect() });
+        let errors = self.errors.into_iter().map(|(kind, handler)| (kind, handler.with_state(state.clone())));
+        let table: Arc<Table> = Arc::new(Table {
+            application: self.application,
+            handlers: handlers.collect(),
+            errors: errors.collect(),
+        });
         Router::new().fallback(move |request: Request| {
             let span = trace::span(request.headers());
             answer(Arc::clone(&table), request).instrument(span)
@@ -54,24 +105,48 @@ impl<S: Clone + Send + Sync + 'static> Views<S> {
 struct Table {
     application: Arc<Application>,
     handlers: HashMap<String, MethodRouter>,
+    errors: HashMap<Failed, MethodRouter>,
 }
 
 async fn answer(table: Arc<Table>, mut request: Request) -> Response {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed());
+    let now = (table.application.clock)();
     let context = match open::open(&table.application, &mut request, now).await {
         Ok(context) => context,
         Err(defer) => return defer.into_response(),
     };
     let Some(handler) = table.handlers.get(context.endpoint()) else { return Defer.into_response() };
-    let mut response = if request.method() == Method::OPTIONS {
-        options(&table.application, &request)
-    } else {
-        run(handler.clone(), &context, request).await
+    let (parts, body) = request.into_parts();
+    let response = match csrf::before_request(&context) {
+        Err(abort) => abort.into_response(),
+        // A form that nobody may look at: only Flask knows whether its view does.
+        Ok(()) if context.0.form.too_large => return Defer.into_response(),
+        Ok(()) if context.0.automatic_options && parts.method == Method::OPTIONS => {
+            options(&table.application, &parts)
+        }
+        Ok(()) => run(handler.clone(), &context, Request::from_parts(parts.clone(), body)).await,
+    };
+    let abort = response.extensions().get::<Abort>().cloned();
+    let mut response = match abort {
+        Some(abort) => table.handle(abort, &context, parts).await,
+        None => response,
     };
     if !response.headers().contains_key("x-ficus-defer") {
         open::close(&context, &mut response).await;
     }
     response
+}
+
+impl Table {
+    /// The application's answer to an error: of its own handler, else Werkzeug's page.
+    async fn handle(&self, abort: Abort, context: &Context, mut parts: Parts) -> Response {
+        let status = Failed::Status(abort.status());
+        let own = abort.csrf_error().and_then(|_| self.errors.get(&Failed::Csrf));
+        let Some(handler) = own.or_else(|| self.errors.get(&status)) else {
+            return abort.page(self.application.profile);
+        };
+        parts.extensions.insert(abort);
+        run(handler.clone(), context, Request::from_parts(parts, Body::empty())).await
+    }
 }
 
 async fn run(handler: MethodRouter, context: &Context, mut request: Request<Body>) -> Response {
@@ -83,9 +158,9 @@ async fn run(handler: MethodRouter, context: &Context, mut request: Request<Body
 }
 
 /// Flask's automatic OPTIONS: an empty page with `Allow`.
-fn options(application: &Application, request: &Request<Body>) -> Response {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let allowed = application.map.allowed_methods(host, request.uri().path()).join(", ");
+fn options(application: &Application, parts: &Parts) -> Response {
+    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let allowed = application.map.allowed_methods(host, parts.uri.path()).join(", ");
     let mut response = html(String::new());
     if let Ok(allowed) = HeaderValue::from_str(&allowed) {
         response.headers_mut().insert(ALLOW, allowed);

@@ -10,7 +10,7 @@ use flask_compat::forms::{
 };
 use serde_json::{Value as Json, json as to_json};
 
-use super::crm;
+use super::custom;
 
 /// The text of a JSON string.
 pub(crate) fn text(value: &Json) -> String {
@@ -146,8 +146,8 @@ fn kind(kind: &str, name: &str) -> FieldSpec {
         "select" => select(name),
         "boolean" => boolean(name),
         "submit" => submit(name),
-        "amount" => crm::amount(name),
-        "day" => crm::day(name),
+        "amount" => custom::amount(name),
+        "day" => custom::day(name),
         _ => panic!("unknown kind {kind}"),
     }
 }
@@ -192,7 +192,7 @@ fn optional_id(value: &Value) -> Option<Value> {
 
 fn filter_of(name: &str) -> fn(Value) -> Result<Value, String> {
     match name {
-        "strip" => |value| Ok(crm::strip(value)),
+        "strip" => |value| Ok(custom::strip(value)),
         "upper" => |value| Ok(value.as_text().map(str::to_uppercase).map_or(value.clone(), Value::from)),
         _ => |value| if value == Value::from("bad") { Err("refused".to_owned()) } else { Ok(value) },
     }
@@ -204,7 +204,7 @@ fn validator(json: &Json) -> Validator {
     let named = match text(&json["kind"]).as_str() {
         "fail" => return fails(message.unwrap_or_default(), Failure::error),
         "stop" => return fails(message.unwrap_or_default(), Failure::stop),
-        "amount_range" => return crm::amount_range(),
+        "amount_range" => return custom::amount_range(),
         "data_required" => data_required(),
         "input_required" => input_required(),
         "optional" if json.get("strip").is_some() => optional_exact(),

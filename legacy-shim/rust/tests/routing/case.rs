@@ -225,6 +225,7 @@ impl Rule {
             alias: self.alias,
             websocket: self.websocket,
             converters: BTreeMap::new(),
+            provide_automatic_options: false,
         }
     }
 }

@@ -2,6 +2,8 @@
 #![allow(dead_code)]
 
 use flask_compat::Profile;
+use flask_compat::cookie::SameSite;
+use flask_compat::login::{LoginConfig, Protection};
 use serde_json::Value;
 
 /// The environments with vectors.
@@ -26,4 +28,25 @@ pub(crate) fn cases<'a>(vectors: &'a Value, list: &str) -> &'a [Value] {
 /// A string in a case.
 pub(crate) fn text<'a>(case: &'a Value, key: &str) -> &'a str {
     case[key].as_str().unwrap_or_else(|| panic!("no text `{key}` in {case}"))
+}
+
+/// `LoginConfig` from Flask's configuration in a vector.
+pub(crate) fn login_config(given: &Value, profile: Profile) -> LoginConfig {
+    let mut config = LoginConfig::new(profile);
+    if let Some(protection) = given.get("SESSION_PROTECTION") {
+        config.protection = if protection.is_null() { Protection::Off } else { Protection::Strong };
+    }
+    config.force_host = given["FORCE_HOST_FOR_REDIRECTS"].as_str().map(str::to_owned);
+    config.session_for_next = given["USE_SESSION_FOR_NEXT"] == true;
+    config.refresh_each_request = given["REMEMBER_COOKIE_REFRESH_EACH_REQUEST"] == true;
+    if given["REMEMBER_COOKIE_SECURE"] == true {
+        config.cookie_name = text(given, "REMEMBER_COOKIE_NAME").to_owned();
+        config.secure = true;
+        config.http_only = true;
+        config.domain = Some(text(given, "REMEMBER_COOKIE_DOMAIN").to_owned());
+        config.same_site = Some(SameSite::Lax);
+        config.duration = given["REMEMBER_COOKIE_DURATION"].as_f64().unwrap() as i64;
+        config.path = text(given, "REMEMBER_COOKIE_PATH").to_owned();
+    }
+    config
 }

@@ -5,14 +5,14 @@ use std::cmp::Ordering;
 use super::{Failure, Validator};
 use crate::forms::field::Field;
 use crate::forms::form::Form;
-use crate::forms::text::{interpolate, strip_text};
+use crate::forms::text::interpolate;
 use crate::forms::value::Value;
 use crate::forms::version::Version;
 
 /// Not true, or white space only.
 pub(super) fn is_blank(data: &Value) -> bool {
     match data {
-        Value::Text(text) => strip_text(text).is_empty(),
+        Value::Text(text) => crate::python::strip(text).is_empty(),
         other => !other.is_true(),
     }
 }
@@ -21,7 +21,7 @@ pub(super) fn is_blank(data: &Value) -> bool {
 pub(super) fn is_absent(field: &Field, strip: bool) -> bool {
     match field.raw_data().and_then(<[_]>::first) {
         None => true,
-        Some(text) if strip => strip_text(text).is_empty(),
+        Some(text) if strip => crate::python::strip(text).is_empty(),
         Some(text) => text.is_empty(),
     }
 }

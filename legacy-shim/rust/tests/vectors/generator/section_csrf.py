@@ -15,13 +15,46 @@ def make_app(config=None, secret=frozen.SECRET):
     app = flask.Flask("vectors")
     app.config.update(config or {})
     app.secret_key = secret
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
 
     @app.route("/form", methods=["GET", "POST", "PUT", "DELETE"])
     def form():
         return "ok"
 
+    @app.route("/asks", methods=["GET", "POST"])
+    def asks():
+        csrf.protect()
+        return "ok"
+
+    @app.route("/exempt", methods=["GET", "POST"])
+    @csrf.exempt
+    def exempt():
+        return "ok"
+
+    part = flask.Blueprint("part", "part")
+
+    @part.route("/part/form", methods=["POST"])
+    def part_form():
+        return "ok"
+
+    csrf.exempt(part)
+    app.register_blueprint(part)
     return app
+
+
+# One thing configured differently each time.
+CONFIGS = {
+    "default": {},
+    "no time limit": {"WTF_CSRF_TIME_LIMIT": None},
+    "short time limit": {"WTF_CSRF_TIME_LIMIT": 10},
+    "field name": {"WTF_CSRF_FIELD_NAME": "token"},
+    "headers": {"WTF_CSRF_HEADERS": ["X-Other"]},
+    "methods": {"WTF_CSRF_METHODS": ["PUT", "GET"]},
+    "not by default": {"WTF_CSRF_CHECK_DEFAULT": False},
+    "own key": {"WTF_CSRF_SECRET_KEY": "another key"},
+    "not strict": {"WTF_CSRF_SSL_STRICT": False},
+    "off": {"WTF_CSRF_ENABLED": False},
+}
 
 
 def token(app, raw, now=frozen.NOW):
@@ -117,6 +150,73 @@ def answers(app):
     return out
 
 
+def multipart(fields):
+    parts = ["--limit\r\nContent-Disposition: form-data; name=\"{}\"{}\r\n\r\n{}\r\n".format(*field) for field in fields]
+    return "".join(parts) + "--limit--\r\n"
+
+
+def configured():
+    """Requests under other configurations: (config, session, token in the right field)."""
+    out = []
+    for name, config in CONFIGS.items():
+        app = make_app(config, frozen.ASCII_SECRET)
+        field = app.config["WTF_CSRF_FIELD_NAME"]
+        frozen.CLOCK.now = frozen.NOW - 3700
+        with app.test_request_context():
+            flask.session[field] = RAW
+            old = generate_csrf()
+        frozen.CLOCK.now = frozen.NOW
+        with app.test_request_context():
+            flask.session[field] = RAW
+            good = generate_csrf()
+        session = cookie(app, {field: RAW}, frozen.NOW)
+        urlencoded, multi = "application/x-www-form-urlencoded", "multipart/form-data; boundary=limit"
+        for path, method, kind, body, headers, scheme in [
+            ("/form", "POST", urlencoded, field + "=" + good, {}, "http"),
+            ("/form", "POST", urlencoded, field + "=" + old, {}, "http"),
+            ("/form", "POST", urlencoded, "csrf_token=" + good, {}, "http"),
+            ("/form", "POST", urlencoded, "", {"X-CSRFToken": good}, "http"),
+            ("/form", "POST", urlencoded, "", {"X-Other": good}, "http"),
+            ("/form", "PUT", urlencoded, "", {}, "http"),
+            ("/form", "GET", urlencoded, "", {}, "http"),
+            ("/form", "POST", urlencoded, "a=1", {}, "http"),
+            ("/form", "POST", urlencoded, field + "=" + good, {}, "https"),
+            ("/asks", "POST", urlencoded, "a=1", {}, "http"),
+            ("/asks", "POST", urlencoded, field + "=" + good, {}, "http"),
+            ("/exempt", "POST", urlencoded, "a=1", {}, "http"),
+            ("/part/form", "POST", urlencoded, "a=1", {}, "http"),
+            ("/form", "POST", multi, multipart([(field, "", good), ("file", '; filename="a.txt"', "abc")]), {}, "http"),
+            ("/form", "POST", multi, multipart([(field, '; filename="a.txt"', good)]), {}, "http"),
+            ("/form", "POST", multi, multipart([("x-" + field, "", good)]), {}, "http"),
+            ("/form", "POST", multi, multipart([(field, "", good)])[:-6], {}, "http"),
+        ]:
+            answer = app.test_client(use_cookies=False).open(
+                path,
+                method=method,
+                data=body,
+                content_type=kind,
+                headers=dict(headers, Cookie="session=" + session),
+                base_url=scheme + "://crm.example.com/",
+            )
+            out.append(
+                {
+                    "name": name,
+                    "config": config,
+                    "path": path,
+                    "method": method,
+                    "content_type": kind,
+                    "body": body,
+                    "headers": headers,
+                    "scheme": scheme,
+                    "session": session,
+                    "status": answer.status_code,
+                    "answer": answer.get_data(as_text=True),
+                    "vary": answer.headers.get("Vary"),
+                }
+            )
+    return out
+
+
 def vectors():
     frozen.freeze()
     app = make_app()
@@ -127,4 +227,5 @@ def vectors():
         "token": token(app, RAW),
         "validations": validations(app),
         "requests": answers(app),
+        "configured": configured(),
     }

@@ -32,6 +32,17 @@ def vectors():
         {"ttl": ttl, "now": now, "text": attempt(lambda: first.decrypt_at_time(good.encode(), ttl, now))}
         for ttl, now in [(10, frozen.NOW + 10), (10, frozen.NOW + 11), (10, frozen.NOW - 60), (10, frozen.NOW - 61), (0, frozen.NOW)]
     ]
+    multi_ages = [
+        {"ttl": ttl, "now": now, "text": attempt(lambda: both.decrypt_at_time(second.encode(), ttl, now))}
+        for ttl, now in [(10, frozen.NOW + 10), (10, frozen.NOW + 11), (10, frozen.NOW - 60), (10, frozen.NOW - 61)]
+    ]
+    # rotate() takes its own random IV: the time of the token stays, and the first key alone reads it.
+    turned = both.rotate(second.encode())
+    rotated = {
+        "text": first.decrypt(turned).decode(),
+        "time": first.extract_timestamp(turned),
+        "old": first.extract_timestamp(good.encode()),
+    }
     return {
         "now": frozen.NOW,
         "keys": KEYS,
@@ -39,5 +50,7 @@ def vectors():
         "tokens": tokens,
         "reads": reads,
         "multi": {"token": second, "text": attempt(lambda: both.decrypt(second.encode()))},
+        "multi_ages": multi_ages,
+        "rotated": rotated,
         "ages": ages,
     }

@@ -1,7 +1,15 @@
 """Flask-Login: identifiers, remember cookies, and whole requests with every kind of session and protection."""
 
 import flask
-from flask_login import LoginManager, UserMixin, confirm_login, login_required, login_user, logout_user
+from flask_login import (
+    LoginManager,
+    UserMixin,
+    confirm_login,
+    fresh_login_required,
+    login_required,
+    login_user,
+    logout_user,
+)
 from flask_login.utils import _create_identifier, encode_cookie
 
 import datetime
@@ -30,8 +38,11 @@ def make_app(config):
     app.config.update(config)
     app.secret_key = frozen.ASCII_SECRET
     manager = LoginManager(app)
-    manager.login_view = app.config.get("LOGIN_VIEW", "log_in")
+    manager.login_view = app.config.get("LOGIN_VIEW", "log_in") or None
     manager.login_message_category = "warning"
+    manager.refresh_view = app.config.get("REFRESH_VIEW")
+    manager.needs_refresh_message_category = "info"
+    manager.blueprint_login_views = app.config.get("BLUEPRINT_LOGIN_VIEWS", {})
     manager.user_loader(lambda user_id: User(user_id) if user_id in KNOWN else None)
 
     @app.route("/public")
@@ -42,6 +53,20 @@ def make_app(config):
     @login_required
     def me():
         return "ok"
+
+    @app.route("/fresh")
+    @fresh_login_required
+    def fresh():
+        return "ok"
+
+    part = flask.Blueprint("part", "part")
+
+    @part.route("/part/me")
+    @login_required
+    def part_me():
+        return "ok"
+
+    app.register_blueprint(part)
 
     @app.route("/who")
     def who():
@@ -88,9 +113,22 @@ CONFIGS = {
         "REMEMBER_COOKIE_DOMAIN": ".example.com",
         "REMEMBER_COOKIE_SAMESITE": "Lax",
         "REMEMBER_COOKIE_DURATION": datetime.timedelta(days=3),
+        "REMEMBER_COOKIE_PATH": "/app",
     },
     "refresh": {"REMEMBER_COOKIE_REFRESH_EACH_REQUEST": True},
     "next in session": {"USE_SESSION_FOR_NEXT": True},
+}
+
+# What an anonymous or stale visitor is told: beside the flows above, as only whole handlers answer these.
+REFUSALS = {
+    "no login view": {"LOGIN_VIEW": ""},
+    "login view as a path": {"LOGIN_VIEW": "/sign-in?a=b"},
+    "login view elsewhere": {"LOGIN_VIEW": "https://login.example.com/in"},
+    "forced host": {"FORCE_HOST_FOR_REDIRECTS": "www.example.com"},
+    "refresh view": {"REFRESH_VIEW": "log_in"},
+    "refresh view and next in session": {"REFRESH_VIEW": "log_in", "USE_SESSION_FOR_NEXT": True},
+    "no refresh view": {},
+    "of a blueprint": {"BLUEPRINT_LOGIN_VIEWS": {"part": "/part/login"}},
 }
 
 PATHS = ["/public", "/me", "/me?a=b c&d=%C3%A9", "/who", "/login", "/login?remember", "/login-for", "/logout", "/confirm"]
@@ -140,6 +178,21 @@ def flows():
     return out
 
 
+def refusals():
+    out = []
+    for config_name, config in REFUSALS.items():
+        app = make_app(config)
+        for session_name, data in sessions(app).items():
+            if session_name not in ("none", "fresh", "elsewhere"):
+                continue
+            for remember_name in ("none", "good"):
+                for path in ["/me", "/fresh", "/part/me"]:
+                    case = flow(app, config, "remember_token", data, remember_cookies()[remember_name], path)
+                    case["name"] = " / ".join([config_name, session_name, remember_name, path])
+                    out.append(case)
+    return out
+
+
 def flow(app, config, remember_name, data, remember, path):
     cookies = []
     text = None if data is None else cookie(app, data, frozen.NOW - 30)
@@ -158,7 +211,7 @@ def flow(app, config, remember_name, data, remember, path):
         "path": path,
         "status": answer.status_code,
         "location": answer.headers.get("Location"),
-        "body": answer.get_data(as_text=True) if answer.status_code == 200 else None,
+        "body": answer.get_data(as_text=True) if answer.status_code in (200, 401) else None,
         "set_cookie": answer.headers.getlist("Set-Cookie"),
         "vary": answer.headers.get("Vary"),
     }
@@ -195,4 +248,5 @@ def vectors():
         "identifiers": identifiers(),
         "remember": remember,
         "flows": flows(),
+        "refusals": refusals(),
     }

@@ -1,11 +1,12 @@
 """Session cookies: what Flask writes for all kinds of values, reads from good and bad cookies, and sends after each kind of use."""
 
 import datetime
+import hashlib
 import uuid
 
 import flask
 from flask.sessions import session_json_serializer
-from itsdangerous import URLSafeTimedSerializer
+from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from markupsafe import Markup
 
 import frozen
@@ -57,6 +58,7 @@ CONFIGS = {
         "SESSION_COOKIE_PATH": "/app",
         "SESSION_COOKIE_NAME": "sid",
     },
+    "partitioned": {"SESSION_COOKIE_PARTITIONED": True, "SESSION_COOKIE_SAMESITE": "None"},
     "no refresh": {"SESSION_REFRESH_EACH_REQUEST": False, "SESSION_COOKIE_HTTPONLY": False, "PERMANENT_SESSION_LIFETIME": 60},
 }
 
@@ -187,6 +189,36 @@ def save_cases():
     return cases
 
 
+DERIVATIONS = ["hmac", "django-concat", "concat", "none"]
+DIGESTS = ["sha1", "sha224", "sha256", "sha384", "sha512"]
+
+
+def signed_cases():
+    """itsdangerous alone: every way to make the key, every digest, with one key and with several."""
+    cases = []
+    for derivation in DERIVATIONS:
+        for digest in DIGESTS:
+            for keys in (["only"], ["old", "older", "new"]):
+                options = {"key_derivation": derivation, "digest_method": getattr(hashlib, digest)}
+                try:
+                    signer = TimestampSigner(keys if len(keys) > 1 else keys[0], salt="a salt", **options)
+                    text = as_text(signer.sign("value"))
+                except Exception:  # itsdangerous 1 knows one key only
+                    continue
+                cases.append({"derivation": derivation, "digest": digest, "keys": keys, "signed": text})
+    return cases
+
+
+def fallback_cases():
+    """`SECRET_KEY_FALLBACKS`: what an application with old keys reads; empty where Flask does not know them."""
+    new = make_app({"SECRET_KEY_FALLBACKS": ["older key", "old key"]}, "new key")
+    out = []
+    for secret in ["new key", "old key", "older key", "unknown key"]:
+        text = cookie(make_app(secret=secret), {"k": "v"}, frozen.NOW)
+        out.append({"secret": secret, "cookie": text, "tagged": load(new, text)})
+    return {"keys": ["new key", "old key", "older key"], "loads": out, "cookie": cookie(new, {"k": "v"}, frozen.NOW)}
+
+
 def vectors():
     frozen.freeze()
     app = make_app()
@@ -196,4 +228,6 @@ def vectors():
         "loads": load_cases(app),
         "unreadable": unreadable_cases(),
         "saves": save_cases(),
+        "signed": signed_cases(),
+        "fallbacks": fallback_cases(),
     }
