@@ -10,7 +10,7 @@ use flask_compat::fernet::MultiFernet;
 use flask_compat::session::{SessionCodec, SessionConfig};
 use flask_compat::templates::environment;
 use flask_compat::web::{Application, LoadUser, Views};
-use minijinja::{Environment, path_loader};
+use minijinja::Environment;
 use sqlx::PgPool;
 
 use crate::config::Config;
@@ -38,7 +38,7 @@ impl App {
         let fernet = MultiFernet::new(config.fernet_keys.iter().map(String::as_str))
             .context("environment variable `CRM_FERNET_KEYS`")?;
         let mut templates = environment(config.profile);
-        templates.set_loader(path_loader(&config.templates));
+        templates.set_loader(flask_compat::templates::folder_loader([&config.templates]));
         filters::register(&mut templates);
         Ok(Self { pool, templates: Arc::new(templates), fernet: Arc::new(fernet) })
     }

@@ -27,7 +27,7 @@ fn both() -> [(Profile, Json); 2] {
 fn environment(profile: Profile) -> Environment<'static> {
     let mut environment = flask_compat::templates::environment(profile);
     let templates = format!("{}/../../legacy-crm/crm/templates", env!("CARGO_MANIFEST_DIR"));
-    environment.set_loader(minijinja::path_loader(templates));
+    environment.set_loader(flask_compat::templates::folder_loader([templates]));
     environment
 }
 

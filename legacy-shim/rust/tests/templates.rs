@@ -11,7 +11,7 @@ use flask_compat::Profile;
 use flask_compat::flash::{FlashMessage, Flashes, flash};
 use flask_compat::routing::{Map, MapOptions, RuleSpec, Value as UrlValue};
 use flask_compat::session::Session;
-use flask_compat::templates::{Page, TemplateRequest, authenticated_user, environment, render};
+use flask_compat::templates::{Page, TemplateRequest, add_template, add_translations, authenticated_user, environment, render};
 use flask_compat::url::{Pairs, RequestUrl, decode_pairs};
 use minijinja::Value;
 use serde_json::Value as Json;
@@ -123,10 +123,13 @@ fn page(target: &str, profile: Profile) -> Page {
 
 fn rendered(case: &Json, context: &Json, page: &Page, profile: Profile) -> String {
     let mut env = environment(profile);
+    add_translations(&mut env, str::to_owned, |one, many, count| if count == 1 { one } else { many }.to_owned());
     for (name, source) in case["more"].as_object().unwrap() {
-        env.add_template_owned(name.clone(), source.as_str().unwrap().to_owned()).unwrap();
+        if let Err(error) = add_template(&mut env, name, source.as_str().unwrap()) {
+            return format!("syntax: {error:#}");
+        }
     }
-    if let Err(error) = env.add_template_owned("main.html", text(case, "template").to_owned()) {
+    if let Err(error) = add_template(&mut env, "main.html", text(case, "template")) {
         return format!("syntax: {error:#}");
     }
     render(&env, "main.html", page, Value::from(minijinja::value::Serde(context)))

@@ -6,12 +6,14 @@
 mod json;
 mod lists;
 mod numbers;
+mod printf;
 mod strings;
 mod urls;
 mod wrap;
 
 use minijinja::Environment;
 
+pub(super) use printf::printf;
 pub(super) use strings::centered;
 
 use crate::Profile;

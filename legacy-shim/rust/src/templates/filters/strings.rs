@@ -4,6 +4,7 @@ use minijinja::value::{Kwargs, Rest, StringInput};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 use crate::Profile;
+use super::printf;
 use crate::templates::text::{escape_value, is_html, python_repr, python_str};
 
 pub(super) fn add(env: &mut Environment<'static>, profile: Profile) {
@@ -158,30 +159,11 @@ fn join(state: &mut State, list: &Value, separator: Option<Value>, kwargs: Kwarg
     Ok(Value::from(parts.join(&python_str(&separator))))
 }
 
-/// `"%s"|format(x)`: on markup the arguments are escaped.
-fn format(text: StringInput, args: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
-    let pattern = text.as_str();
-    let mut shown: Vec<Value> = args.iter().map(|value| argument(value, text.is_safe())).collect();
-    let names: Vec<(String, Value)> = kwargs
-        .args()
-        .map(|name| Ok((name.to_owned(), argument(&kwargs.get(name)?, text.is_safe()))))
-        .collect::<Result<_, Error>>()?;
-    if !names.is_empty() {
-        shown = vec![Value::from_pairs(names)];
-    }
-    let out = minijinja::formatting::format(minijinja::formatting::FormatStyle::Printf, pattern, &shown)
-        .map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))?;
-    Ok(text.preserve_safety(out))
-}
-
-fn argument(value: &Value, escaping: bool) -> Value {
-    use minijinja::value::ValueKind;
-    match value.kind() {
-        ValueKind::Number | ValueKind::Bool => value.clone(),
-        _ if escaping => Value::from(escape_value(value)),
-        ValueKind::String => value.clone(),
-        _ => Value::from(python_str(value)),
-    }
+/// `"%s"|format(x)`, as `"%s" % (x,)`.
+fn format(text: &Value, args: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+    let names: Vec<(String, Value)> =
+        kwargs.args().map(|name| Ok((name.to_owned(), kwargs.get(name)?))).collect::<Result<_, Error>>()?;
+    if names.is_empty() { printf(text, &args) } else { printf(text, &[Value::from_pairs(names)]) }
 }
 
 /// `default(default_value='', boolean=False)`.
