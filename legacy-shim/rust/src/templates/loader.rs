@@ -3,19 +3,19 @@
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
-use minijinja::{Environment, Error, ErrorKind, TemplateSource};
+use minijinja::{Error, ErrorKind, TemplateSource};
 
-use super::translate::{ALONE, translate};
+use super::translate::{standing, translate};
 
 /// Jinja2 templates from folders, the first that has one wins (Flask asks the application's folder, then those of its
-/// blueprints): for [`Environment::set_loader`]. Use it, not minijinja's own loader: that one does not know what
+/// blueprints): for [`minijinja::Environment::set_loader`]. Use it, not minijinja's own loader: that one does not know what
 /// `"%s" % x`, `{% do list.append(x) %}`, `varargs` and imports without context mean to Jinja2.
 pub fn folder_loader<P: AsRef<Path>>(
     folders: impl IntoIterator<Item = P>,
 ) -> impl Fn(&str) -> Result<Option<TemplateSource>, Error> + Send + Sync + 'static {
     let folders: Vec<PathBuf> = folders.into_iter().map(|folder| folder.as_ref().to_owned()).collect();
     move |name| {
-        let Some(file) = inside(name.strip_prefix(ALONE).unwrap_or(name)) else { return Ok(None) };
+        let Some(file) = inside(standing(name).1) else { return Ok(None) };
         for path in folders.iter().map(|folder| folder.join(&file)) {
             // Looked at before it is read: a change in between is noticed later.
             let stamp = stamp(&path);
@@ -38,6 +38,16 @@ pub fn folder_loader<P: AsRef<Path>>(
     }
 }
 
+/// Jinja2 templates from anywhere: `find` gives the source of a name.
+pub fn source_loader(
+    find: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+) -> impl Fn(&str) -> Result<Option<TemplateSource>, Error> + Send + Sync + 'static {
+    move |name| {
+        let source = find(standing(name).1).map(|source| translate(name, &source)).transpose()?;
+        Ok(source.map(TemplateSource::new))
+    }
+}
+
 /// The name as a path that stays in its folder.
 fn inside(name: &str) -> Option<PathBuf> {
     let path: PathBuf = name.split('/').filter(|part| !part.is_empty()).collect();
@@ -48,16 +58,4 @@ fn inside(name: &str) -> Option<PathBuf> {
 fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
-}
-
-/// Adds one Jinja2 template from memory.
-///
-/// # Errors
-/// It has mistakes, or uses what cannot be rewritten.
-pub fn add_template(env: &mut Environment<'_>, name: &str, source: &str) -> Result<(), Error> {
-    for name in [name.to_owned(), format!("{ALONE}{name}")] {
-        let source = translate(&name, source)?;
-        env.add_template_owned(name, source)?;
-    }
-    Ok(())
 }

@@ -6,7 +6,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, Value};
 use super::filters::printf;
 use super::objects::{Dictionary, List, Macro, is_missing};
 use super::text::{escape_value, is_html, python_str};
-use super::translate::ALONE;
+use super::translate::alone;
 
 pub(super) fn add(env: &mut Environment<'static>) {
     env.add_function("__add", plus);
@@ -19,7 +19,7 @@ pub(super) fn add(env: &mut Environment<'static>) {
     env.add_filter("__list", |value: &Value| Ok(Value::from_object(List::new(value.try_iter()?.collect()))));
     env.add_function("__macro", Macro::wrap);
     env.add_test("__missing", is_missing);
-    env.add_function("__alone", alone);
+    env.add_function("__alone", standing_alone);
     env.add_function("__global", global);
 }
 
@@ -163,12 +163,11 @@ fn places(length: usize, start: Option<i128>, stop: Option<i128>, step: i128) ->
         .filter_map(|at| usize::try_from(at).ok())
 }
 
-/// The name under which a template sees no context; of a list of names, each.
-fn alone(name: &Value) -> Result<Value, Error> {
-    let marked = |name: &Value| match name.as_str() {
-        Some(text) if !text.starts_with(ALONE) => Value::from(format!("{ALONE}{text}")),
-        _ => name.clone(),
-    };
+/// The name under which a template sees no context, or none but these names; of a list of names, each.
+fn standing_alone(name: &Value, but: Option<String>) -> Result<Value, Error> {
+    let but = but.unwrap_or_default();
+    let marked =
+        |name: &Value| name.as_str().map_or_else(|| name.clone(), |text| Value::from(alone(text, &but)));
     match name.kind() {
         ValueKind::Seq => Ok(name.try_iter()?.map(|name| marked(&name)).collect()),
         _ => Ok(marked(name)),

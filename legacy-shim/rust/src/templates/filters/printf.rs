@@ -25,7 +25,7 @@ pub(in crate::templates) fn printf(text: &Value, args: &[Value]) -> Result<Value
             args.iter().enumerate().map(|(at, value)| argument(value, kind(at), escaping)).collect()
         }
     };
-    let out = format(FormatStyle::Printf, &shown, &args)
+    let out = format(FormatStyle::Printf, &texts_only(&shown), &args)
         .map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))?;
     Ok(if escaping { Value::from_safe_string(out) } else { Value::from(out) })
 }
@@ -37,9 +37,40 @@ fn argument(value: &Value, conversion: char, escaping: bool) -> Value {
         's' => Value::from(python_str(value)),
         'r' | 'a' => Value::from(escaped(python_repr(value))),
         _ if value.kind() == ValueKind::Bool => Value::from(i64::from(value.is_true())),
+        'd' | 'i' | 'u' if value.is_number() && !value.is_integer() => whole(value),
         _ => value.clone(),
     }
 }
+
+/// A float as `%d` takes it: without its fraction.
+#[allow(clippy::cast_possible_truncation)] // beyond i128 it saturates, and is not finite here
+fn whole(value: &Value) -> Value {
+    match f64::try_from(value.clone()) {
+        Ok(number) if number.is_finite() => Value::from(number.trunc() as i128),
+        _ => value.clone(),
+    }
+}
+
+/// The format with `%s` in place of `%r` and `%a`, whose arguments are texts already.
+fn texts_only(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('%') {
+        out.push_str(&rest[..=at]);
+        rest = &rest[at + 1..];
+        let name = rest.starts_with('(').then(|| rest.find(')')).flatten().map_or(0, |end| end + 1);
+        let flags = rest[name..].find(|c: char| !FLAGS.contains(&c)).unwrap_or(0);
+        out.push_str(&rest[..name + flags]);
+        rest = &rest[name + flags..];
+        let conversion = rest.chars().next();
+        out.extend(conversion.map(|c| if matches!(c, 'r' | 'a') { 's' } else { c }));
+        rest = &rest[conversion.map_or(0, char::len_utf8)..];
+    }
+    out + rest
+}
+
+const FLAGS: [char; 20] =
+    ['#', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '-', ' ', '+', '.', '*', 'h', 'l', 'L', '\''];
 
 /// The conversions of a format, `%(name)-5s` and so on: their names, and what they convert to. Those that take their
 /// width from an argument count for it (`*`).

@@ -3,8 +3,8 @@
 use minijinja::value::{Kwargs, Rest, StringInput};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
-use crate::Profile;
 use super::printf;
+use crate::Profile;
 use crate::templates::text::{escape_value, is_html, python_repr, python_str};
 
 pub(super) fn add(env: &mut Environment<'static>, profile: Profile) {
@@ -24,11 +24,49 @@ pub(super) fn add(env: &mut Environment<'static>, profile: Profile) {
     env.add_filter("indent", indent);
     env.add_filter("join", join);
     env.add_filter("format", format);
-    env.add_filter("pprint", |value: &Value| python_repr(value));
+    env.add_filter("pprint", pprint);
+    env.add_filter("length", length);
+    env.add_filter("count", length);
 }
 
 fn escape(value: &Value) -> Value {
     Value::from_safe_string(escape_value(value))
+}
+
+/// What is not defined has no items.
+fn length(value: &Value) -> Result<usize, Error> {
+    if value.is_undefined() { Ok(0) } else { minijinja::filters::length(value) }
+}
+
+/// `pprint.pformat`, as long as it is one line.
+fn pprint(value: &Value) -> Result<String, Error> {
+    let text = sorted_repr(value, 0)?;
+    if text.chars().count() > 80 {
+        return Err(Error::new(ErrorKind::InvalidOperation, "`pprint` of more than one line"));
+    }
+    Ok(text)
+}
+
+fn sorted_repr(value: &Value, depth: usize) -> Result<String, Error> {
+    use minijinja::value::ValueKind;
+    if depth > 20 {
+        return Err(Error::new(ErrorKind::InvalidOperation, "`pprint` of too deep a value"));
+    }
+    if value.kind() == ValueKind::Map && python_repr(value).starts_with('{') {
+        let mut keys: Vec<Value> = value.try_iter()?.collect();
+        keys.sort();
+        let pair = |key: &Value| -> Result<String, Error> {
+            Ok(format!("{}: {}", python_repr(key), sorted_repr(&value.get_item(key)?, depth + 1)?))
+        };
+        let pairs: Vec<String> = keys.iter().map(pair).collect::<Result<_, _>>()?;
+        return Ok(format!("{{{}}}", pairs.join(", ")));
+    }
+    if value.kind() == ValueKind::Seq && !value.is_tuple() {
+        let items: Vec<String> =
+            value.try_iter()?.map(|item| sorted_repr(&item, depth + 1)).collect::<Result<_, _>>()?;
+        return Ok(format!("[{}]", items.join(", ")));
+    }
+    Ok(python_repr(value))
 }
 
 fn force(value: &Value) -> String {
@@ -90,23 +128,7 @@ fn striptags(text: &str) -> String {
         rest = &tag[end..];
     }
     out.push_str(rest);
-    unescape(&out.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-fn unescape(text: &str) -> String {
-    let mut out = text.to_owned();
-    for (entity, c) in [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&#34;", "\""),
-        ("&#39;", "'"),
-        ("&nbsp;", "\u{a0}"),
-        ("&amp;", "&"),
-    ] {
-        out = out.replace(entity, c);
-    }
-    out
+    super::entities::unescape(&out.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// Python's `\w+` counted.
@@ -167,14 +189,10 @@ fn format(text: &Value, args: Rest<Value>, kwargs: Kwargs) -> Result<Value, Erro
 }
 
 /// `default(default_value='', boolean=False)`.
-fn default(
-    value: &Value,
-    other: Option<Value>,
-    boolean: Option<Value>,
-    kwargs: Kwargs,
-) -> Result<Value, Error> {
-    let other = other.or(kwargs.get("default_value")?).unwrap_or_else(|| Value::from(""));
-    let boolean = boolean.or(kwargs.get("boolean")?).is_some_and(|flag| flag.is_true());
+fn default(value: &Value, args: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+    let named = |name: &str| kwargs.has(name).then(|| kwargs.get::<Value>(name)).transpose();
+    let other = args.first().cloned().or(named("default_value")?).unwrap_or_else(|| Value::from(""));
+    let boolean = args.get(1).cloned().or(named("boolean")?).is_some_and(|flag| flag.is_true());
     let missing = value.is_undefined() || (boolean && !value.is_true());
     Ok(if missing { other } else { value.clone() })
 }

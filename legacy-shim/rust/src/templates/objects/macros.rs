@@ -6,6 +6,8 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, Rest, Tuple, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
+use super::lists::Dictionary;
+
 /// What a macro is given for an argument that was not given.
 #[derive(Debug)]
 struct Missing;
@@ -105,7 +107,7 @@ impl Object for Macro {
             }
         }
         if self.kwargs {
-            handed.push(Value::from_pairs(others));
+            handed.push(Dictionary::of(Rest(Vec::new()), Kwargs::from_iter(others))?);
         }
         if let Some(caller) = caller {
             handed.push(Value::from(Kwargs::from_iter([("caller", caller)])));

@@ -21,15 +21,39 @@ use minijinja::{Error, ErrorKind};
 use scope::Scope;
 
 /// What stands before the name of a template that sees no context.
-pub(super) const ALONE: &str = "without context/";
+const ALONE: &str = "without context/";
+/// The same for one that is included by such a template: then its names, with commas, and `/`.
+const ALONE_BUT: &str = "without context but ";
+
+/// The names under which a template that sees no context, but these names, is loaded.
+pub(super) fn alone(name: &str, but: &str) -> String {
+    match standing(name).0 {
+        Some(_) => name.to_owned(),
+        None if but.is_empty() => format!("{ALONE}{name}"),
+        None => format!("{ALONE_BUT}{but}/{name}"),
+    }
+}
+
+/// What a template sees if it stands alone, and the name of its file.
+pub(super) fn standing(name: &str) -> (Option<&str>, &str) {
+    match name.strip_prefix(ALONE) {
+        Some(file) => (Some(""), file),
+        None => match name.strip_prefix(ALONE_BUT).and_then(|rest| rest.split_once('/')) {
+            Some((but, file)) => (Some(but), file),
+            None => (None, name),
+        },
+    }
+}
 
 /// The template `name` (which says whether it stands alone) in the words of minijinja.
 ///
 /// # Errors
 /// It is no Jinja2 template, or one that uses what cannot be rewritten.
 pub(super) fn translate(name: &str, source: &str) -> Result<String, Error> {
+    // As Jinja2's `newline_sequence` has it.
+    let source = &source.replace("\r\n", "\n").replace('\r', "\n");
     let pieces = lexer::pieces(source).map_err(|mistake| syntax(name, &mistake))?;
-    let scope = Scope::of(&pieces, name.starts_with(ALONE));
+    let scope = Scope::of(&pieces, standing(name).0);
     statement::rewrite(source, &pieces, &scope).map_err(|mistake| syntax(name, &mistake))
 }
 
@@ -41,7 +65,7 @@ struct Mistake {
 }
 
 fn syntax(name: &str, mistake: &Mistake) -> Error {
-    let place = name.strip_prefix(ALONE).unwrap_or(name);
+    let place = standing(name).1;
     Error::new(ErrorKind::SyntaxError, format!("{} (in {place}:{})", mistake.message, mistake.line))
 }
 

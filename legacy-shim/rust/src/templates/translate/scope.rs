@@ -42,10 +42,10 @@ pub(super) struct Body<'a> {
 }
 
 impl<'a> Scope<'a> {
-    pub(super) fn of(pieces: &[Piece<'a>], alone: bool) -> Self {
+    pub(super) fn of(pieces: &[Piece<'a>], sees: Option<&'a str>) -> Self {
         let mut scope = Self {
-            alone,
-            bound: BTreeSet::new(),
+            alone: sees.is_some(),
+            bound: sees.into_iter().flat_map(|names| names.split(',')).collect(),
             changes: false,
             looks_at_macros: false,
             macros: BTreeMap::new(),
@@ -134,6 +134,11 @@ impl<'a> Scope<'a> {
     pub(super) fn is_global(&self, name: &str) -> bool {
         const SPECIAL: [&str; 6] = ["loop", "self", "super", "caller", "varargs", "kwargs"];
         self.alone && !self.bound.contains(name) && !SPECIAL.contains(&name)
+    }
+
+    /// The names that an included template sees, with commas.
+    pub(super) fn bound(&self) -> String {
+        self.bound.iter().copied().filter(|name| !name.is_empty()).collect::<Vec<_>>().join(",")
     }
 
     /// Whether what this template includes stands alone as well.

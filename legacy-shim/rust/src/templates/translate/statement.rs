@@ -44,6 +44,11 @@ pub(super) fn rewrite(source: &str, pieces: &[Piece<'_>], scope: &Scope<'_>) -> 
                         rewritten
                     }
                     "endmacro" => macros::end(open_macros.pop().flatten()),
+                    // What is set in an included template stays there.
+                    "include" => Rewritten {
+                        inside: "with".to_owned(),
+                        after: vec![block(tag, scope)?, "endwith".to_owned()],
+                    },
                     _ => block(tag, scope)?.into(),
                 };
                 push(&mut out, tag, &rewritten);
@@ -184,7 +189,11 @@ fn sees_context(parser: &mut Parser<'_>, by_itself: bool) -> Result<bool, Mistak
 }
 
 fn named(name: &str, sees: bool, parser: &Parser<'_>) -> String {
-    if sees && !parser.scope.stands_alone() { name.to_owned() } else { format!("__alone({name})") }
+    match (sees, parser.scope.stands_alone()) {
+        (true, false) => name.to_owned(),
+        (true, true) => format!("__alone({name}, \"{}\")", parser.scope.bound()),
+        (false, _) => format!("__alone({name})"),
+    }
 }
 
 fn include(parser: &mut Parser<'_>) -> Result<String, Mistake> {

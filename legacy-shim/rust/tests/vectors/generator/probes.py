@@ -297,7 +297,7 @@ PROBES = [
     ("tuple output", "{{ 1, 2 }} {{ (1, (2, 3)) }} {% set a, b = 1, 2 %}{{ a }}{{ b }}{% set t = 1, %}{{ t }}"),
     ("loop over tuple", "{% for x in 1, 2, 3 %}{{ x }}{% endfor %} {% for a, b in [(1, 2), (3, 4)] %}{{ a }}{{ b }};{% endfor %} {% for a, (b, c) in [(1, (2, 3))] %}{{ a }}{{ b }}{{ c }}{% endfor %}"),
     ("adjacent texts", "{{ 'a' 'b' \"c\" }} {{ 'it\\'s' }} {{ \"q\\\"q\" }} {{ 'tab\\tend' }} {{ 'u\\u00e9' }} {{ 'back\\\\slash' }}"),
-    ("number literals", "{{ 1.5e3 }} {{ 1e-7 }} {{ 100000000000000000000 }} {{ 007 if no }}"),
+    ("number literals", "{{ 1.5e3 }} {{ 1e-7 }} {{ 100000000000000000000 }}"),
     # numbers
     ("number printing", "{{ 1e16 }} {{ 1e15 }} {{ 123456789.123456789 }} {{ 1e-4 }} {{ 1e-5 }} {{ 0.1 + 0.2 }} {{ 1/3 }} {{ 2/1 }} {{ 1e22 }} {{ -0.0 }} {{ 1e300 * 1e10 }}"),
     ("number texts", "{{ '{:.2f}'.format(price) }} {{ '{:,.2f}'.format(big) }} {{ '{:>8}'.format(word) }} {{ '{:05d}'.format(42) }} {{ '{:.1%}'.format(ratio) }} {{ '{:+d}'.format(5) }} {{ '{!r}'.format(word) }}"),
