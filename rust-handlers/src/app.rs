@@ -13,7 +13,7 @@ use flask_compat::templates::{authenticated_user, environment};
 use flask_compat::web::{Application, LoadUser, Views};
 use http::StatusCode;
 use minijinja::value::Serde;
-use minijinja::{Environment, Value, context, path_loader};
+use minijinja::{Environment, Value, context};
 use sqlx::PgPool;
 
 use crate::config::Config;
@@ -44,7 +44,7 @@ impl App {
         let fernet = MultiFernet::new(config.fernet_keys.iter().map(String::as_str))
             .context("environment variable `CRM_FERNET_KEYS`")?;
         let mut templates = environment(config.profile);
-        templates.set_loader(path_loader(&config.templates));
+        templates.set_loader(flask_compat::templates::folder_loader([&config.templates]));
         filters::register(&mut templates);
         Ok(Self { pool, templates: Arc::new(templates), fernet: Arc::new(fernet) })
     }

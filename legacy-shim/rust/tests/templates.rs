@@ -5,39 +5,29 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use flask_compat::Profile;
 use flask_compat::flash::{FlashMessage, Flashes, flash};
 use flask_compat::routing::{Map, MapOptions, RuleSpec, Value as UrlValue};
 use flask_compat::session::Session;
-use flask_compat::templates::{Page, TemplateRequest, authenticated_user, environment, render};
+use flask_compat::templates::{
+    Page, TemplateRequest, add_translations, authenticated_user, environment, render, source_loader,
+};
 use flask_compat::url::{Pairs, RequestUrl, decode_pairs};
 use minijinja::Value;
 use serde_json::Value as Json;
 use support::{ENVIRONMENTS, cases, text, vectors};
 
 /// What minijinja cannot do, and why. Everything else must be Jinja2's text exactly.
-const DIFFERENT: [(&str, &str); 19] = [
-    ("safe plus text", "the operators `+` and `~` lose the mark of safe text"),
-    ("text plus safe", "the operators `+` and `~` lose the mark of safe text"),
-    ("safe tilde text", "the operators `+` and `~` lose the mark of safe text"),
-    ("safe slice", "a slice loses the mark of safe text"),
-    ("negative number", "no unary plus"),
-    ("percent format", "no `%` on texts: use the format filter"),
-    ("percent format one", "no `%` on texts: use the format filter"),
-    ("percent format safe", "no `%` on texts: use the format filter"),
-    ("do", "lists cannot be changed"),
-    ("list copy", "lists cannot be changed"),
-    ("dict update", "dictionaries cannot be changed"),
-    ("dict pop", "dictionaries cannot be changed"),
-    ("macro varargs", "macros take what they name"),
-    ("macro varargs loop", "macros take what they name"),
-    ("macro attributes", "arguments are a list, not a tuple"),
-    ("macro default sees args", "a default cannot name another argument"),
-    ("include without context", "included and imported templates see the context"),
-    ("import no context", "included and imported templates see the context"),
-    ("super super", "no grandparent blocks"),
+const DIFFERENT: &[(&str, &str)] = &[
+    ("super super", "no grandparent blocks: fails"),
+    ("attr filter", "a dictionary of Python's has no attributes, one of Rust's may stand for an object"),
+    ("first last more", "the same: `attr` of a dictionary"),
+    ("tilde mixed", "Jinja2 forgets what is safe when it joins nothing but constants with `~`"),
+    ("string filters safe", "the same: `~` of constants"),
+    ("autoescape blocks", "Jinja2 escapes constants where a variable says whether to escape"),
 ];
 
 struct Request {
@@ -123,12 +113,17 @@ fn page(target: &str, profile: Profile) -> Page {
 
 fn rendered(case: &Json, context: &Json, page: &Page, profile: Profile) -> String {
     let mut env = environment(profile);
-    for (name, source) in case["more"].as_object().unwrap() {
-        env.add_template_owned(name.clone(), source.as_str().unwrap().to_owned()).unwrap();
-    }
-    if let Err(error) = env.add_template_owned("main.html", text(case, "template").to_owned()) {
-        return format!("syntax: {error:#}");
-    }
+    add_translations(&mut env, str::to_owned, |one, many, count| {
+        if count == 1 { one } else { many }.to_owned()
+    });
+    let mut sources: BTreeMap<String, String> = case["more"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, source)| (name.clone(), source.as_str().unwrap().to_owned()))
+        .collect();
+    sources.insert("main.html".to_owned(), text(case, "template").to_owned());
+    env.set_loader(source_loader(move |name| sources.get(name).cloned()));
     render(&env, "main.html", page, Value::from(minijinja::value::Serde(context)))
         .unwrap_or_else(|error| format!("error: {error:#}"))
 }
@@ -136,14 +131,20 @@ fn rendered(case: &Json, context: &Json, page: &Page, profile: Profile) -> Strin
 #[test]
 fn gives_the_text_of_jinja2() {
     let mut wrong = Vec::new();
+    let mut probes = 0;
     for (environment, profile) in ENVIRONMENTS {
         let vectors = vectors(environment, "templates");
         for case in cases(&vectors, "probes") {
             let name = text(case, "name");
+            probes += 1;
             let page = page(text(&vectors, "target"), profile);
             let ours = rendered(case, &vectors["context"], &page, profile);
             let known = DIFFERENT.iter().any(|(different, _)| *different == name);
-            let equal = Some(ours.as_str()) == case["expected"].as_str();
+            // Where Python fails, so must we.
+            let equal = match case["expected"].as_str() {
+                Some(theirs) => ours == theirs,
+                None => ours.starts_with("error: "),
+            };
             if equal == known {
                 let what = if known { "is equal, take it off the list" } else { "differs" };
                 wrong.push(format!(
@@ -154,4 +155,6 @@ fn gives_the_text_of_jinja2() {
         }
     }
     assert!(wrong.is_empty(), "{} probes:\n{}", wrong.len(), wrong.join("\n"));
+    // 96 of 100 at least, in every environment.
+    assert!(probes >= 3 * 363 && DIFFERENT.len() * 25 < probes / 3, "{probes} probes");
 }

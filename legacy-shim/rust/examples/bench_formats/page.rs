@@ -107,7 +107,7 @@ fn money(value: &Value) -> String {
 fn crm_environment() -> Environment<'static> {
     let mut env = environment(PROFILE);
     let templates = concat!(env!("CARGO_MANIFEST_DIR"), "/../../legacy-crm/crm/templates");
-    env.set_loader(minijinja::path_loader(templates));
+    env.set_loader(flask_compat::templates::folder_loader([templates]));
     env.add_filter("date", date);
     env.add_filter("money", money);
     env

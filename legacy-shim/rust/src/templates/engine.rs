@@ -6,12 +6,11 @@ use minijinja::{AutoEscape, Environment, Error, Output, State, Value};
 use super::objects::Cycler;
 use super::page::Page;
 use super::text::{escape_value, python_str};
-use super::{filters, methods};
+use super::{filters, methods, operators};
 use crate::Profile;
 use crate::answer::escape_markup;
 
-/// An environment like `app.jinja_env`. Add a loader (`set_loader` with `minijinja::path_loader`) and the application's
-/// own filters.
+/// An environment like `app.jinja_env`. Add a loader ([`super::folder_loader`]) and the application's own filters.
 #[must_use]
 pub fn environment(profile: Profile) -> Environment<'static> {
     let mut env = Environment::new();
@@ -19,6 +18,7 @@ pub fn environment(profile: Profile) -> Environment<'static> {
     env.set_auto_escape_callback(auto_escape);
     env.set_unknown_method_callback(methods::call);
     filters::add(&mut env, profile);
+    operators::add(&mut env);
     env.add_function("cycler", |items: Rest<Value>| Cycler::new(items.to_vec()).map(Value::from_object));
     env.add_function("joiner", minijinja_contrib::globals::joiner);
     // Functions and macros are plain objects; nothing else in a template is.

@@ -1,6 +1,6 @@
 //! Methods of Python's types that templates call: what minijinja-contrib's pycompat has, and more of `str` and `list`.
 
-use minijinja::value::{Kwargs, Rest, Tuple, ValueKind, from_args};
+use minijinja::value::{Tuple, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::filters::centered;
@@ -40,6 +40,7 @@ fn string(value: &Value, method: &str, args: &[Value]) -> Result<Option<Value>, 
             let (width, fill): (usize, Option<char>) = from_args(args)?;
             padded(text, method, width.min(10_000), fill.unwrap_or(' '))
         }
+        "title" => title(text),
         "swapcase" => text.chars().map(swapped).collect(),
         "casefold" => text.to_lowercase(),
         "expandtabs" => text.replace('\t', "        "),
@@ -62,7 +63,7 @@ fn string(value: &Value, method: &str, args: &[Value]) -> Result<Option<Value>, 
         "removesuffix" => {
             text.strip_suffix(from_args::<(String,)>(args)?.0.as_str()).unwrap_or(text).to_owned()
         }
-        "format" if value.is_safe() => return format_markup(text, args).map(Some),
+        "format" => return super::str_format::format(value, text, args).map(Some),
         "replace" if value.is_safe() => {
             let (old, new, count): (String, Value, Option<i64>) = from_args(args)?;
             let count = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX);
@@ -93,6 +94,21 @@ fn padded(text: &str, method: &str, width: usize, fill: char) -> String {
         "rjust" => format!("{pad}{text}"),
         _ => centered(text, width, fill),
     }
+}
+
+/// `str.title`: a letter is large behind what is none.
+fn title(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut inside = false;
+    for c in text.chars() {
+        if inside {
+            out.extend(c.to_lowercase())
+        } else {
+            out.extend(c.to_uppercase())
+        }
+        inside = c.is_alphabetic();
+    }
+    out
 }
 
 fn swapped(c: char) -> char {
@@ -138,23 +154,6 @@ fn is_title(text: &str) -> bool {
         cased |= inside;
     }
     cased
-}
-
-/// `Markup("...").format(x)`: arguments are escaped.
-fn format_markup(text: &str, args: &[Value]) -> Result<Value, Error> {
-    let escaped = |value: &Value| match value.kind() {
-        ValueKind::Number | ValueKind::Bool => value.clone(),
-        _ => Value::from(escape_value(value)),
-    };
-    let (places, named): (Rest<Value>, Kwargs) = from_args(args)?;
-    let mut all: Vec<Value> = places.iter().map(escaped).collect();
-    let names: Vec<(String, Value)> = named
-        .args()
-        .map(|name| Ok((name.to_owned(), escaped(&named.get(name)?))))
-        .collect::<Result<_, Error>>()?;
-    all.push(Value::from(Kwargs::from_iter(names)));
-    let out = minijinja::formatting::format(minijinja::formatting::FormatStyle::StrFormat, text, &all)?;
-    Ok(Value::from_safe_string(out))
 }
 
 fn list(value: &Value, method: &str, args: &[Value]) -> Result<Option<Value>, Error> {

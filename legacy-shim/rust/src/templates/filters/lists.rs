@@ -9,6 +9,18 @@ pub(super) fn add(env: &mut Environment<'static>) {
     env.add_filter("dictsort", dictsort);
     env.add_filter("sort", sort);
     env.add_filter("random", random);
+    env.add_filter("unique", unique);
+    env.add_filter("first", |list: &Value| -> Result<Value, Error> {
+        if list.is_undefined() { Ok(Value::UNDEFINED) } else { minijinja::filters::first(list) }
+    });
+    env.add_filter("last", |list: &Value| -> Result<Value, Error> {
+        if list.is_undefined() { Ok(Value::UNDEFINED) } else { minijinja::filters::last(list.clone()) }
+    });
+    // Python asks for a length and for items: texts and dictionaries have both.
+    env.add_test("sequence", |value: &Value| {
+        matches!(value.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::String | ValueKind::Bytes)
+    });
+    env.add_function("namespace", namespace);
 }
 
 /// An argument by place or by name.
@@ -48,6 +60,23 @@ fn sort(state: &mut State, list: &Value, args: Rest<Value>, kwargs: Kwargs) -> R
         }
     }
     minijinja::filters::sort(state, list.clone(), Kwargs::from_iter(named))
+}
+
+/// `unique(case_sensitive=False, attribute=None)`.
+fn unique(state: &State, list: &Value, args: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+    let mut named = Vec::new();
+    for (at, name) in ["case_sensitive", "attribute"].into_iter().enumerate() {
+        if let Some(value) = argument(&args, &kwargs, at, name)?.filter(|value| !value.is_none()) {
+            named.push((name, value));
+        }
+    }
+    minijinja::filters::unique(state, list.clone(), Kwargs::from_iter(named))
+}
+
+/// `namespace(other, **named)`.
+fn namespace(args: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+    let all = crate::templates::objects::Dictionary::of(args, kwargs)?;
+    minijinja::functions::namespace(minijinja::value::from_args::<(Option<_>,)>(&[all])?.0)
 }
 
 /// `random`: any item.

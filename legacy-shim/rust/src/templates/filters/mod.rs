@@ -3,15 +3,19 @@
 // minijinja hands arguments over by value.
 #![allow(clippy::needless_pass_by_value)]
 
+mod entities;
 mod json;
 mod lists;
 mod numbers;
+mod printf;
 mod strings;
+mod urlize;
 mod urls;
 mod wrap;
 
 use minijinja::Environment;
 
+pub(super) use printf::printf;
 pub(super) use strings::centered;
 
 use crate::Profile;
@@ -22,6 +26,7 @@ pub(super) fn add(env: &mut Environment<'static>, profile: Profile) {
     wrap::add(env);
     numbers::add(env);
     lists::add(env);
-    urls::add(env, profile);
+    urls::add(env);
+    urlize::add(env, profile);
     json::add(env);
 }

@@ -79,6 +79,7 @@ fn round_float(value: f64, precision: i32, method: &str) -> Result<f64, Error> {
 /// `int(default=0, base=10)`.
 #[allow(clippy::cast_possible_truncation)] // a float beyond i64 saturates
 fn int(value: &Value, default: Option<Value>, base: Option<u32>, kwargs: Kwargs) -> Result<Value, Error> {
+    defined(value)?;
     let default = default.or(kwargs.get("default")?).unwrap_or_else(|| Value::from(0));
     let base = base.or(kwargs.get("base")?).unwrap_or(10);
     if let Some(text) = value.as_str() {
@@ -94,7 +95,7 @@ fn int(value: &Value, default: Option<Value>, base: Option<u32>, kwargs: Kwargs)
         {
             return Ok(Value::from(number));
         }
-        return Ok(text.parse::<f64>().map_or(default, |number| Value::from(number.trunc() as i64)));
+        return Ok(text.parse::<f64>().map_or(default, |number| Value::from(number.trunc() as i128)));
     }
     if value.is_integer() {
         return Ok(value.clone());
@@ -102,7 +103,15 @@ fn int(value: &Value, default: Option<Value>, base: Option<u32>, kwargs: Kwargs)
     if let Ok(flag) = bool::try_from(value.clone()) {
         return Ok(Value::from(i64::from(flag)));
     }
-    Ok(f64::try_from(value.clone()).map_or(default, |number| Value::from(number.trunc() as i64)))
+    Ok(f64::try_from(value.clone()).map_or(default, |number| Value::from(number.trunc() as i128)))
+}
+
+/// Undefined names have no number.
+fn defined(value: &Value) -> Result<(), Error> {
+    if value.is_undefined() {
+        return Err(Error::new(ErrorKind::UndefinedError, "a number of what is not defined"));
+    }
+    Ok(())
 }
 
 /// `float(default=0.0)`.

@@ -3,6 +3,7 @@
 use minijinja::value::{Kwargs, Rest, StringInput};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
+use super::printf;
 use crate::Profile;
 use crate::templates::text::{escape_value, is_html, python_repr, python_str};
 
@@ -23,11 +24,49 @@ pub(super) fn add(env: &mut Environment<'static>, profile: Profile) {
     env.add_filter("indent", indent);
     env.add_filter("join", join);
     env.add_filter("format", format);
-    env.add_filter("pprint", |value: &Value| python_repr(value));
+    env.add_filter("pprint", pprint);
+    env.add_filter("length", length);
+    env.add_filter("count", length);
 }
 
 fn escape(value: &Value) -> Value {
     Value::from_safe_string(escape_value(value))
+}
+
+/// What is not defined has no items.
+fn length(value: &Value) -> Result<usize, Error> {
+    if value.is_undefined() { Ok(0) } else { minijinja::filters::length(value) }
+}
+
+/// `pprint.pformat`, as long as it is one line.
+fn pprint(value: &Value) -> Result<String, Error> {
+    let text = sorted_repr(value, 0)?;
+    if text.chars().count() > 80 {
+        return Err(Error::new(ErrorKind::InvalidOperation, "`pprint` of more than one line"));
+    }
+    Ok(text)
+}
+
+fn sorted_repr(value: &Value, depth: usize) -> Result<String, Error> {
+    use minijinja::value::ValueKind;
+    if depth > 20 {
+        return Err(Error::new(ErrorKind::InvalidOperation, "`pprint` of too deep a value"));
+    }
+    if value.kind() == ValueKind::Map && python_repr(value).starts_with('{') {
+        let mut keys: Vec<Value> = value.try_iter()?.collect();
+        keys.sort();
+        let pair = |key: &Value| -> Result<String, Error> {
+            Ok(format!("{}: {}", python_repr(key), sorted_repr(&value.get_item(key)?, depth + 1)?))
+        };
+        let pairs: Vec<String> = keys.iter().map(pair).collect::<Result<_, _>>()?;
+        return Ok(format!("{{{}}}", pairs.join(", ")));
+    }
+    if value.kind() == ValueKind::Seq && !value.is_tuple() {
+        let items: Vec<String> =
+            value.try_iter()?.map(|item| sorted_repr(&item, depth + 1)).collect::<Result<_, _>>()?;
+        return Ok(format!("[{}]", items.join(", ")));
+    }
+    Ok(python_repr(value))
 }
 
 fn force(value: &Value) -> String {
@@ -89,23 +128,7 @@ fn striptags(text: &str) -> String {
         rest = &tag[end..];
     }
     out.push_str(rest);
-    unescape(&out.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-fn unescape(text: &str) -> String {
-    let mut out = text.to_owned();
-    for (entity, c) in [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&#34;", "\""),
-        ("&#39;", "'"),
-        ("&nbsp;", "\u{a0}"),
-        ("&amp;", "&"),
-    ] {
-        out = out.replace(entity, c);
-    }
-    out
+    super::entities::unescape(&out.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// Python's `\w+` counted.
@@ -158,41 +181,18 @@ fn join(state: &mut State, list: &Value, separator: Option<Value>, kwargs: Kwarg
     Ok(Value::from(parts.join(&python_str(&separator))))
 }
 
-/// `"%s"|format(x)`: on markup the arguments are escaped.
-fn format(text: StringInput, args: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
-    let pattern = text.as_str();
-    let mut shown: Vec<Value> = args.iter().map(|value| argument(value, text.is_safe())).collect();
-    let names: Vec<(String, Value)> = kwargs
-        .args()
-        .map(|name| Ok((name.to_owned(), argument(&kwargs.get(name)?, text.is_safe()))))
-        .collect::<Result<_, Error>>()?;
-    if !names.is_empty() {
-        shown = vec![Value::from_pairs(names)];
-    }
-    let out = minijinja::formatting::format(minijinja::formatting::FormatStyle::Printf, pattern, &shown)
-        .map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))?;
-    Ok(text.preserve_safety(out))
-}
-
-fn argument(value: &Value, escaping: bool) -> Value {
-    use minijinja::value::ValueKind;
-    match value.kind() {
-        ValueKind::Number | ValueKind::Bool => value.clone(),
-        _ if escaping => Value::from(escape_value(value)),
-        ValueKind::String => value.clone(),
-        _ => Value::from(python_str(value)),
-    }
+/// `"%s"|format(x)`, as `"%s" % (x,)`.
+fn format(text: &Value, args: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+    let names: Vec<(String, Value)> =
+        kwargs.args().map(|name| Ok((name.to_owned(), kwargs.get(name)?))).collect::<Result<_, Error>>()?;
+    if names.is_empty() { printf(text, &args) } else { printf(text, &[Value::from_pairs(names)]) }
 }
 
 /// `default(default_value='', boolean=False)`.
-fn default(
-    value: &Value,
-    other: Option<Value>,
-    boolean: Option<Value>,
-    kwargs: Kwargs,
-) -> Result<Value, Error> {
-    let other = other.or(kwargs.get("default_value")?).unwrap_or_else(|| Value::from(""));
-    let boolean = boolean.or(kwargs.get("boolean")?).is_some_and(|flag| flag.is_true());
+fn default(value: &Value, args: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+    let named = |name: &str| kwargs.has(name).then(|| kwargs.get::<Value>(name)).transpose();
+    let other = args.first().cloned().or(named("default_value")?).unwrap_or_else(|| Value::from(""));
+    let boolean = args.get(1).cloned().or(named("boolean")?).is_some_and(|flag| flag.is_true());
     let missing = value.is_undefined() || (boolean && !value.is_true());
     Ok(if missing { other } else { value.clone() })
 }

@@ -2,6 +2,8 @@
 
 mod cycler;
 mod datetime;
+mod lists;
+mod macros;
 mod pagination;
 mod pairs;
 mod request;
@@ -15,6 +17,8 @@ pub use session::{from_session as session_value, to_session as to_session_value}
 pub use user::{anonymous_user, authenticated_user, user_with};
 
 pub(super) use cycler::Cycler;
+pub(super) use lists::{Dictionary, List};
+pub(super) use macros::{Macro, is_missing};
 pub(super) use request::{GView, RequestView};
 pub(super) use session::{SessionView, from_session};
 pub(super) use url_for::url_for;

@@ -20,6 +20,9 @@ def make_app(templates):
     app.secret_key = "secret"
     app.config["TITLE"] = "Über & Co"
     app.jinja_loader = jinja2.DictLoader(templates)
+    for extension in ["do", "loopcontrols", "i18n"]:
+        app.jinja_env.add_extension("jinja2.ext." + extension)
+    app.jinja_env.install_null_translations(newstyle=True)
     LoginManager(app).user_loader(lambda user_id: User())
     app.add_url_rule("/", "index", lambda: "")
     app.add_url_rule("/show/<name>", "show", lambda name: render(), methods=["GET", "POST"])
