@@ -38,8 +38,8 @@ def stacks(databases, template, tmp_path_factory):
     """Starts stacks: `stacks(moved=[...])`; all are stopped at the end."""
     started = []
 
-    def start(moved=(), flask="1.1", scope="stack"):
-        stack = Stack(tmp_path_factory.mktemp(scope), databases, template, moved, flask)
+    def start(moved=(), flask="1.1", scope="stack", settings=None):
+        stack = Stack(tmp_path_factory.mktemp(scope), databases, template, moved, flask, settings)
         started.append(stack)
         return stack
 
