@@ -47,6 +47,7 @@ pub(crate) struct Setup {
     rust: String,
     routes: String,
     extra: Vec<(String, String)>,
+    open_files: Option<u32>,
 }
 
 impl Setup {
@@ -56,7 +57,7 @@ impl Setup {
         let (directory, legacy) = (Directory::new(), legacy.url());
         let (legacy_keys, rust_keys) = (String::new(), String::new());
         let (routes, extra) = (String::new(), Vec::new());
-        Self { directory, legacy, legacy_keys, rust_keys, rust: nowhere, routes, extra }
+        Self { directory, legacy, legacy_keys, rust_keys, rust: nowhere, routes, extra, open_files: None }
     }
 
     /// The route `item`, `/items/<int:id>`, is served by `rust`.
@@ -103,6 +104,12 @@ impl Setup {
         self
     }
 
+    /// How many files it may have open.
+    pub(crate) fn open_files(mut self, most: u32) -> Self {
+        self.open_files = Some(most);
+        self
+    }
+
     /// A key of ficus.toml, such as `timeouts.upstream`.
     pub(crate) fn set(mut self, key: &str, value: &str) -> Self {
         self.extra.push((key.to_owned(), value.to_owned()));
@@ -117,7 +124,15 @@ impl Setup {
             self.legacy, self.legacy_keys, self.rust, self.rust_keys
         );
         std::fs::write(path.join("ficus.toml"), backends).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ficus"));
+        let mut command = match self.open_files {
+            None => Command::new(env!("CARGO_BIN_EXE_ficus")),
+            Some(most) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\"")]);
+                shell.arg(env!("CARGO_BIN_EXE_ficus"));
+                shell
+            }
+        };
         command
             .args(["serve", "--config"])
             .arg(path.join("ficus.toml"))
