@@ -52,7 +52,9 @@ def seed(database_url: str, folder: Path, flask: str = "1.1"):
 class Stack:
     """Flask, handlers and ficus over one database of their own."""
 
-    def __init__(self, folder: Path, databases: Databases, template: str, moved=(), flask: str = "1.1", env=None):
+    def __init__(
+        self, folder: Path, databases: Databases, template: str, moved=(), flask: str = "1.1", env=None, settings=None
+    ):
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.databases = databases
@@ -66,6 +68,7 @@ class Stack:
         self._serve_rust(moved)
         self._flask = flask
         self._more_env = dict(env or {})
+        self._settings = settings or {}
         self.processes = []
         try:
             self.legacy = self._start_legacy()
@@ -167,7 +170,7 @@ access = "{self.folder / 'access.log'}"
 """
         )
         command = [BINARIES / "ficus", "serve", "--config", config, "--routes", self.routes_file]
-        return self._start("ficus", command, SECRETS, self.folder)
+        return self._start("ficus", command, {**SECRETS, **self._settings}, self.folder)
 
     def _wait_ready(self):
         wait_until(lambda: self._answers(self.legacy, self.legacy_port, "/auth/login"), "Flask answers")

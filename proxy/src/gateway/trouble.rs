@@ -85,12 +85,17 @@ impl Gateway {
     /// Something was sent.
     pub(super) fn failed(
         &self,
-        session: &Session,
+        session: &mut Session,
         ctx: &mut Context,
         mut error: Box<Error>,
         reused: bool,
     ) -> Box<Error> {
         error.set_retry(false);
+        if is_clients_silence(session, &error, ctx) {
+            self.observer.rejected("slow_body");
+            ctx.reason = "slow_body";
+            return Error::explain(ErrorType::HTTPStatus(408), "slow_body");
+        }
         let Some(trouble) = ctx.attempt.trouble.or_else(|| trouble_of(&error)) else { return error };
         ctx.attempt.trouble = Some(trouble);
         ctx.trace.attempt_failed(trouble);
@@ -148,6 +153,16 @@ impl Gateway {
         }
         true
     }
+}
+
+/// Whether a backend was silent because it was still waiting for the client's body. A backend that does not take what
+/// is there is another matter: then writing takes too long.
+fn is_clients_silence(session: &mut Session, error: &Error, ctx: &Context) -> bool {
+    *error.etype() == ErrorType::ReadTimedout
+        && *error.esource() == ErrorSource::Upstream
+        && !ctx.upgrade
+        && !is_answered(session)
+        && !session.as_downstream_mut().is_body_done()
 }
 
 /// Whether everything that was read of the request's body could be sent again.

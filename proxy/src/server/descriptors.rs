@@ -22,13 +22,17 @@ pub(super) fn raise() -> u64 {
     }
 }
 
+/// What is left for clients; where descriptors are few, clients and backends share them.
+fn for_clients(descriptors: u64, backends: u64) -> u64 {
+    let left = descriptors - OWN.min(descriptors / 4);
+    (left - backends.min(left / 2)).max(1)
+}
+
 /// How many connections clients may have, so that backends can still be reached.
 pub(super) fn connections(settings: &Settings, descriptors: u64) -> usize {
     let wanted = settings.limits.connections as u64;
     let backends: u64 = settings.backends.values().map(|backend| backend.max_requests as u64).sum();
-    // Where descriptors are few, clients and backends share them.
-    let reserved = OWN + backends.min(descriptors / 3);
-    let most = wanted.min(descriptors.saturating_sub(reserved).max(1));
+    let most = wanted.min(for_clients(descriptors, backends));
     if most < wanted {
         tracing::warn!(
             wanted,
@@ -38,4 +42,23 @@ pub(super) fn connections(settings: &Settings, descriptors: u64) -> usize {
         );
     }
     usize::try_from(most).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backends_can_be_reached_whatever_the_limit() {
+        for (descriptors, backends, expected) in [
+            (20_000, 3_072, 16_800),
+            (1_024, 3_072, 448),
+            (200, 3_072, 75),
+            (200, 10, 140),
+            (1, 1, 1),
+            (0, 1, 1),
+        ] {
+            assert_eq!(for_clients(descriptors, backends), expected, "{descriptors} {backends}");
+        }
+    }
 }

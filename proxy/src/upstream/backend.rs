@@ -26,7 +26,8 @@ pub struct Backend {
     upstreams: ArcSwap<Vec<Arc<Upstream>>>,
     next: AtomicUsize,
     places: Arc<Places>,
-    fallbacks: AtomicUsize,
+    /// The part of the places that others' trouble may take.
+    relief: Arc<Places>,
     repeats: AtomicUsize,
     outage: Outage,
     started: Instant,
@@ -64,7 +65,7 @@ pub struct InFlight {
     backend: Arc<Backend>,
     _place: Place,
     /// It came because another backend could not answer.
-    fallback: bool,
+    _relief: Option<Place>,
     /// It is here for the second time.
     repeat: bool,
 }
@@ -80,9 +81,6 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if self.fallback {
-            self.backend.fallbacks.fetch_sub(1, Ordering::AcqRel);
-        }
         if self.repeat {
             self.backend.repeats.fetch_sub(1, Ordering::AcqRel);
         }
@@ -132,7 +130,7 @@ impl Backend {
             maker,
             next: AtomicUsize::new(0),
             places: Arc::new(Places::new(settings.max_requests, settings.queue)),
-            fallbacks: AtomicUsize::new(0),
+            relief: Arc::new(Places::new(settings.fallback_requests, settings.queue)),
             repeats: AtomicUsize::new(0),
             outage: Outage::new(settings.queue),
             started: Instant::now(),
@@ -173,21 +171,26 @@ impl Backend {
 
     /// Takes one of the places on this backend; `None` when all are taken. `fallback`: another one could not answer.
     pub fn enter(self: &Arc<Self>, fallback: bool) -> Option<InFlight> {
-        let place = self.places.enter()?;
-        self.admit(place, fallback)
+        let relief = if fallback { Some(self.relief.enter()?) } else { None };
+        Some(self.admit(self.places.enter()?, relief))
     }
 
     /// As [`Self::enter`], but waits for a place.
     pub async fn queue(self: &Arc<Self>, fallback: bool) -> Option<InFlight> {
-        let place = self.places.wait(self.settings.queue_wait).await?;
-        self.admit(place, fallback)
+        let patience = self.settings.queue_wait;
+        let relief = match fallback {
+            false => None,
+            true if self.settings.fallback_requests == 0 => return None,
+            true => match self.relief.enter() {
+                Some(place) => Some(place),
+                None => Some(self.relief.wait(patience).await?),
+            },
+        };
+        Some(self.admit(self.places.wait(patience).await?, relief))
     }
 
-    fn admit(self: &Arc<Self>, place: Place, fallback: bool) -> Option<InFlight> {
-        if fallback && !take(&self.fallbacks, self.settings.fallback_requests) {
-            return None;
-        }
-        Some(InFlight { backend: Arc::clone(self), _place: place, fallback, repeat: false })
+    fn admit(self: &Arc<Self>, place: Place, relief: Option<Place>) -> InFlight {
+        InFlight { backend: Arc::clone(self), _place: place, _relief: relief, repeat: false }
     }
 
     /// Of the upstreams that were not tried and are up as far as we know, the one with the fewest requests. With
@@ -206,8 +209,13 @@ impl Backend {
         let in_turn = || (0..count).map(|offset| &upstreams[(first + offset) % count]);
         let mut out = tried;
         loop {
-            let open = in_turn().filter(|u| u.is_resolved() && !out.contains(u) && self.is_usable(u, now));
-            let Some(best) = open.min_by_key(|upstream| load(upstream, now)) else { break };
+            let open = || in_turn().filter(|u| u.is_resolved() && !out.contains(u) && self.is_usable(u, now));
+            // One that could not be reached is knocked at; a request goes there only if there is no other.
+            let connected = open().filter(|upstream| upstream.breaker().failures() == 0);
+            let best = connected.min_by_key(|upstream| load(upstream, now));
+            let Some(best) = best.or_else(|| open().min_by_key(|upstream| load(upstream, now))) else {
+                break;
+            };
             if best.breaker().allows(now) {
                 return Some(Serving::new(Arc::clone(best)));
             }
@@ -323,7 +331,7 @@ impl Backend {
         BackendHealth {
             name: self.name.clone(),
             in_flight: self.places.taken(),
-            queued: self.places.waiting(),
+            queued: self.places.waiting() + self.relief.waiting(),
             waiting: self.outage.waiting(),
             upstreams: self
                 .upstreams

@@ -81,6 +81,19 @@ impl Client {
         self.answer()
     }
 
+    /// The status of an answer, if one comes.
+    pub(crate) fn status(&mut self) -> Option<u16> {
+        let mut line = String::new();
+        self.reader.read_line(&mut line).ok()?;
+        line.split(' ').nth(1)?.parse().ok()
+    }
+
+    /// As [`Self::get`], for a client that may be turned away.
+    pub(crate) fn status_of(&mut self, path: &str) -> Option<u16> {
+        self.try_send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).ok()?;
+        self.status()
+    }
+
     /// Reads a head.
     pub(crate) fn head(&mut self) -> Answer {
         let mut head = String::new();

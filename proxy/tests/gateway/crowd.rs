@@ -75,6 +75,39 @@ fn a_full_house_gives_up_who_is_idle_for_who_is_new() {
     }
 }
 
+#[test]
+fn few_descriptors_are_shared_so_that_every_request_is_answered() {
+    let (release, wait) = channel::<()>();
+    let wait = Mutex::new(wait);
+    let legacy = Backend::tcp(move |exchange| {
+        if exchange.head.starts_with("GET /work") {
+            let _ = wait.lock().unwrap().recv();
+        }
+        exchange.ok("legacy");
+        Then::Keep
+    });
+    let ficus = Setup::new(&legacy).open_files(200).start();
+    ficus.wait_for("more than open files allow");
+    // Far more than there is room for, one after the other: the oldest ones leave.
+    let clients: Vec<Client> = (0..300).map(|_| kept(&ficus)).collect();
+    drop(clients);
+    let mut busy: Vec<Client> = (0..150)
+        .map(|_| {
+            let mut client = ficus.connect();
+            let _ = client.try_send(b"GET /work HTTP/1.1\r\nHost: a\r\n\r\n");
+            client
+        })
+        .collect();
+    eventually("requests at the backend", || legacy.requests() >= 300 + 50);
+    drop(release);
+    let statuses: Vec<Option<u16>> = busy.iter_mut().map(Client::status).collect();
+    let answered = statuses.iter().filter(|status| **status == Some(200)).count();
+    // The others were refused at the door.
+    assert!(answered >= 50 && statuses.iter().all(|s| matches!(s, Some(200 | 503) | None)), "{statuses:?}");
+    drop(busy);
+    eventually("room for somebody new", || ficus.connect().status_of("/") == Some(200));
+}
+
 /// 10,000 idle connections and 2,000 slow senders, or as many as this process may have open.
 #[test]
 fn a_crowd_disturbs_nobody() {

@@ -108,6 +108,13 @@ impl Setup {
         self
     }
 
+    /// How many files it may have open.
+    pub(crate) fn open_files(mut self, most: u32) -> Self {
+        let launch = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
+        self.launcher = ["sh", "-c", &launch].map(str::to_owned).to_vec();
+        self
+    }
+
     /// A key of ficus.toml, such as `timeouts.upstream`.
     pub(crate) fn set(self, key: &str, value: &str) -> Self {
         self.env(&format!("FICUS_{}", key.replace('.', "_").to_uppercase()), value)

@@ -163,6 +163,19 @@ fn a_full_backend_is_a_503_and_others_are_not_concerned() {
 }
 
 #[test]
+fn a_backend_that_waits_for_the_clients_body_is_not_to_blame() {
+    let legacy = Backend::tcp(|exchange| {
+        exchange.read_body();
+        Then::Close
+    });
+    let ficus = Setup::new(&legacy).set("timeouts.upstream", "300ms").start();
+    let mut client = ficus.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf");
+    assert_eq!(client.answer().status, 408);
+    assert_eq!(ficus.log(1)[0]["reason"], "slow_body");
+}
+
+#[test]
 fn a_body_that_drips_is_given_up_although_it_never_stops() {
     let legacy = Backend::tcp(|exchange| {
         exchange.read_body();

@@ -145,10 +145,9 @@ fn the_memory_for_bodies_is_bounded() {
     let mut slow = ficus.connect();
     slow.send("POST /items/7 HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
     slow.send(&body[..50_000]);
-    eventually("the slow upload to be kept, and no other", || {
-        let answer = ficus.connect().request("POST", "/items/8", "", &body);
-        answer.status == 502
-    });
+    eventually("the slow upload at the candidate", || rust.requests() == 1);
+    assert_eq!(ficus.connect().request("POST", "/items/8", "", &body).status, 502);
+    assert_eq!(ficus.log(1)[0]["unkept"], "no_memory");
     slow.send(&body[50_000..]);
     assert_eq!(slow.answer().text(), "legacy");
     eventually("its memory to be free again", || {

@@ -82,16 +82,19 @@ fn a_dead_candidate_leaves_legacy_room_for_its_own() {
     let (legacy, release, arrivals) = held();
     let ficus = Setup::new(&legacy)
         .candidate_at("unix:/nonexistent/handlers.sock")
-        .legacy_key("max_requests = 2, fallback_requests = 1, queue = 0")
+        .legacy_key("max_requests = 2, fallback_requests = 1, queue = 1, queue_wait = \"5m\"")
         .start();
     let mut relieved = asking(&ficus, "/items/1");
     assert_eq!(arrivals.recv().unwrap(), "/items/1");
-    assert_eq!(ficus.connect().get("/items/2").status, 503, "one place is for relief");
+    let mut second = asking(&ficus, "/items/2");
+    eventually("one that waits for relief", || waiting(&ficus, "place") == 1);
+    assert_eq!(ficus.connect().get("/items/3").status, 503, "one place is for relief, and one waits for it");
     let mut own = asking(&ficus, "/own");
     assert_eq!(arrivals.recv().unwrap(), "/own");
-    release.send(()).unwrap();
-    release.send(()).unwrap();
-    assert_eq!((relieved.answer().status, own.answer().status), (200, 200));
+    for _ in 0..3 {
+        release.send(()).unwrap();
+    }
+    assert_eq!((relieved.answer().status, own.answer().status, second.answer().status), (200, 200, 200));
 }
 
 fn flask(socket: &Path) -> Backend {
