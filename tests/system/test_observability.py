@@ -5,6 +5,7 @@ import os
 import subprocess
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from stack.client import Client
 from stack.collector import Collector
@@ -102,3 +103,8 @@ def test_prometheus_gets_openmetrics(rust_stack):
     answer = Client(rust_stack.admin_port).get("/metrics", [("Accept", accept)])
     assert answer.header("Content-Type").startswith("application/openmetrics-text; version=1.0.0")
     assert answer.text.endswith("# EOF\n")
+    # Prometheus' own reader of OpenMetrics is strict about names, units, order and bounds.
+    families = {family.name: family for family in text_string_to_metric_families(answer.text)}
+    durations = families["http_server_request_duration_seconds"]
+    assert (durations.type, durations.unit) == ("histogram", "seconds")
+    assert families["ficus_requests"].type == "counter"

@@ -4,6 +4,7 @@
 use std::process::Stdio;
 
 use crate::backend::Backend;
+use crate::certificates::{Tls, block_on};
 use crate::client::Client;
 use crate::ficus::{Setup, eventually};
 
@@ -31,6 +32,30 @@ fn a_panic_ends_one_request_and_says_nothing_of_it() {
     assert!(ficus.said().contains("contain.rs"), "it says where: {}", ficus.said());
     assert!(!ficus.said().contains("secret"), "{}", ficus.said());
     assert_eq!(legacy.requests(), 4);
+}
+
+#[test]
+fn a_panic_takes_no_neighbour_on_the_same_http2_connection_with_it() {
+    let legacy = Backend::saying("legacy");
+    let tls = Tls::with(&["crm.example"]);
+    let ficus = tls.serve(Setup::new(&legacy).env("REHEARSE_A_PANIC_AT", "/mistake")).start();
+    let statuses = block_on(async {
+        let (client, connection) =
+            h2::client::handshake(tls.connect(&ficus, "crm.example", "h2").await).await.unwrap();
+        tokio::spawn(connection);
+        let mut answers = Vec::new();
+        for path in ["/", "/mistake", "/"] {
+            let mut ready = client.clone().ready().await.unwrap();
+            let request = http::Request::get(format!("https://crm.example{path}")).body(()).unwrap();
+            answers.push(ready.send_request(request, true).unwrap().0);
+        }
+        let mut statuses = Vec::new();
+        for answer in answers {
+            statuses.push(answer.await.unwrap().status().as_u16());
+        }
+        statuses
+    });
+    assert_eq!(statuses, [200, 500, 200]);
 }
 
 #[test]

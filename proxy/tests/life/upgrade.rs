@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use crate::backend::{Backend, Then};
+use crate::certificates::{Tls, block_on};
 use crate::client::Client;
 use crate::ficus::{Ficus, PATIENCE, Setup, eventually};
 
@@ -267,4 +268,54 @@ fn an_upgrade_takes_new_settings() {
     assert!(ficus.ended().success());
     let said = String::from_utf8(ficus.cli(&["reload"]).stdout).unwrap();
     assert!(said.contains("nothing has changed"), "{said}");
+}
+
+/// Asks over one HTTP/2 connection until its other end says goodbye, then over another one.
+async fn http2_load(tls: &Tls, ficus: &Ficus, stop: &AtomicBool, answered: &AtomicUsize) {
+    while !stop.load(Ordering::Relaxed) {
+        let stream = tls.connect(ficus, "crm.example", "h2").await;
+        let (client, connection) = h2::client::handshake(stream).await.unwrap();
+        let connection = tokio::spawn(connection);
+        while !stop.load(Ordering::Relaxed) {
+            // A connection that is going away takes no further request; one that was begun is answered.
+            let Ok(mut ready) = client.clone().ready().await else { break };
+            let request = http::Request::get("https://crm.example/load").body(()).unwrap();
+            let Ok((answer, _)) = ready.send_request(request, true) else { break };
+            let mut answer = answer.await.unwrap();
+            assert_eq!(answer.status(), 200);
+            while let Some(data) = answer.body_mut().data().await {
+                assert_eq!(data.unwrap(), "legacy");
+            }
+            answered.fetch_add(1, Ordering::Relaxed);
+        }
+        drop(client);
+        connection.await.unwrap().unwrap();
+    }
+}
+
+#[test]
+fn an_upgrade_fails_no_request_over_http2() {
+    let legacy = Backend::saying("legacy");
+    let tls = Tls::with(&["crm.example"]);
+    let mut ficus = tls.serve(Setup::new(&legacy)).start();
+    let (stop, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let go_on = |more: usize| {
+        let before = answered.load(Ordering::Relaxed);
+        eventually("more answers", || answered.load(Ordering::Relaxed) >= before + more);
+    };
+    std::thread::scope(|scope| {
+        let clients: Vec<_> =
+            (0..3).map(|_| scope.spawn(|| block_on(http2_load(&tls, &ficus, &stop, &answered)))).collect();
+        for _ in 0..2 {
+            go_on(30);
+            upgraded(&ficus);
+        }
+        go_on(30);
+        stop.store(true, Ordering::Relaxed);
+        for client in clients {
+            client.join().unwrap();
+        }
+    });
+    assert!(ficus.ended().success());
+    println!("2 upgrades, {} answers over HTTP/2, 0 failed", answered.load(Ordering::Relaxed));
 }
