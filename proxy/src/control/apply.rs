@@ -38,7 +38,10 @@ impl Control {
                 let cause = attempt.map_or_else(|refused| refused.to_string(), |_| String::new());
                 let mut next = Next::overridden(&running, &edits, &self.override_of(&change, now));
                 hold_what_moves(&running, &mut next, &change, now);
-                let mut applied = self.commit(path, &mut running, next, (&change, now))?;
+                let laid_over = self.commit(path, &mut running, next, (&change, now));
+                // The first attempt showed requests a revision that did not come to be.
+                self.swap(&running);
+                let mut applied = laid_over?;
                 applied.overridden = !applied.changes.is_empty();
                 if let (true, [change]) = (applied.overridden, applied.changes.as_slice()) {
                     applied.undo = Some(format!("ficus resume {}", change.route));

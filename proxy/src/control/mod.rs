@@ -30,7 +30,7 @@ use chrono::{DateTime, Utc};
 
 use crate::diagnostic::Report;
 use crate::route::{Context, Live, Routing, Table};
-use crate::store::{Audit, Record, Recorder};
+use crate::store::{Audit, Broken, Record, Recorder};
 
 pub use change::{Applied, Change, Changed, Crowd, Edit, Preview, Refused};
 pub use diff::unified;
@@ -111,7 +111,19 @@ impl Control {
 
     /// The audit, checked: both copies, and that it ends with what is running.
     pub fn audit(&self, limit: u32) -> Option<Audit> {
-        self.recorder.audit(limit)
+        let running = self.path.is_some().then(|| self.lock().state.revision);
+        let mut audit = self.recorder.audit(limit.max(1))?;
+        let recorded =
+            audit.links.first().and_then(|link| link.record["revision"].as_u64()).unwrap_or_default();
+        if let Some(running) = running.filter(|running| *running > recorded)
+            && audit.broken.is_none()
+            && self.recorder.health().pending == 0
+        {
+            let why = format!("revision {running} is running, and the last one on record is {recorded}");
+            audit.broken = Some(Broken { seq: audit.records + 1, why });
+        }
+        audit.links.truncate(limit as usize);
+        Some(audit)
     }
 
     /// What changed lately, newest first.

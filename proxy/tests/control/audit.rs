@@ -99,6 +99,24 @@ fn a_row_of_the_store_that_was_changed_or_left_out_is_named() {
 }
 
 #[test]
+fn an_end_that_was_cut_off_both_copies_is_missed() {
+    let mut ficus = busy();
+    ficus.kill();
+    let good = lines(&ficus);
+    std::fs::write(ficus.path("state/audit.jsonl"), good[..3].join("\n") + "\n").unwrap();
+    for name in ["ficus.db", "ficus.db-wal", "ficus.db-shm"] {
+        let _ = std::fs::remove_file(ficus.path("state").join(name));
+    }
+    ficus.run();
+    let output = ficus.cli(&["audit", "--verify"]);
+    let (_, said) = texts(&output);
+    assert_eq!(output.status.code(), Some(1));
+    let expected =
+        "error: the audit is broken at record 4: revision 5 is running, and the last one on record is 3\n";
+    assert_eq!(said, expected);
+}
+
+#[test]
 fn the_digests_can_be_checked_without_ficus() {
     use sha2::{Digest, Sha256};
     let ficus = busy();

@@ -19,6 +19,7 @@ mod offline;
 mod origin;
 mod overrides;
 mod prompts;
+mod properties;
 mod reference;
 mod restarts;
 mod undo;
