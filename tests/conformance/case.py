@@ -20,6 +20,7 @@ class Case:
     origin: object = ORIGIN_OK
     act: object = None
     entrance: str = "http"
+    before: bytes = b""
 
     def __post_init__(self):
         if isinstance(self.steps, bytes):
@@ -32,7 +33,7 @@ class Case:
             seen = http2.play(self.act, lane.address("https"), patience)
         else:
             tls = self.entrance in ("https", "preamble_tls")
-            seen = play(self.steps, lane.address(self.entrance), tls, patience)
+            seen = play(self.steps, lane.address(self.entrance), tls, patience, self.before)
         lane.origin.settle()
         with lane.origin.lock:
             seen.arrived, seen.connections = list(lane.origin.arrived), lane.origin.connections

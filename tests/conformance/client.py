@@ -221,14 +221,15 @@ class Client:
             pass
 
 
-def play(steps, address, tls, patience):
-    """Plays the steps of a case; what was seen."""
+def play(steps, address, tls, patience, before=b""):
+    """Plays the steps of a case; what was seen. `before`: sent before TLS begins."""
     seen = Seen()
     client = None
 
     def connect():
         made = Client(address, tls, seen, patience)
         if tls:
+            made.send(before)
             made.secure()
         return made
 

@@ -60,11 +60,11 @@ class Proxy:
             part.write_to_path(self.chain, append=True)
 
     def spawn(self, command, **environment):
-        log = open(self.folder / "log", "ab")
-        child = subprocess.Popen(
-            [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            cwd=self.folder, env=os.environ | environment,
-        )
+        with open(self.folder / "log", "ab") as log:
+            child = subprocess.Popen(
+                [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=self.folder, env=os.environ | environment,
+            )
         self.children.append(child)
         return child
 

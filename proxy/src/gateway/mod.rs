@@ -20,6 +20,8 @@ pub mod kept;
 mod linger;
 mod outcome;
 mod pages;
+#[doc(hidden)]
+pub mod probe;
 mod rate;
 mod request_checks;
 mod spans;

@@ -44,6 +44,8 @@ use doorkeeper::Doorkeeper;
 use handover::Predecessor;
 use listen::Door;
 use log::Log;
+#[doc(hidden)]
+pub use proxy_protocol::parse as preamble;
 use sockets::{Inherited, Sockets};
 use stop::{Event, Signals, Stop, Stopped};
 use tls::Certificates;

@@ -43,6 +43,14 @@ pub(super) async fn read(stream: &mut TcpStream) -> io::Result<Option<SocketAddr
     version_1(&line).ok_or_else(malformed)
 }
 
+/// A complete preamble; for those who have all of it, such as the fuzz target. `None`: malformed.
+pub fn parse(preamble: &[u8]) -> Option<Option<SocketAddr>> {
+    let Some(rest) = preamble.strip_prefix(SIGNATURE) else { return version_1(preamble) };
+    let [command, family, high, low, body @ ..] = rest else { return None };
+    let length = usize::from(u16::from_be_bytes([*high, *low]));
+    (body.len() == length).then(|| version_2([*command, *family], body))?
+}
+
 /// The rest of a line that has begun. Looks before it reads: what follows the line belongs to somebody else.
 async fn read_line(stream: &mut TcpStream, begin: &[u8]) -> io::Result<Vec<u8>> {
     let mut line = begin.to_vec();

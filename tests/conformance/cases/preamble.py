@@ -47,4 +47,8 @@ for what, preamble in {
 }.items():
     CASES.append(Case(f"refused: {what}", [preamble + get(), Read(), End()],
                       [holds("served", lambda seen: not seen.arrived, DANGEROUS if not preamble else WRONG)], entrance="preamble"))
+for what, preamble in {"version 1": V1, "version 2": v2(0x21, 0x11, FOUR)}.items():
+    CASES.append(Case(f"{what} before TLS", get(), [answered(200), arrived(), sent(b"x-forwarded-for", b"192.0.2.1"), sent(b"x-forwarded-proto", b"https")],
+                      entrance="preamble_tls", before=preamble))
+CASES.append(Case("refused: no preamble before TLS", get(), [holds("served", lambda seen: not seen.arrived, DANGEROUS)], entrance="preamble_tls"))
 CASES.append(Case("a preamble of a stranger", [V1 + get(), Read(), End()], [holds("believed", lambda seen: not seen.arrived, DANGEROUS)]))
