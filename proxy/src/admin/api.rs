@@ -26,6 +26,8 @@ pub(super) fn router(admin: &Arc<Admin>) -> Router {
         .route("/v1/routes", get(routes))
         .route("/v1/explain", get(explanation))
         .route("/v1/history", get(history))
+        .route("/v1/incidents", get(super::incidents::list))
+        .route("/v1/incidents/{id}", get(super::incidents::show))
         .route("/v1/flip", post(flip))
         .route("/v1/rollback", post(rollback))
         .route("/v1/reload", post(reload))

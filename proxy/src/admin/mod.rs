@@ -6,6 +6,7 @@
 
 mod api;
 mod explain;
+mod incidents;
 mod listing;
 mod peer;
 mod problem;
@@ -23,6 +24,7 @@ use tokio::net::{TcpListener, UnixListener};
 
 use crate::control::Control;
 use crate::observe::Observer;
+use crate::rollout::Incidents;
 use crate::upstream::Backends;
 
 pub use explain::{Explanation, Question, explain};
@@ -35,15 +37,21 @@ pub struct Admin {
     control: Arc<Control>,
     observer: Arc<Observer>,
     backends: Arc<Backends>,
+    incidents: Arc<Incidents>,
     draining: AtomicBool,
     started: chrono::DateTime<chrono::Utc>,
 }
 
 impl Admin {
     /// Shows and changes these.
-    pub fn new(control: Arc<Control>, observer: Arc<Observer>, backends: Arc<Backends>) -> Arc<Self> {
+    pub fn new(
+        control: Arc<Control>,
+        observer: Arc<Observer>,
+        backends: Arc<Backends>,
+        incidents: Arc<Incidents>,
+    ) -> Arc<Self> {
         let started = chrono::Utc::now();
-        Arc::new(Self { control, observer, backends, draining: AtomicBool::new(false), started })
+        Arc::new(Self { control, observer, backends, incidents, draining: AtomicBool::new(false), started })
     }
 
     /// From now on `/readyz` says no: this node is about to stop.

@@ -48,6 +48,11 @@ impl Problem {
         problem
     }
 
+    pub(super) fn no_incident(id: u64, last: u64) -> Self {
+        let last = if last == 0 { "there is none yet".to_owned() } else { format!("the last one is {last}") };
+        Self::new(StatusCode::NOT_FOUND, "no_incident", format!("there is no incident {id}: {last}"))
+    }
+
     pub(super) fn unknown_route(route: &str, near: Vec<String>) -> Self {
         Refused::UnknownRoute { route: route.to_owned(), near }.into()
     }

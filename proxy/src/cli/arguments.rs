@@ -80,6 +80,8 @@ pub(super) enum Command {
     Rollback(Rollback),
     /// Show who changed what, when and why
     History(History),
+    /// Show what made a guard roll a route back
+    Incident(Incident),
     /// Write ficus.toml and routes.toml for a Flask application
     Init(super::init::Init),
     /// Show what changed in the Flask application since routes.toml was written
@@ -241,6 +243,17 @@ pub(super) struct History {
     /// How many, newest first
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     pub(super) limit: u32,
+}
+
+/// `incident`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ficus incident        (all of this node, newest first)
+  ficus incident 3      (the numbers, and bad requests to look at)")]
+pub(super) struct Incident {
+    /// Its number
+    pub(super) id: Option<u64>,
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod client;
 mod exit;
 mod explain;
 mod history;
+mod incident;
 mod init;
 mod offline;
 mod prove;
@@ -41,6 +42,7 @@ pub fn main() -> ExitCode {
         Command::Flip(flags) => change::flip(&common, &flags),
         Command::Rollback(flags) => change::rollback(&common, &flags),
         Command::History(flags) => history::run(&common, &flags),
+        Command::Incident(flags) => incident::run(&common, &flags),
         Command::Init(flags) => init::run(&common, &flags),
         Command::Census(flags) => census::run(&common, &flags),
         Command::ProveRoutes(flags) => prove::run(&common, &flags),

@@ -74,6 +74,7 @@ pub(super) struct Metrics {
     pub(super) rejected: Family<ReasonLabel, Counter>,
     pub(super) connections: Gauge,
     pub(super) log_dropped: Counter,
+    pub(super) evidence_dropped: Counter,
     pub(super) route_info: Family<RouteServe, Gauge>,
     pub(super) backend_up: Family<UpstreamLabels, Gauge>,
     pub(super) backend_in_progress: Family<BackendLabel, Gauge>,
@@ -98,6 +99,7 @@ impl Metrics {
             rejected: Family::default(),
             connections: Gauge::default(),
             log_dropped: Counter::default(),
+            evidence_dropped: Counter::default(),
             route_info: Family::default(),
             backend_up: Family::default(),
             backend_in_progress: Family::default(),
@@ -122,6 +124,7 @@ impl Metrics {
         r.register("requests_rejected", "Requests that no backend saw", self.rejected.clone());
         r.register("connections", "Open connections of clients", self.connections.clone());
         r.register("access_log_dropped", "Lines of the access log that were lost", self.log_dropped.clone());
+        r.register("guard_evidence_dropped", "Requests of guarded routes that their guard did not see, because it was behind", self.evidence_dropped.clone());
         r.register("route_info", "The routes and what serves them; always 1", self.route_info.clone());
         r.register("backend_up", "Whether an upstream of a backend can be reached", self.backend_up.clone());
         r.register("backend_requests_in_progress", "Requests in progress on a backend", self.backend_in_progress.clone());

@@ -21,8 +21,12 @@ pub(super) struct Served {
 /// Opens the admin addresses and answers there.
 pub(super) fn start(parts: &Parts) -> anyhow::Result<Served> {
     let runtime = runtime("ficus-admin", 1)?;
-    let admin =
-        Admin::new(Arc::clone(&parts.control), Arc::clone(&parts.observer), Arc::clone(&parts.backends));
+    let admin = Admin::new(
+        Arc::clone(&parts.control),
+        Arc::clone(&parts.observer),
+        Arc::clone(&parts.backends),
+        Arc::clone(&parts.incidents),
+    );
     let entered = runtime.enter();
     let tcp = parts.settings.listen.admin.map(|address| listen::open(address, "admin")).transpose()?;
     let path = &parts.settings.listen.admin_socket;

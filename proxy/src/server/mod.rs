@@ -26,6 +26,7 @@ use tokio::sync::{mpsc, watch};
 use crate::control::{Control, Reloaded};
 use crate::gateway::Gateway;
 use crate::observe::{BackendState, Observer, Sources};
+use crate::rollout::{self, Incidents};
 use crate::settings::Settings;
 use crate::upstream::{Backends, probe};
 use listen::Door;
@@ -37,6 +38,8 @@ use stop::{Signals, Stop, Stopped};
 const MOST_ATTEMPTS: usize = 16;
 /// Kept connections to upstreams.
 const POOL: usize = 512;
+/// So many requests may a guard be behind.
+const EVIDENCE: usize = 8 * 1024;
 /// How long tasks that are still running at the very end are waited for.
 const LAST_MOMENT: Duration = Duration::from_millis(100);
 
@@ -46,6 +49,7 @@ struct Parts {
     control: Arc<Control>,
     backends: Arc<Backends>,
     observer: Arc<Observer>,
+    incidents: Arc<Incidents>,
     draining: Arc<AtomicBool>,
 }
 
@@ -76,7 +80,8 @@ impl Parts {
         let backends = Arc::new(Backends::new(&settings));
         let observer = Arc::new(Observer::new(Arc::clone(control.live()), &settings)?);
         observer.ask(sources(&control, &backends));
-        Ok(Self { settings: Arc::new(settings), control, backends, observer, draining: Arc::default() })
+        let incidents = Arc::new(Incidents::new(&settings.store.directory));
+        Ok(Self { settings: Arc::new(settings), incidents, control, backends, observer, draining: Arc::default() })
     }
 
     fn proxy(&self) -> anyhow::Result<Arc<HttpProxy<Gateway>>> {
@@ -132,6 +137,8 @@ async fn serve(
         _connected: connected,
         head_time: parts.settings.timeouts.client_header,
     };
+    let evidence = parts.observer.watch_guarded(EVIDENCE);
+    tokio::spawn(rollout::watch(Arc::clone(&parts.control), Arc::clone(&parts.incidents), evidence));
     probe::first_look(&parts.backends).await;
     tokio::spawn(probe::watch(Arc::clone(&parts.backends)));
     let _watch = parts.control.watch().context("cannot watch the routing file")?;

@@ -12,6 +12,7 @@ mod ficus;
 mod connections;
 mod fallback;
 mod framing;
+mod guard;
 mod headers;
 mod limits;
 mod outcomes;
