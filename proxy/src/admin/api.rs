@@ -27,6 +27,8 @@ pub(super) fn router(admin: &Arc<Admin>) -> Router {
         .route("/v1/history", get(history))
         .route("/v1/audit", get(audit))
         .route("/v1/diff", get(difference))
+        .route("/v1/incidents", get(super::incidents::list))
+        .route("/v1/incidents/{id}", get(super::incidents::show))
         .route("/v1/reload", post(reload))
         .route("/v1/upgrade", post(upgrade))
         .with_state(Arc::clone(admin))

@@ -9,6 +9,7 @@ mod ask;
 mod changes;
 mod explain;
 mod health;
+mod incidents;
 mod leaving;
 mod listing;
 mod peer;
@@ -29,6 +30,7 @@ use tokio::sync::watch;
 use crate::control::Control;
 use crate::identity::Tokens;
 use crate::observe::Observer;
+use crate::rollout::Incidents;
 use crate::upstream::Backends;
 use leaving::{Leaving, closing};
 
@@ -45,6 +47,7 @@ pub struct Admin {
     observer: Arc<Observer>,
     backends: Arc<Backends>,
     tokens: Option<Tokens>,
+    incidents: Arc<Incidents>,
     draining: AtomicBool,
     asks: Asks,
     started: chrono::DateTime<chrono::Utc>,
@@ -56,11 +59,12 @@ impl Admin {
         control: Arc<Control>,
         observer: Arc<Observer>,
         backends: Arc<Backends>,
-        tokens: Option<Tokens>,
+        kept: (Option<Tokens>, Arc<Incidents>),
         asks: Asks,
     ) -> Arc<Self> {
         let (draining, started) = (AtomicBool::new(false), chrono::Utc::now());
-        Arc::new(Self { control, observer, backends, tokens, draining, asks, started })
+        let (tokens, incidents) = kept;
+        Arc::new(Self { control, observer, backends, tokens, incidents, draining, asks, started })
     }
 
     /// From now on `/readyz` says no: this node is about to stop.

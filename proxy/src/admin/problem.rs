@@ -51,6 +51,11 @@ impl Problem {
         problem
     }
 
+    pub(super) fn no_incident(id: u64, last: u64) -> Self {
+        let last = if last == 0 { "there is none yet".to_owned() } else { format!("the last one is {last}") };
+        Self::new(StatusCode::NOT_FOUND, "no_incident", format!("there is no incident {id}: {last}"))
+    }
+
     pub(super) fn upgrade_failed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "upgrade_failed", detail)
     }

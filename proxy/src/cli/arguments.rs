@@ -94,6 +94,8 @@ pub(super) enum Command {
     Diff(Diff),
     /// Show who changed what, when and why
     History(History),
+    /// Show what made a guard roll a route back
+    Incident(Incident),
     /// Read ficus.toml, the routing file and the certificates again
     Reload,
     /// Put a new process in the place of the running one, without an interruption
@@ -270,6 +272,17 @@ pub(super) struct TesterToken {
     /// How long it is good for, at most 720h
     #[arg(long = "for", value_name = "TIME", default_value = "8h")]
     pub(super) lasts: String,
+}
+
+/// `incident`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ficus incident        (all of this node, newest first)
+  ficus incident 3      (the numbers, and bad requests to look at)")]
+pub(super) struct Incident {
+    /// Its number
+    pub(super) id: Option<u64>,
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod difference;
 mod exit;
 mod explain;
 mod history;
+mod incident;
 mod init;
 mod manual;
 mod offline;
@@ -58,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::History(flags) => history::run(&common, &flags),
         Command::Reload => process::reload(&common),
         Command::Upgrade => process::upgrade(&common),
+        Command::Incident(flags) => incident::run(&common, &flags),
         Command::Init(flags) => init::run(&common, &flags),
         Command::Census(flags) => census::run(&common, &flags),
         Command::ProveRoutes(flags) => prove::run(&common, &flags),

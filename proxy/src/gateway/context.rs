@@ -30,6 +30,8 @@ pub struct Context {
     pub(super) safe: bool,
     /// The client wants a tunnel.
     pub(super) upgrade: bool,
+    /// The candidate was asked first, not the fallback.
+    pub(super) candidate: bool,
     pub(super) attempt: Attempt,
     /// Who answers if the backend that is being asked cannot.
     pub(super) fallback: Option<Arc<Backend>>,
@@ -86,6 +88,7 @@ impl Context {
             new_visitor: None,
             safe: false,
             upgrade: false,
+            candidate: false,
             attempt: Attempt::default(),
             fallback: None,
             fell_back: None,

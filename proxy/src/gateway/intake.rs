@@ -97,6 +97,7 @@ impl Gateway {
             Found::Route(route) => Some(route),
             Found::Unmatched => None,
         };
+        ctx.candidate = ctx.route_for_candidate().is_some();
         ctx.routing = Some(routing);
     }
 

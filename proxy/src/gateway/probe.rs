@@ -47,7 +47,7 @@ pub fn forwarded(said: &[u8], trusted: bool) -> Option<(Vec<u8>, Vec<u8>)> {
     }
     let peer = "192.0.2.1".parse().ok()?;
     let client = Client { peer, trusted, address: peer, https: false };
-    let trace = Ids::new().ok()?.trace(Some(said), Some(said));
+    let trace = Ids::new().ok()?.trace(Some(said), Some(said), None);
     let Trace { request_id, parent, .. } = &trace;
     assert!(request_id.len() <= 128 && parent.len() == 55, "{request_id} {parent}");
     let forwarded = Forwarded { client: &client, trace: &trace, route: None, single_use: true };

@@ -139,6 +139,7 @@ mod tests {
 
     pub(super) fn outcome() -> Outcome<'static> {
         Outcome {
+            guarded: None,
             request_id: "r-1",
             trace_id: "t-1",
             sampled: false,

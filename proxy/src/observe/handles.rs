@@ -198,6 +198,7 @@ mod tests {
 
     fn outcome(method: &'static str, status: u16) -> Outcome<'static> {
         Outcome {
+            guarded: None,
             unkept: None,
             request_id: "r-1",
             trace_id: "t-1",

@@ -72,6 +72,7 @@ pub(super) struct Metrics {
     pub(super) program_log_dropped: Counter,
     pub(super) spans: Family<ReasonLabel, Counter>,
     pub(super) panics: Counter,
+    pub(super) evidence_dropped: Counter,
     pub(super) route_info: Family<RouteServe, Gauge>,
     pub(super) backend_up: Family<UpstreamLabels, Gauge>,
     pub(super) backend_in_progress: Family<BackendLabel, Gauge>,
@@ -105,6 +106,7 @@ impl Metrics {
             program_log_dropped: Counter::default(),
             spans: Family::default(),
             panics: Counter::default(),
+            evidence_dropped: Counter::default(),
             route_info: Family::default(),
             backend_up: Family::default(),
             backend_in_progress: Family::default(),
@@ -139,6 +141,7 @@ impl Metrics {
         r.register("program_log_dropped", "Lines of the program's own log that were lost", self.program_log_dropped.clone());
         r.register("spans", "Spans of sampled requests, by what became of them", self.spans.clone());
         r.register("panics", "Mistakes in Ficus that ended one request or task", self.panics.clone());
+        r.register("guard_evidence_dropped", "Requests of guarded routes that their guard did not see, because it was behind", self.evidence_dropped.clone());
         r.register("route_info", "The routes and what serves them; always 1", self.route_info.clone());
         r.register("backend_up", "Whether an upstream of a backend can be reached", self.backend_up.clone());
         r.register("backend_requests_in_progress", "Requests in progress on a backend", self.backend_in_progress.clone());

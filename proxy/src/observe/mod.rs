@@ -4,6 +4,7 @@
 //! reader. Who reads the numbers is not here: the admin API renders them, the CLI prints them.
 
 mod access_log;
+mod evidence;
 mod exporter;
 mod handles;
 mod histogram;
@@ -17,14 +18,16 @@ mod traces;
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use tokio::sync::mpsc;
 
+pub use evidence::{Evidence, Guarded};
 pub use lines::{Lines, Output};
 pub use outcome::Outcome;
 pub use panics::count_panics;
@@ -58,6 +61,8 @@ pub struct Observer {
     /// Only one thread at a time adds a route, or rewrites the gauges that are read elsewhere.
     adding: Mutex<()>,
     sources: Mutex<Option<Sources>>,
+    /// Who watches guarded routes.
+    watcher: OnceLock<mpsc::Sender<Evidence>>,
 }
 
 /// What a scrape shows beside requests, from where it is known.
@@ -170,6 +175,7 @@ impl Observer {
             by_route: ArcSwap::default(),
             adding: Mutex::new(()),
             sources: Mutex::new(None),
+            watcher: OnceLock::new(),
         })
     }
 
@@ -186,6 +192,11 @@ impl Observer {
         }
         if let Some(reason) = outcome.unkept {
             self.metrics.unkept.get_or_create(&labels(reason)).inc();
+        }
+        if let (Some(guarded), Some(watcher)) = (outcome.guarded, self.watcher.get())
+            && watcher.try_send(Evidence::of(outcome, guarded)).is_err()
+        {
+            self.metrics.evidence_dropped.inc();
         }
         self.access_log.write(outcome, Utc::now());
     }
@@ -274,6 +285,13 @@ impl Observer {
     /// Where a scrape asks about what is known elsewhere.
     pub fn ask(&self, sources: Sources) {
         *self.sources.lock().unwrap_or_else(PoisonError::into_inner) = Some(sources);
+    }
+
+    /// Sends what guarded routes do to a watcher that may be `room` requests behind; only the first call counts.
+    pub fn watch_guarded(&self, room: usize) -> mpsc::Receiver<Evidence> {
+        let (sender, receiver) = mpsc::channel(room);
+        let _ = self.watcher.set(sender);
+        receiver
     }
 
     /// Opens the access log again, after it was renamed away.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Guarded;
+
 /// What became of one request. Nothing personal is in here: no identity, address, cookie, token or query.
 #[derive(Debug, Clone)]
 pub struct Outcome<'a> {
@@ -35,6 +37,8 @@ pub struct Outcome<'a> {
     pub unkept: Option<&'static str>,
     /// The user's bucket, if it was looked at.
     pub bucket: Option<u32>,
+    /// What the watcher of a guarded route must know.
+    pub guarded: Option<Guarded<'a>>,
     /// Status sent to the client; none when the client left before it got one.
     pub status: Option<u16>,
     /// Bytes of the answer's body.

@@ -49,6 +49,7 @@ pub(super) fn read<'d>(
     let (name, name_place) = name?;
     let canary = trial::canary(&section, &name, &serving, report);
     trial::not_yet(&section, report);
+    let guard = trial::guard(&section, &serving, report);
     let rules = rules?;
     let route = Route {
         endpoint: endpoint.unwrap_or_else(|| name.clone()),
@@ -59,6 +60,7 @@ pub(super) fn read<'d>(
         candidate: serving.candidate,
         fallback: serving.fallback,
         canary,
+        guard,
         timeout,
         connect_timeout,
         total_timeout,

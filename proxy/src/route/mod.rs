@@ -40,6 +40,8 @@ pub struct Route {
     pub fallback: String,
     /// Share of users served by the candidate.
     pub canary: Option<Canary>,
+    /// Under which conditions the route rolls itself back.
+    pub guard: Option<Guard>,
     /// Longest wait for the backend's next bytes.
     pub timeout: Option<Duration>,
     /// Longest wait for a connection to the backend, and for its return.
@@ -123,5 +125,39 @@ impl Route {
     pub fn active_canary(&self) -> Option<&Canary> {
         let served_by_fallback = matches!(&self.serve, Serve::Backend(name) if *name == self.fallback);
         self.canary.as_ref().filter(|canary| served_by_fallback && canary.has_anybody())
+    }
+}
+
+/// The condition under which a route rolls itself back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Guard {
+    /// The share of requests (0 to 1) by which the candidate may fail, be slow or differ beyond the fallback.
+    pub max_error_ratio: f64,
+    /// An answer is slow from so many times the fallback's 95th percentile on; absent: times do not count.
+    pub max_p95_ratio: Option<f64>,
+    /// What "lately" means.
+    pub window: Duration,
+    /// Below this number of requests the candidate is not yet called good.
+    pub min_requests: u64,
+    /// What happens to a candidate that is bad.
+    pub on_trip: OnTrip,
+}
+
+/// What a guard does when it trips.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnTrip {
+    /// Everybody is answered by the fallback.
+    Rollback,
+    /// The route stays as it is and is held.
+    Freeze,
+}
+
+impl OnTrip {
+    /// The word in routes.toml.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Rollback => "rollback",
+            Self::Freeze => "freeze",
+        }
     }
 }

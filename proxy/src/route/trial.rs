@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::diagnostic::{Network, Report, Section, Value, percent};
 
 use super::entry::Serving;
-use super::{Canary, Serve, keys};
+use super::{Canary, Guard, OnTrip, Serve, keys};
 
 /// How long a user stays on the side that answered a write, when nobody says otherwise.
 pub(super) const PIN: Duration = Duration::from_secs(10);
@@ -107,16 +107,12 @@ fn user_list(value: &Value<'_>, report: &mut Report) -> Option<Vec<String>> {
     Some(users)
 }
 
-/// `shadow` and `guard` are checked in full, so that a file written today is right tomorrow; this version does not
-/// act on them and says so.
+/// `shadow` is checked in full, so that a file written today is right tomorrow; this version does not act on it and
+/// says so.
 pub(super) fn not_yet(section: &Section<'_>, report: &mut Report) {
     if let Some(value) = section.get("shadow") {
         shadow(&value, report);
         warn(&value, "no request is copied", report);
-    }
-    if let Some(value) = section.get("guard") {
-        guard(&value, report);
-        warn(&value, "the route does not roll itself back", report);
     }
 }
 
@@ -137,24 +133,43 @@ fn shadow(value: &Value<'_>, report: &mut Report) {
     }
 }
 
-fn guard(value: &Value<'_>, report: &mut Report) {
-    let Some(table) = value.section(keys::GUARD, report) else { return };
-    if let Some(ratio) = table.get("max_error_ratio") {
-        ratio.number(0.0, 1.0, report);
-    }
-    if let Some(ratio) = table.get("max_p95_ratio") {
-        ratio.number(0.1, 1_000.0, report);
-    }
-    if let Some(window) = table.get("window") {
-        window.duration(report);
-    }
-    if let Some(requests) = table.get("min_requests") {
-        requests.integer(1, report);
-    }
-    if let Some(action) = table.get("on_trip") {
-        action.parsed(report, |text| match text {
-            "rollback" | "freeze" => Ok(()),
+/// What a guard allows when it does not say: one failure in two hundred requests.
+const MAX_ERROR_RATIO: f64 = 0.005;
+const WINDOW: Duration = Duration::from_secs(60);
+const MIN_REQUESTS: u64 = 50;
+
+/// `guard`, checked.
+pub(super) fn guard(section: &Section<'_>, serving: &Serving, report: &mut Report) -> Option<Guard> {
+    let value = section.get("guard")?;
+    let table = value.section(keys::GUARD, report)?;
+    let max_error_ratio = match table.get("max_error_ratio") {
+        Some(ratio) => ratio.number(0.0, 1.0, report)?,
+        None => MAX_ERROR_RATIO,
+    };
+    let max_p95_ratio = match table.get("max_p95_ratio") {
+        Some(ratio) => Some(ratio.number(1.0, 1_000.0, report)?),
+        None => None,
+    };
+    let window = match table.get("window") {
+        Some(window) => window.duration(report)?,
+        None => WINDOW,
+    };
+    let min_requests = match table.get("min_requests") {
+        Some(requests) => requests.integer(1, report)?,
+        None => MIN_REQUESTS,
+    };
+    let on_trip = match table.get("on_trip") {
+        Some(action) => action.parsed(report, |text| match text {
+            "rollback" => Ok(OnTrip::Rollback),
+            "freeze" => Ok(OnTrip::Freeze),
             _ => Err("write `rollback` or `freeze`".to_owned()),
-        });
+        })?,
+        None => OnTrip::Rollback,
+    };
+    if serving.candidate == serving.fallback {
+        report
+            .warning(value.key(), "this guard has nothing to watch")
+            .label(format!("candidate and fallback are both `{}`", serving.fallback));
     }
+    Some(Guard { max_error_ratio, max_p95_ratio, window, min_requests, on_trip })
 }

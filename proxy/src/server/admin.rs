@@ -31,7 +31,8 @@ pub(super) fn start(parts: &Parts, asks: Asks) -> anyhow::Result<Served> {
     let runtime = runtime("ficus-admin", 1)?;
     let tokens = Reader::new(&parts.settings).tokens().cloned();
     let (control, observer) = (Arc::clone(&parts.control), Arc::clone(&parts.observer));
-    let admin = Admin::new(control, observer, Arc::clone(&parts.backends), tokens, asks);
+    let kept = (tokens, Arc::clone(&parts.incidents));
+    let admin = Admin::new(control, observer, Arc::clone(&parts.backends), kept, asks);
     let (ending, end) = watch::channel(Ending::default());
     let mut serving = JoinSet::new();
     let entered = runtime.enter();

@@ -38,6 +38,7 @@ use crate::admin::{Ask, Asks};
 use crate::control::{Control, Reloaded};
 use crate::gateway::{Gateway, Rules};
 use crate::observe::{BackendState, Observer, Sources, UpstreamState, count_panics};
+use crate::rollout::{self, Incidents};
 use crate::settings::{Current, Inputs, Settings};
 use crate::upstream::{Backends, probe};
 use doorkeeper::Doorkeeper;
@@ -56,6 +57,8 @@ use upgrade::{Origin, Successor};
 const MOST_ATTEMPTS: usize = 16;
 /// Kept connections to upstreams.
 const POOL: usize = 512;
+/// So many requests may a guard be behind.
+const EVIDENCE: usize = 8 * 1024;
 /// How long tasks that are still running at the very end are waited for.
 const LAST_MOMENT: Duration = Duration::from_millis(100);
 
@@ -72,6 +75,7 @@ struct Parts {
     control: Arc<Control>,
     backends: Arc<Backends>,
     observer: Arc<Observer>,
+    incidents: Arc<Incidents>,
     draining: Arc<AtomicBool>,
 }
 
@@ -121,6 +125,7 @@ fn start(
         predecessor.prepared()?;
     }
     // From here on the state on disk is ours.
+    let incidents = Arc::new(Incidents::new(&settings.store.directory));
     let control = Arc::new(Control::start(&settings)?);
     let observer = Arc::new(Observer::new(Arc::clone(control.live()), &settings, &log.dropped())?);
     observer.ask(sources(&control, &backends));
@@ -135,6 +140,7 @@ fn start(
         control,
         backends,
         observer,
+        incidents,
         draining: Arc::default(),
     };
     let (asks, questions) = Asks::new();
@@ -244,6 +250,8 @@ async fn serve(
         settings: Arc::clone(&parts.settings),
         taken_over: Arc::clone(&taken_over),
     };
+    let evidence = parts.observer.watch_guarded(EVIDENCE);
+    tokio::spawn(rollout::watch(Arc::clone(&parts.control), Arc::clone(&parts.incidents), evidence));
     tokio::spawn(probe::watch(Arc::clone(&parts.backends)));
     let _watch = parts.control.watch().context("cannot watch the routing file")?;
     parts.accept(&door)?;

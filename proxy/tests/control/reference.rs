@@ -64,7 +64,7 @@ fn every_command_and_flag_is_described() {
     let help = |arguments: &[&str]| texts(&command(directory.path()).args(arguments).output().unwrap()).0;
     let looking = ["check", "status", "routes", "explain", "diff", "history", "audit", "completions", "man"];
     let changing = ["serve", "flip", "canary", "rollback", "hold", "resume", "undo", "apply", "tester-token"];
-    let adopting = ["reload", "upgrade", "init", "census", "prove-routes"];
+    let adopting = ["incident", "reload", "upgrade", "init", "census", "prove-routes"];
     for name in looking.into_iter().chain(changing).chain(adopting) {
         assert!(help(&["--help"]).contains(&format!("  {name} ")), "there is no command {name}");
         assert!(page.contains(&format!("## ficus {name}\n")), "`{name}` is not described");

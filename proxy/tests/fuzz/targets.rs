@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ficus::diagnostic::Source;
 use ficus::gateway::probe;
 use ficus::identity::{Identity, Reader};
-use ficus::settings::{Flask, Inputs, Secret};
+use ficus::settings::Inputs;
 use flask_compat::Profile;
 
 /// One parser.
@@ -89,13 +89,12 @@ fn dates(data: &[u8]) {
 
 /// Nobody becomes a user without the secret.
 fn cookies(data: &[u8]) {
-    let flask = Flask {
-        secret_key: Some(Secret("not the key of the corpus".to_owned())),
-        session_cookie: "session".to_owned(),
-        profile: Profile::Werkzeug10,
-    };
+    let secret = ("FICUS_FLASK_SECRET_KEY".to_owned(), "not the key of the corpus".to_owned());
+    let inputs = Inputs { environment: [secret].into(), ..Inputs::default() };
+    let settings = ficus::settings::load(&inputs).0.unwrap();
     let address = "192.0.2.1".parse().unwrap();
-    let identity = Reader::new(&flask).identify([data, data].into_iter(), address, 1_700_000_000);
+    let cookies = [data, data].join(&b"; "[..]);
+    let identity = Reader::new(&settings).user_or_address(&cookies, address, 1_700_000_000);
     assert!(identity == Identity::Address(address));
 }
 

@@ -15,6 +15,7 @@ mod connections;
 mod crowd;
 mod fallback;
 mod framing;
+mod guard;
 mod headers;
 mod limits;
 mod outcomes;

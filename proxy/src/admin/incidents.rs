@@ -1,0 +1,28 @@
+//! What guards did: `/v1/incidents`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde_json::{Value, json};
+
+use super::Admin;
+use super::problem::Problem;
+
+/// All incidents of this node, newest first, without their samples.
+pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Result<Json<Value>, Problem> {
+    let mut incidents = admin.incidents.all();
+    incidents.reverse();
+    incidents.iter_mut().for_each(|incident| incident.samples.clear());
+    Ok(Json(json!({ "schema": 1, "incidents": incidents })))
+}
+
+/// One incident with everything.
+pub(super) async fn show(
+    State(admin): State<Arc<Admin>>,
+    Path(id): Path<u64>,
+) -> Result<Json<Value>, Problem> {
+    let incident = admin.incidents.get(id);
+    let incident = incident.ok_or_else(|| Problem::no_incident(id, admin.incidents.next_id() - 1))?;
+    Ok(Json(json!({ "schema": 1, "incident": incident })))
+}
