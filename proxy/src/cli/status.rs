@@ -96,6 +96,7 @@ fn alarms(answer: &Value) -> Vec<String> {
     {
         lines.push(screen::bad(&format!("! backend {} cannot be reached", word(&backend["name"]))));
     }
+    lines.extend(answer["backends"].as_array().into_iter().flatten().flat_map(parted));
     lines
 }
 
@@ -106,6 +107,17 @@ fn until(item: &Value) -> String {
         (Some(at), true) => format!(", until {}: over, but the route is held", screen::time(at)),
         (None, _) => String::new(),
     }
+}
+
+/// Upstreams that get no requests while others of the same backend do.
+fn parted(backend: &Value) -> Vec<String> {
+    let upstreams = backend["upstreams"].as_array().into_iter().flatten();
+    let out = upstreams.filter(|upstream| backend["up"] == true && upstream["up"] == false);
+    let line = |upstream: &Value| {
+        let (address, state) = (word(&upstream["address"]), word(&upstream["state"]));
+        screen::bad(&format!("! {address} of backend {} gets no requests: {state}", word(&backend["name"])))
+    };
+    out.map(line).collect()
 }
 
 fn revision(answer: &Value) -> String {

@@ -120,7 +120,7 @@ impl Gateway {
             return Ok(());
         };
         if session.req_header().headers.contains_key(EXPECT)
-            && session.req_header().version == Version::HTTP_11
+            && session.req_header().version != Version::HTTP_10
         {
             session.as_downstream_mut().write_continue_response().await?;
         }

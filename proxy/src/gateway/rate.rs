@@ -110,7 +110,9 @@ fn network_of(address: IpAddr) -> [u8; 8] {
 impl Gateway {
     /// Answers 429 to whoever asks too often.
     pub(super) fn check_rate(&self, session: &Session, ctx: &mut Context) -> Result<()> {
-        let Some(route) = ctx.route.clone() else { return Ok(()) };
+        let Some(route) = ctx.route.as_ref().filter(|route| route.rate.is_some()).cloned() else {
+            return Ok(());
+        };
         let Some(rate) = &route.rate else { return Ok(()) };
         let address = ctx.client.address;
         let who = match rate.per {

@@ -148,6 +148,8 @@ impl Gateway {
             return false;
         }
         attempt.again = true;
+        // Its work until now was no waiting: the time to connect begins anew.
+        attempt.began = None;
         if let Some(serving) = attempt.serving.as_ref().filter(|_| backend.has_several()) {
             attempt.tried.insert(serving.upstream());
         }

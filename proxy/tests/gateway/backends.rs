@@ -212,3 +212,54 @@ fn upstreams_on_unix_sockets_and_tcp_share_the_work() {
     answers.sort();
     assert_eq!(answers, ["tcp", "tcp", "unix", "unix"]);
 }
+
+#[test]
+fn upstreams_that_come_and_go_cost_no_request() {
+    let directory = Directory::new();
+    let start = |name: &str| {
+        Backend::unix(&directory.path().join(name), |exchange| {
+            exchange.ok("here");
+            Then::Keep
+        })
+    };
+    let stable = start("stable.sock");
+    let mut changing = Some(start("changing.sock"));
+    let urls = [stable.url(), changing.as_ref().unwrap().url()];
+    let ficus = Setup::new(&stable).legacy_at(&urls).start();
+    let stop = AtomicBool::new(false);
+    let served = AtomicUsize::new(0);
+    std::thread::scope(|threads| {
+        for method in ["GET", "POST", "PUT"] {
+            let (ficus, stop, served) = (&ficus, &stop, &served);
+            threads.spawn(move || {
+                let mut client = ficus.connect();
+                while !stop.load(Ordering::SeqCst) {
+                    assert_eq!(client.request(method, "/", "", "x").text(), "here", "{method}");
+                    served.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+        for _ in 0..10 {
+            drop(changing.take());
+            let count = served.load(Ordering::SeqCst);
+            eventually("more answers", || served.load(Ordering::SeqCst) > count + 20);
+            changing = Some(start("changing.sock"));
+            eventually("it is back", || changing.as_ref().unwrap().requests() > 0);
+        }
+        stop.store(true, Ordering::SeqCst);
+    });
+    assert!(served.load(Ordering::SeqCst) > 200);
+}
+
+#[test]
+fn status_names_who_gets_no_requests() {
+    let fast = Backend::saying("fast");
+    let down = nobody();
+    let ficus = Setup::new(&fast).legacy_at(&[fast.url(), down.clone()]).start();
+    let status = ficus.status();
+    assert!(
+        status.contains(&format!("! {down} of backend legacy gets no requests: unreachable")),
+        "{status}"
+    );
+    assert!(status.contains("unreachable: Connection refused"), "{status}");
+}

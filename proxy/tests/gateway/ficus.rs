@@ -247,16 +247,26 @@ impl Ficus {
 
     /// What `ficus status --json` says about a backend.
     pub(crate) fn backend(&self, name: &str) -> serde_json::Value {
+        let status: serde_json::Value = serde_json::from_str(&self.ask_status(&["--json"])).unwrap();
+        let found = status["backends"].as_array().unwrap().iter().find(|b| b["name"] == name);
+        found.unwrap().clone()
+    }
+
+    /// What `ficus status` says.
+    pub(crate) fn status(&self) -> String {
+        self.ask_status(&[])
+    }
+
+    fn ask_status(&self, flags: &[&str]) -> String {
         let output = Command::new(env!("CARGO_BIN_EXE_ficus"))
-            .args(["status", "--json", "--config"])
+            .args(["status", "--config"])
             .arg(self.file("ficus.toml"))
+            .args(flags)
             .current_dir(self.directory.path())
             .env("FICUS_LISTEN_ADMIN_SOCKET", self.file("state/admin.sock"))
             .output()
             .unwrap();
-        let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        let found = status["backends"].as_array().unwrap().iter().find(|b| b["name"] == name);
-        found.unwrap().clone()
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// The value of a metric with these labels, as in the text; 0 if it is not there.
