@@ -39,7 +39,7 @@ async fn status(State(admin): State<Arc<Admin>>) -> Answer {
     let status = admin.control.status();
     let routing = admin.control.live().load();
     let mut by_standing = std::collections::BTreeMap::<String, usize>::new();
-    for line in route_lines(&routing.table, &[], &[]) {
+    for line in route_lines(&routing.table, &status, &[]) {
         *by_standing.entry(line.serve).or_default() += 1;
     }
     let mut answer = json!({
@@ -62,7 +62,7 @@ async fn status(State(admin): State<Arc<Admin>>) -> Answer {
 async fn routes(State(admin): State<Arc<Admin>>) -> Answer {
     let status = admin.control.status();
     let routing = admin.control.live().load();
-    let lines = route_lines(&routing.table, &status.drift, &admin.observer.routes());
+    let lines = route_lines(&routing.table, &status, &admin.observer.routes());
     Ok(Json(json!({ "schema": 1, "revision": routing.revision, "routes": lines })))
 }
 

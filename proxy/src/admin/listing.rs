@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::control::{Drift, Standing};
+use crate::control::{Standing, Status};
 use crate::observe::RouteCounters;
 use crate::route::Table;
 use crate::upstream::BackendHealth;
@@ -32,6 +32,9 @@ pub struct RouteLine {
     pub standing: String,
     /// Whether a rollback lies over the file.
     pub overridden: bool,
+    /// Whether a person or a rollback pinned it.
+    #[serde(default)]
+    pub held: bool,
     /// Requests since start-up, by the backend that answered.
     pub requests: BTreeMap<String, u64>,
     /// Of these, answered with a status of 500 or more.
@@ -41,7 +44,7 @@ pub struct RouteLine {
 }
 
 /// Every route of a table, in file order.
-pub fn route_lines(table: &Table, drift: &[Drift], counters: &[RouteCounters]) -> Vec<RouteLine> {
+pub fn route_lines(table: &Table, status: &Status, counters: &[RouteCounters]) -> Vec<RouteLine> {
     let line = |route: &std::sync::Arc<crate::route::Route>| {
         let standing = Standing::of(route);
         let own = || counters.iter().filter(|counter| counter.route == route.name);
@@ -58,7 +61,8 @@ pub fn route_lines(table: &Table, drift: &[Drift], counters: &[RouteCounters]) -
             canary_percent: format!("{}", f64::from(standing.buckets) / 1_000.0),
             canary_users: standing.users.len(),
             standing: standing.words(),
-            overridden: drift.iter().any(|drift| drift.route == route.name),
+            overridden: status.drift.iter().any(|drift| drift.route == route.name),
+            held: status.holds.iter().any(|hold| hold.route == route.name),
             requests: by(|c| c.requests),
             errors: by(|c| c.errors),
             fallbacks: own().map(|c| c.fallbacks).sum(),

@@ -40,6 +40,8 @@ fn row(line: &RouteLine) -> Vec<String> {
     let mut standing = line.standing.clone();
     if line.overridden {
         standing.push_str(" (rolled back over the file)");
+    } else if line.held {
+        standing.push_str(" (held)");
     }
     let counts = |counts: &std::collections::BTreeMap<String, u64>| {
         let texts: Vec<String> = counts.iter().map(|(backend, count)| format!("{count} {backend}")).collect();

@@ -64,7 +64,23 @@ impl Control {
         }
     }
 
+    /// Takes over what `ficus rollback --offline` laid over a file that it could not write.
+    pub(super) fn take_over(&self) {
+        let mut running = self.lock();
+        self.adopt(&mut running);
+    }
+
+    fn adopt(&self, running: &mut Running) {
+        let Loaded::Good(saved) = self.state_file.load() else { return };
+        if saved.revision > running.state.revision && saved.text == running.state.text {
+            tracing::info!(revision = saved.revision, "taken over from an offline rollback");
+            running.state = *saved;
+            self.swap(running);
+        }
+    }
+
     pub(super) fn look(&self, path: &Path, running: &mut Running) -> Reloaded {
+        self.adopt(running);
         let text = match settled(path, &running.hash) {
             Ok(text) => text,
             Err(error) => return self.refuse(running, unreadable(path, &error)),

@@ -68,6 +68,7 @@ fn run(control: &Control, path: &Path, inbox: &Receiver<Signal>, events: &Sender
             Ok(Signal::Event) | Err(RecvTimeoutError::Timeout) => {}
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
         }
+        control.take_over();
         control.expire(chrono::Utc::now());
         if control.is_known(control.hash_on_disk().as_ref()) {
             continue;

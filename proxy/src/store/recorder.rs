@@ -402,6 +402,19 @@ pub(super) mod tests {
         store(&recorder, 3);
         let audit = recorder.audit(10).unwrap();
         assert_eq!((audit.records, audit.broken), (3, None));
+        drop(recorder);
+        // Somebody goes back to the older ficus for one change.
+        runtime.block_on(async {
+            let mut old = sqlx::SqliteConnection::connect(&url).await.unwrap();
+            let row = "INSERT INTO revision (number, made_at, author, action, hash)
+                VALUES (4, '2026-11-25T10:05:00+00:00', 'ana', 'flip', 'cccc')";
+            old.execute(row).await.unwrap();
+            old.close().await.unwrap();
+        });
+        let recorder = Recorder::start(&url, directory.path()).unwrap();
+        assert_eq!(recorder.latest(), Some(4));
+        let audit = recorder.audit(10).unwrap();
+        assert_eq!((audit.records, audit.broken), (4, None));
     }
 
     #[test]

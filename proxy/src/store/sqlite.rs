@@ -110,11 +110,11 @@ impl Sqlite {
             sqlx::query(*statement).execute(&mut connection).await?;
         }
         let mut open = Self { connection };
+        open.catch_up(chain).await?;
+        open.chain_the_past(chain).await?;
         if form < FORM {
-            open.chain_the_past(chain).await?;
             sqlx::query("PRAGMA user_version = 1").execute(&mut open.connection).await?;
         }
-        open.catch_up(chain).await?;
         Ok(open)
     }
 
@@ -125,16 +125,21 @@ impl Sqlite {
         }
     }
 
-    /// The revisions of a store without a chain become its first links.
+    /// Revisions that a ficus of an older form wrote become links: all of them in its store, the last ones after somebody
+    /// went back to it for a while.
     async fn chain_the_past(&mut self, chain: &Chain) -> Result<(), sqlx::Error> {
-        let empty = chain.links().map_err(sqlx::Error::Io)?.is_empty() && self.last_link().await?.is_none();
-        if !empty {
+        let last = self.last_link().await?;
+        let chained = last.as_ref().and_then(|link| link.read()).map_or(0, |record| record.revision);
+        if self.latest().await?.is_none_or(|latest| latest <= chained) {
             return Ok(());
         }
         let mut records = self.history(None, u32::MAX).await?;
         records.reverse();
-        for record in &records {
-            chain.append(record, None).map_err(sqlx::Error::Io)?;
+        let mut tip = last.map(|link| link.tip());
+        for record in records.iter().filter(|record| record.revision > chained) {
+            let link = chain.append(record, tip.as_ref()).map_err(sqlx::Error::Io)?;
+            self.append(record, &link).await?;
+            tip = Some(link.tip());
         }
         Ok(())
     }

@@ -22,6 +22,25 @@ fn a_dead_proxy_comes_back_rolled_back() {
     assert_eq!(ficus.answered_by("/customers/"), "legacy");
     assert_eq!(ficus.revision(), 2);
     assert_eq!(ficus.json(&["history", "customers.list"])["changes"][0]["reason"], "down");
+    assert_eq!(ficus.cli(&["flip", "customers.list", "rust"]).status.code(), Some(3), "it is not held");
+    ficus.ok(&["audit", "--verify"]);
+}
+
+#[test]
+fn a_proxy_that_hangs_takes_over_what_could_not_be_written() {
+    let ficus = Ficus::start(&moved());
+    std::fs::set_permissions(ficus.routes(), std::os::unix::fs::PermissionsExt::from_mode(0o444)).unwrap();
+    let pid = Pid::from_raw(ficus.pid());
+    kill(pid, Signal::SIGSTOP).unwrap();
+    ficus.ok(&["rollback", "customers.list", "--offline"]);
+    kill(pid, Signal::SIGCONT).unwrap();
+    ficus.wait("the rollback is seen", |ficus| ficus.answered_by("/customers/") == "legacy");
+    let status = ficus.status();
+    assert_eq!(
+        (status["revision"].as_u64(), status["drift"][0]["route"].as_str()),
+        (Some(2), Some("customers.list"))
+    );
+    ficus.ok(&["audit", "--verify"]);
 }
 
 #[test]
@@ -35,4 +54,5 @@ fn a_proxy_that_hangs_takes_it_over_when_it_wakes() {
     let status = ficus.status();
     assert_eq!(status["revision"], 2);
     assert_eq!(status["last"]["action"], "rollback");
+    assert_eq!(status["holds"].as_array().unwrap().len(), 2);
 }
