@@ -31,6 +31,8 @@ struct Route {
     #[serde(default)]
     rules: Vec<String>,
     methods: Option<Vec<String>>,
+    #[serde(default = "yes")]
+    provide_automatic_options: bool,
     host: Option<String>,
     subdomain: Option<String>,
     strict_slashes: Option<bool>,
@@ -47,23 +49,45 @@ pub fn read(text: &str, profile: Profile) -> Result<Map, RoutesError> {
     let mut specs: Vec<RuleSpec> = Vec::new();
     for route in file.route {
         let endpoint = route.endpoint.clone().unwrap_or_else(|| route.name.clone());
-        let methods = route.methods.clone().unwrap_or_else(|| vec!["GET".to_owned()]);
+        let methods = methods_of(&route);
         for rule in route.rule.iter().chain(&route.rules) {
             if let Some(known) = specs.iter_mut().find(|spec| spec.endpoint == endpoint && spec.rule == *rule)
             {
-                known.methods.get_or_insert_default().extend(methods.clone());
+                known.methods =
+                    known.methods.take().zip(methods.clone()).map(|(known, more)| [known, more].concat());
+                known.provide_automatic_options &= route.provide_automatic_options;
                 continue;
             }
-            specs.push(spec(&route, rule, &endpoint, &methods));
+            specs.push(spec(&route, rule, &endpoint, methods.as_ref()));
         }
     }
-    let specs: Vec<RuleSpec> = specs.into_iter().map(RuleSpec::automatic_options).collect();
+    let specs: Vec<RuleSpec> = specs.into_iter().map(with_options).collect();
     Map::new(MapOptions::new(profile), &specs)
         .map_err(|errors| RoutesError::Rules(errors.iter().map(ToString::to_string).collect()))
 }
 
-fn spec(route: &Route, rule: &str, endpoint: &str, methods: &[String]) -> RuleSpec {
-    let mut spec = RuleSpec::new(rule, endpoint).methods(methods.iter().cloned());
+fn yes() -> bool {
+    true
+}
+
+/// `None`: any.
+fn methods_of(route: &Route) -> Option<Vec<String>> {
+    match &route.methods {
+        None => Some(vec!["GET".to_owned()]),
+        Some(methods) => (methods[..] != ["*"]).then(|| methods.clone()),
+    }
+}
+
+/// Flask's automatic OPTIONS, unless a route does without it or takes any method.
+fn with_options(mut spec: RuleSpec) -> RuleSpec {
+    let wanted = std::mem::take(&mut spec.provide_automatic_options) && spec.methods.is_some();
+    if wanted { spec.automatic_options() } else { spec }
+}
+
+fn spec(route: &Route, rule: &str, endpoint: &str, methods: Option<&Vec<String>>) -> RuleSpec {
+    let mut spec = RuleSpec::new(rule, endpoint);
+    spec.methods = methods.cloned();
+    spec.provide_automatic_options = route.provide_automatic_options;
     spec.host.clone_from(&route.host);
     spec.subdomain.clone_from(&route.subdomain);
     spec.strict_slashes = route.strict_slashes;
@@ -106,6 +130,21 @@ mod tests {
         for method in ["GET", "HEAD", "POST", "OPTIONS"] {
             assert!(matches!(map.find("crm.test", method, "/customers/new"), Match::Rule(_)), "{method}");
         }
+    }
+
+    #[test]
+    fn rules_for_any_method_and_without_automatic_options() {
+        let text = "[[route]]\nname='any'\nrule='/any'\nmethods=['*']\n[[route]]\nname='quiet'\nrule='/quiet'\n\
+            provide_automatic_options=false\n[[route]]\nname='own'\nrule='/own'\n";
+        let map = read(text, Profile::Werkzeug23).unwrap();
+        let automatic = |method, path| match map.find("crm.test", method, path) {
+            Match::Rule(matched) => Some(matched.automatic_options()),
+            _ => None,
+        };
+        assert_eq!(automatic("PURGE", "/any"), Some(false));
+        assert_eq!(automatic("OPTIONS", "/any"), Some(false));
+        assert_eq!(automatic("OPTIONS", "/quiet"), None);
+        assert_eq!(automatic("OPTIONS", "/own"), Some(true));
     }
 
     #[test]

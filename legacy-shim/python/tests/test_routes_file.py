@@ -50,7 +50,8 @@ def test_the_head_is_the_one_ficus_expects(document, parse):
 
 def test_every_route_has_only_keys_that_ficus_knows(routes):
     known = {
-        "name", "endpoint", "rule", "rules", "methods", "serve", "defaults", "host", "subdomain", "strict_slashes"
+        "name", "endpoint", "rule", "rules", "methods", "serve", "defaults", "host", "subdomain", "strict_slashes",
+        "provide_automatic_options",
     }  # fmt: skip
     assert {key for route in routes.values() for key in route} <= known
 
@@ -68,11 +69,16 @@ def test_methods_leave_out_what_flask_adds(routes):
     assert routes["customers.create"]["methods"] == ["GET", "POST"]
 
 
-def test_options_are_told_when_they_are_not_flasks(routes, comments):
+def test_options_are_told_when_they_are_not_flasks(routes):
     assert routes["quiet"]["methods"] == ["GET"]
-    assert "OPTIONS: 405, provide_automatic_options is off" in comments["quiet"]
+    assert routes["quiet"]["provide_automatic_options"] is False
     assert routes["options"]["methods"] == ["GET", "OPTIONS"]
-    assert "OPTIONS: answered by the view, provide_automatic_options is off" in comments["options"]
+    assert "provide_automatic_options" not in routes["options"]
+
+
+def test_a_rule_without_methods_takes_any(routes):
+    assert routes["anything"]["methods"] == ["*"]
+    assert "provide_automatic_options" not in routes["anything"]
 
 
 def test_rules_of_one_endpoint_are_one_route_as_url_for_prefers_them(routes):

@@ -130,7 +130,8 @@ fn rules(file: &Table) -> Rules {
 
 /// What belongs to a rule beside its text and methods.
 fn beside(route: &Table) -> String {
-    let keys = ["host", "subdomain", "defaults", "strict_slashes", "merge_slashes"];
+    let keys =
+        ["host", "subdomain", "defaults", "provide_automatic_options", "strict_slashes", "merge_slashes"];
     keys.iter().filter_map(|key| route.get(*key).map(|value| format!(" ({key} = {value})"))).collect()
 }
 

@@ -69,6 +69,9 @@ impl<'a> Generator<'a> {
             2 => self.dice.pick(METHODS).to_owned(),
             _ => self.dice.pick(&rule.methods).to_owned(),
         };
+        if method == "*" {
+            method = self.dice.pick(METHODS).to_owned();
+        }
         match round {
             0 | 2 => {}
             1 => path = turned_slash(&path),

@@ -17,6 +17,7 @@ pub(super) struct Entry<'d> {
     pub(super) subdomain: Option<(String, Value<'d>)>,
     pub(super) defaults: Vec<(String, routing::Value)>,
     pub(super) defaults_place: Option<Value<'d>>,
+    pub(super) provide_automatic_options: Option<bool>,
     pub(super) strict_slashes: Option<bool>,
     pub(super) merge_slashes: Option<bool>,
 }
@@ -44,6 +45,8 @@ pub(super) fn read<'d>(
     let rate = super::rate::rate(&section, report);
     let host = located(section.get("host"), report);
     let subdomain = located(section.get("subdomain"), report);
+    let provide_automatic_options =
+        section.get("provide_automatic_options").and_then(|value| value.boolean(report));
     let strict_slashes = section.get("strict_slashes").and_then(|value| value.boolean(report));
     let merge_slashes = section.get("merge_slashes").and_then(|value| value.boolean(report));
     let (name, name_place) = name?;
@@ -76,6 +79,7 @@ pub(super) fn read<'d>(
         subdomain,
         defaults: values,
         defaults_place: route_defaults,
+        provide_automatic_options,
         strict_slashes,
         merge_slashes,
     })
@@ -142,12 +146,24 @@ fn rules<'d>(
     }
 }
 
+/// Any method, as a Werkzeug rule without methods.
+pub(super) const ANY: &str = "*";
+
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
 
 fn methods(value: &Value<'_>, report: &mut Report) -> Option<Vec<String>> {
     let texts = value.texts(report)?;
     if texts.is_empty() {
         report.error(value.place(), "`methods` is empty").help("leave it out for GET");
+    }
+    let any = texts.iter().find(|(method, _)| method == ANY).map(|(_, place)| place.place().clone());
+    if let Some(place) = any {
+        if texts.len() > 1 {
+            report
+                .error(&place, "`*` stands for every method")
+                .help("write `methods = [\"*\"]`, without others");
+        }
+        return Some(vec![ANY.to_owned()]);
     }
     let mut methods: Vec<String> = Vec::new();
     for (method, place) in texts {

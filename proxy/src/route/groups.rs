@@ -6,13 +6,15 @@ use flask_compat::routing::{RuleError, RuleField, RuleSpec};
 
 use crate::diagnostic::Place;
 
-use super::entry::Entry;
+use super::entry::{ANY, Entry};
 
 /// One Werkzeug rule and the routes that share it.
 pub(super) struct Group {
     pub(super) spec: RuleSpec,
     /// Indices of the routes, in file order.
     pub(super) parts: Vec<usize>,
+    /// Whether Flask answers OPTIONS by itself.
+    automatic_options: bool,
     /// Which rule of the first part it is.
     rule: usize,
 }
@@ -23,14 +25,21 @@ pub(super) fn group(entries: &[Entry<'_>]) -> Vec<Group> {
     for (part, entry) in entries.iter().enumerate() {
         for rule in 0..entry.rules.len() {
             let spec = spec(entry, rule);
+            let automatic_options = entry.provide_automatic_options.unwrap_or(true);
             match groups.iter_mut().find(|group| same_rule(&group.spec, &spec)) {
-                Some(group) => merge(group, spec, part),
-                None => groups.push(Group { spec, parts: vec![part], rule }),
+                Some(group) => {
+                    merge(group, spec, part);
+                    group.automatic_options &= automatic_options;
+                }
+                None => groups.push(Group { spec, parts: vec![part], automatic_options, rule }),
             }
         }
     }
     for group in &mut groups {
-        group.spec = std::mem::take(&mut group.spec).automatic_options();
+        // A rule for any method takes OPTIONS too, and its view answers.
+        if group.automatic_options && group.spec.methods.is_some() {
+            group.spec = std::mem::take(&mut group.spec).automatic_options();
+        }
     }
     groups
 }
@@ -41,7 +50,10 @@ fn spec(entry: &Entry<'_>, rule: usize) -> RuleSpec {
     RuleSpec {
         rule: entry.rules[rule].0.clone(),
         endpoint: entry.route.endpoint.clone(),
-        methods: Some(entry.route.methods.clone().unwrap_or_else(|| vec!["GET".to_owned()])),
+        methods: match &entry.route.methods {
+            None => Some(vec!["GET".to_owned()]),
+            Some(methods) => (methods[..] != [ANY]).then(|| methods.clone()),
+        },
         defaults: entry.defaults.clone(),
         host: text(&entry.host),
         subdomain: text(&entry.subdomain),
@@ -57,11 +69,15 @@ fn same_rule(a: &RuleSpec, b: &RuleSpec) -> bool {
 }
 
 fn merge(group: &mut Group, spec: RuleSpec, part: usize) {
-    let methods = group.spec.methods.get_or_insert_default();
-    for method in spec.methods.unwrap_or_default() {
-        if !methods.contains(&method) {
-            methods.push(method);
+    match (&mut group.spec.methods, spec.methods) {
+        (Some(known), Some(methods)) => {
+            for method in methods {
+                if !known.contains(&method) {
+                    known.push(method);
+                }
+            }
         }
+        (known, _) => *known = None,
     }
     if !group.parts.contains(&part) {
         group.parts.push(part);

@@ -23,6 +23,7 @@ pub const ROUTE: &[&str] = &[
     "rule",
     "rules",
     "methods",
+    "provide_automatic_options",
     "host",
     "subdomain",
     "defaults",

@@ -30,7 +30,7 @@ pub struct Route {
     pub endpoint: String,
     /// Werkzeug rules, verbatim; at least one.
     pub rules: Vec<String>,
-    /// Methods as written, upper case; `None`: GET. HEAD and OPTIONS follow as in Flask.
+    /// Methods as written, upper case; `None`: GET; `*` alone: any. HEAD and OPTIONS follow as in Flask.
     pub methods: Option<Vec<String>>,
     /// Which backend answers.
     pub serve: Serve,

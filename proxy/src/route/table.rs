@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use flask_compat::routing::{Map, Match};
 
+use super::entry::ANY;
 use super::{Defaults, Route, Serve};
 
 /// All routes, ready for matching.
@@ -73,8 +74,8 @@ impl Table {
         })
     }
 
-    /// Of the routes that share a rule, the one for this method: the one that names it; HEAD belongs to GET;
-    /// Flask's automatic OPTIONS to GET or else to the first.
+    /// Of the routes that share a rule, the one for this method: the one that names it; HEAD belongs to GET; what is left,
+    /// to the one for any method; Flask's automatic OPTIONS to GET or else to the first.
     fn part(&self, rule: usize, method: &str) -> Option<&Arc<Route>> {
         let parts = self.parts.get(rule)?;
         let named = |method: &str| {
@@ -83,8 +84,14 @@ impl Table {
                 None => method == "GET",
             })
         };
-        let stand_in = || if matches!(method, "HEAD" | "OPTIONS") { named("GET") } else { None };
-        named(method).or_else(stand_in).or_else(|| parts.first().map(|part| &self.routes[*part]))
+        let head = || if method == "HEAD" { named("GET") } else { None };
+        let options = || if method == "OPTIONS" { named("GET") } else { None };
+        let rest = || named(ANY);
+        named(method)
+            .or_else(head)
+            .or_else(rest)
+            .or_else(options)
+            .or_else(|| parts.first().map(|part| &self.routes[*part]))
     }
 
     /// Whether some route of a canary group sends somebody to its candidate.
@@ -215,6 +222,50 @@ mod tests {
             ("PUT", "/customers/7/edit", "-"),
             ("OPTIONS", "/hook", "hook"),
             ("GET", "/hook", "-"),
+        ];
+        for (method, path, name) in cases {
+            assert_eq!(found(&table, method, path), name, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn rules_for_any_method_and_without_automatic_options() {
+        let table = table(
+            r#"
+            [[route]]
+            name = "any"
+            rule = "/any"
+            methods = ["*"]
+            [[route]]
+            name = "any.get"
+            endpoint = "any"
+            rule = "/any"
+            [[route]]
+            name = "all"
+            rule = "/all/<path:rest>"
+            methods = ["*"]
+            [[route]]
+            name = "quiet"
+            rule = "/quiet"
+            provide_automatic_options = false
+            [[route]]
+            name = "own"
+            rule = "/own"
+            methods = ["GET", "OPTIONS"]
+            "#,
+        );
+        let cases = [
+            ("GET", "/any", "any.get"),
+            ("HEAD", "/any", "any.get"),
+            ("OPTIONS", "/any", "any"),
+            ("PURGE", "/any", "any"),
+            ("POST", "/all/x/y", "all"),
+            ("OPTIONS", "/all/x", "all"),
+            ("get", "/all/x", "all"),
+            ("GET", "/quiet", "quiet"),
+            ("HEAD", "/quiet", "quiet"),
+            ("OPTIONS", "/quiet", "-"),
+            ("OPTIONS", "/own", "own"),
         ];
         for (method, path, name) in cases {
             assert_eq!(found(&table, method, path), name, "{method} {path}");

@@ -174,21 +174,6 @@ def _warnings(collected: Any, facts: List[Dict[str, Any]], text: str) -> List[st
         warnings.append(
             "{} only by the last slash: {}".format(_count(len(twins), "rule differs", "rules differ"), _some(twins))
         )
-    views = [fact for fact in facts if fact["kind"] == "view"]
-    options = [f["name"] for f in views if any(remark.startswith("OPTIONS") for remark in f["remarks"])]
-    if options:
-        warnings.append(
-            "{} OPTIONS in a way of its own; Ficus expects Flask's automatic answer: {}".format(
-                _count(len(options), "route treats", "routes treat"), _some(options)
-            )
-        )
-    open_rules = [f["name"] for f in views if any(remark.startswith("methods:") for remark in f["remarks"])]
-    if open_rules:
-        warnings.append(
-            "{} any method; Ficus knows the usual ones: {}".format(
-                _count(len(open_rules), "route takes", "routes take"), _some(open_rules)
-            )
-        )
     return warnings
 
 

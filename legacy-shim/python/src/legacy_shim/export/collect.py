@@ -21,7 +21,8 @@ from .converters import writable
 
 #: The order in which methods are written; others follow by name.
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-_ANY = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+#: A rule for any method, as routes.toml says it.
+_ANY = ("*",)
 
 
 class Entry(NamedTuple):
@@ -33,6 +34,8 @@ class Entry(NamedTuple):
     defaults: Tuple[Tuple[str, Any], ...]
     subdomain: Optional[str]
     host: Optional[str]
+    #: False: Flask does not answer OPTIONS by itself, and the rule does not take it either.
+    automatic_options: bool
     strict_slashes: Optional[bool]
     merge_slashes: Optional[bool]
     #: `view`, `converter`, `redirect`, `alias`, `websocket`, `build only` or `unknown converter`.
@@ -85,7 +88,8 @@ def sort_methods(methods: Any) -> Tuple[str, ...]:
 
 def _entry(url_map: Map, rule: Rule, build_place: int, converters: Any) -> Entry:
     own, known = converters
-    methods, remarks = _methods(rule)
+    methods, automatic_options = _methods(rule)
+    remarks: List[str] = []
     host_matching = bool(url_map.host_matching)
     if rule.redirect_to is not None:
         remarks.append(_redirect_remark(rule.redirect_to))
@@ -96,6 +100,7 @@ def _entry(url_map: Map, rule: Rule, build_place: int, converters: Any) -> Entry
         defaults=tuple(sorted((rule.defaults or {}).items())),
         subdomain=None if host_matching else (rule.subdomain or None),
         host=(rule.host or None) if host_matching else None,
+        automatic_options=automatic_options,
         strict_slashes=_unless_same(rule.strict_slashes, url_map.strict_slashes),
         merge_slashes=_unless_same(rule.merge_slashes, url_map.merge_slashes),
         kind=_kind(rule, own, known),
@@ -120,21 +125,17 @@ def _kind(rule: Rule, own: Tuple[Converter, ...], known: Dict[str, Converter]) -
     return "converter" if own else "view"
 
 
-def _methods(rule: Rule) -> Tuple[Tuple[str, ...], List[str]]:
-    """Methods without those that Flask adds, and what has to be said about them."""
+def _methods(rule: Rule) -> Tuple[Tuple[str, ...], bool]:
+    """Methods without those that Flask adds; and whether OPTIONS is as in Flask when nobody says anything."""
     if rule.methods is None:
-        return _ANY, ["methods: the rule takes any method; the usual ones are listed"]
+        return _ANY, True
     methods = set(rule.methods)
-    remarks = []
     if "GET" in methods:
         methods.discard("HEAD")
-    if "OPTIONS" not in methods:
-        remarks.append("OPTIONS: 405, provide_automatic_options is off")
-    elif getattr(rule, "provide_automatic_options", False):
+    if getattr(rule, "provide_automatic_options", False):
         methods.discard("OPTIONS")
-    else:
-        remarks.append("OPTIONS: answered by the view, provide_automatic_options is off")
-    return sort_methods(methods), remarks
+        return sort_methods(methods), True
+    return sort_methods(methods), "OPTIONS" in methods
 
 
 def _unless_same(own: Optional[bool], of_map: bool) -> Optional[bool]:

@@ -69,7 +69,7 @@ def _header(app: Any, collected: Collected, routes: int, made: Any) -> List[str]
     lines += [
         "",
         "Comments say what the shim could see. `unknown` and `not seen` are no promise: read the view before you move",
-        "it. HEAD follows GET and OPTIONS is answered by Flask itself, unless a comment says otherwise.",
+        "it. HEAD follows GET, and OPTIONS is answered by Flask itself, unless the route says otherwise.",
     ]
     return [toml.comment(line) for line in lines]
 
@@ -120,6 +120,8 @@ def _route(app: Any, route: Route, entries: List[Entry], serve: str) -> List[str
         if getattr(first, name) is not None:
             lines.append(f"{name} = {toml.text(getattr(first, name))}")
     lines.append(f"methods = {toml.array(first.methods)}")
+    if not first.automatic_options:
+        lines.append("provide_automatic_options = false")
     defaults, unsaid = _defaults(first)
     if defaults:
         lines.append("defaults = {{ {} }}".format(", ".join(defaults)))
@@ -166,7 +168,7 @@ def _hides(first: Entry, second: Entry) -> bool:
         first.kind == second.kind == "view"
         and first.rule == second.rule
         and (first.host, first.subdomain) == (second.host, second.subdomain)
-        and set(second.methods) <= set(first.methods)
+        and (first.methods == ("*",) or set(second.methods) <= set(first.methods))
     )
 
 

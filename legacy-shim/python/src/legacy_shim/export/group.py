@@ -96,6 +96,7 @@ def _signature(entry: Entry) -> Tuple[Any, ...]:
     return (
         entry.endpoint,
         entry.methods,
+        entry.automatic_options,
         repr(entry.defaults),
         entry.subdomain,
         entry.host,
@@ -139,7 +140,7 @@ def _name_parts(endpoint: str, parts: List[Route], taken: Set[str]) -> None:
     disjoint = sum(len(some) for some in methods) == len(set().union(*methods))
     for number, route in enumerate(parts, 1):
         if disjoint:
-            route.name = _free("{}.{}".format(endpoint, "-".join(route.first.methods).lower()), taken)
+            route.name = _free("{}.{}".format(endpoint, "-".join(route.first.methods).lower().replace("*", "any")), taken)
         elif number > 1:
             route.name = _free(f"{endpoint}.{number}", taken)
 
