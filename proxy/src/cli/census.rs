@@ -90,7 +90,7 @@ pub(super) fn checked(
     profile: flask_compat::Profile,
 ) -> Result<Table, Exit> {
     let backends = settings.config.as_ref().map(|_| settings.backends.keys().cloned().collect());
-    let (table, report) = read(&Source::new(name, text), &Context { backends, profile });
+    let (table, report) = read(&Source::new(name, text), &Context { backends, profile, today: None });
     table.ok_or_else(|| {
         eprint!("{}", report.render(screen::colour_on_stderr()));
         Exit::failed(format!("`{name}` has {}", report.summary()))

@@ -64,7 +64,8 @@ fn check_routes(
             .help("there is no ficus.toml here; name it with `--config`");
     }
     let profile = settings.map(|settings| settings.flask.profile).unwrap_or_default();
-    let (table, found) = read(&source, &Context { backends, profile });
+    let (table, found) =
+        read(&source, &Context { backends, profile, today: Some(|| chrono::Utc::now().date_naive()) });
     report.extend(found);
     table.map(|table| table.routes().len())
 }

@@ -73,7 +73,7 @@ fn from_files(common: &Common, question: &Question) -> Result<Explanation, Exit>
         Some(path) => {
             let text = std::fs::read_to_string(path)
                 .map_err(|error| Exit::failed(format!("cannot read `{}`: {error}", path.display())))?;
-            let context = Context { backends: None, profile: settings.flask.profile };
+            let context = Context { profile: settings.flask.profile, ..Context::default() };
             let (table, report) = read(&Source::new(path.display().to_string(), text), &context);
             table.ok_or_else(|| {
                 eprint!("{}", report.render(screen::colour_on_stderr()));

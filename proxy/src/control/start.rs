@@ -49,6 +49,7 @@ impl Control {
         let context = Context {
             backends: Some(settings.backends.keys().cloned().collect()),
             profile: settings.flask.profile,
+            today: Some(|| Utc::now().date_naive()),
         };
         let floor = recorder.latest().unwrap_or_default().max(state.revision);
         let mut running = match &settings.routes {

@@ -51,7 +51,7 @@ pub(super) fn read<'d>(
     let merge_slashes = section.get("merge_slashes").and_then(|value| value.boolean(report));
     let (name, name_place) = name?;
     let canary = trial::canary(&section, &name, &serving, report);
-    trial::not_yet(&section, report);
+    let shadow = trial::shadow(&section, &serving, context.today.map(|today| today()), report);
     let guard = trial::guard(&section, &serving, report);
     let rules = rules?;
     let route = Route {
@@ -64,6 +64,7 @@ pub(super) fn read<'d>(
         fallback: serving.fallback,
         canary,
         guard,
+        shadow,
         timeout,
         connect_timeout,
         total_timeout,

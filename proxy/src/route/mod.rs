@@ -10,6 +10,7 @@ pub mod keys;
 mod live;
 mod rate;
 mod read;
+mod shadow;
 mod table;
 mod trial;
 
@@ -19,6 +20,7 @@ use crate::diagnostic::Network;
 
 pub use live::{Live, Routing};
 pub use read::{Context, Defaults, read};
+pub use shadow::{Allows, IgnoreRule, Pattern, Shadow};
 pub use table::{Found, Table};
 
 /// One entry of routes.toml.
@@ -42,6 +44,8 @@ pub struct Route {
     pub canary: Option<Canary>,
     /// Under which conditions the route rolls itself back.
     pub guard: Option<Guard>,
+    /// Which requests are copied to the other side, and what may differ.
+    pub shadow: Option<Shadow>,
     /// Longest wait for the backend's next bytes.
     pub timeout: Option<Duration>,
     /// Longest wait for a connection to the backend, and for its return.

@@ -20,6 +20,8 @@ pub struct Context {
     pub backends: Option<BTreeSet<String>>,
     /// Whose matching to follow.
     pub profile: Profile,
+    /// What day it is, to tell rules that have expired; absent: nothing is said about them.
+    pub today: Option<fn() -> chrono::NaiveDate>,
 }
 
 /// What a route inherits.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use chrono::NaiveDate;
+
 use crate::diagnostic::{Network, Report, Section, Value, percent};
 
 use super::entry::Serving;
-use super::{Canary, Guard, OnTrip, Serve, keys};
+use super::{Canary, Guard, OnTrip, Serve, Shadow, keys};
 
 /// How long a user stays on the side that answered a write, when nobody says otherwise.
 pub(super) const PIN: Duration = Duration::from_secs(10);
@@ -107,30 +109,22 @@ fn user_list(value: &Value<'_>, report: &mut Report) -> Option<Vec<String>> {
     Some(users)
 }
 
-/// `shadow` is checked in full, so that a file written today is right tomorrow; this version does not act on it and
-/// says so.
-pub(super) fn not_yet(section: &Section<'_>, report: &mut Report) {
-    if let Some(value) = section.get("shadow") {
-        shadow(&value, report);
-        warn(&value, "no request is copied", report);
+/// `shadow`, checked.
+pub(super) fn shadow(
+    section: &Section<'_>,
+    serving: &Serving,
+    today: Option<NaiveDate>,
+    report: &mut Report,
+) -> Option<Shadow> {
+    let shadow = super::shadow::read(section, today, report)?;
+    if shadow.sample > 0.0 && serving.candidate == serving.fallback {
+        let key = section.get("shadow")?;
+        report
+            .error(key.key(), "this shadow compares nothing")
+            .label(format!("candidate and fallback are both `{}`", serving.fallback));
+        return None;
     }
-}
-
-fn warn(value: &Value<'_>, consequence: &str, report: &mut Report) {
-    let key = value.path().rsplit('.').next().unwrap_or_default();
-    report
-        .warning(value.key(), format!("`{key}` is checked, but this version does not act on it"))
-        .label(consequence);
-}
-
-fn shadow(value: &Value<'_>, report: &mut Report) {
-    let Some(table) = value.section(keys::SHADOW, report) else { return };
-    if let Some(sample) = table.get("sample") {
-        sample.number(0.0, 1.0, report);
-    }
-    if let Some(ignore) = table.get("ignore") {
-        ignore.texts(report);
-    }
+    Some(shadow)
 }
 
 /// What a guard allows when it does not say: one failure in two hundred requests.

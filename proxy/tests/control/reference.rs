@@ -47,6 +47,7 @@ fn routes_toml_is_described_in_full() {
         ("canary.", route::keys::CANARY),
         ("rate.", route::keys::RATE),
         ("shadow.", route::keys::SHADOW),
+        ("shadow.ignore.", route::keys::IGNORE),
         ("guard.", route::keys::GUARD),
     ];
     for (table, keys) in tables {

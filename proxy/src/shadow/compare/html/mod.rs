@@ -1,0 +1,9 @@
+//! HTML as a tree: what a reader, a browser or a script would notice, and nothing else.
+
+mod sink;
+mod stock;
+mod tree;
+mod walk;
+
+pub(super) use tree::{Reading, page};
+pub(super) use walk::walk;
