@@ -31,6 +31,7 @@ pub(super) fn router(admin: &Arc<Admin>) -> Router {
         .route("/v1/incidents/{id}", get(super::incidents::show))
         .route("/v1/reload", post(reload))
         .route("/v1/upgrade", post(upgrade))
+        .merge(super::diffs::router())
         .with_state(Arc::clone(admin))
         .merge(super::changes::router(admin))
 }

@@ -191,6 +191,12 @@ fn time(text: Option<&str>) -> Result<Option<Duration>, Problem> {
     Ok(lasts.filter(|lasts| !lasts.is_zero()))
 }
 
+/// A change that another path of the API leads to.
+pub(super) async fn apply(admin: Arc<Admin>, author: Author, wanted: Change) -> Answer {
+    let manner = Manner { reason: wanted.reason, based_on: wanted.based_on, dry_run: false };
+    change(admin, author, wanted.edit, manner).await
+}
+
 async fn change(admin: Arc<Admin>, author: Author, edit: Edit, manner: Manner) -> Answer {
     let change = Change { author: author.0, reason: manner.reason, based_on: manner.based_on, edit };
     blocking(move || {
@@ -227,7 +233,7 @@ async fn tester_token(
     if lasts.is_zero() || lasts > LONGEST_TOKEN {
         return Err(Problem::bad_request("a token lasts longer than nothing and at most 720h"));
     }
-    let Some(tokens) = &admin.tokens else {
+    let Some(tokens) = &admin.kept.tokens else {
         return Err(Problem::bad_request(
             "there is nothing to sign with: set `canary.secret_key` or `flask.secret_key` in ficus.toml",
         ));

@@ -11,7 +11,7 @@ use super::problem::Problem;
 
 /// All incidents of this node, newest first, without their samples.
 pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Result<Json<Value>, Problem> {
-    let mut incidents = admin.incidents.all();
+    let mut incidents = admin.kept.incidents.all();
     incidents.reverse();
     incidents.iter_mut().for_each(|incident| incident.samples.clear());
     Ok(Json(json!({ "schema": 1, "incidents": incidents })))
@@ -22,7 +22,7 @@ pub(super) async fn show(
     State(admin): State<Arc<Admin>>,
     Path(id): Path<u64>,
 ) -> Result<Json<Value>, Problem> {
-    let incident = admin.incidents.get(id);
-    let incident = incident.ok_or_else(|| Problem::no_incident(id, admin.incidents.next_id() - 1))?;
+    let incident = admin.kept.incidents.get(id);
+    let incident = incident.ok_or_else(|| Problem::no_incident(id, admin.kept.incidents.next_id() - 1))?;
     Ok(Json(json!({ "schema": 1, "incident": incident })))
 }

@@ -7,6 +7,7 @@
 mod api;
 mod ask;
 mod changes;
+mod diffs;
 mod explain;
 mod health;
 mod incidents;
@@ -31,6 +32,8 @@ use crate::control::Control;
 use crate::identity::Tokens;
 use crate::observe::Observer;
 use crate::rollout::Incidents;
+use crate::shadow::Shadow;
+use crate::store::Diffs;
 use crate::upstream::Backends;
 use leaving::{Leaving, closing};
 
@@ -40,14 +43,26 @@ pub use leaving::Ending;
 pub use listing::{RouteLine, backend_lines, route_lines};
 pub use problem::{MOVED, Problem};
 
+/// What the admin API shows besides the routing.
+#[derive(Debug)]
+pub struct Kept {
+    /// What makes tokens for testers; absent: nothing can.
+    pub tokens: Option<Tokens>,
+    /// What guards did.
+    pub incidents: Arc<Incidents>,
+    /// What became of copies.
+    pub shadow: Arc<Shadow>,
+    /// Where answers differ.
+    pub diffs: Arc<Diffs>,
+}
+
 /// What the admin API shows and changes.
 #[derive(Debug)]
 pub struct Admin {
     control: Arc<Control>,
     observer: Arc<Observer>,
     backends: Arc<Backends>,
-    tokens: Option<Tokens>,
-    incidents: Arc<Incidents>,
+    kept: Kept,
     draining: AtomicBool,
     asks: Asks,
     started: chrono::DateTime<chrono::Utc>,
@@ -59,12 +74,11 @@ impl Admin {
         control: Arc<Control>,
         observer: Arc<Observer>,
         backends: Arc<Backends>,
-        kept: (Option<Tokens>, Arc<Incidents>),
+        kept: Kept,
         asks: Asks,
     ) -> Arc<Self> {
         let (draining, started) = (AtomicBool::new(false), chrono::Utc::now());
-        let (tokens, incidents) = kept;
-        Arc::new(Self { control, observer, backends, tokens, incidents, draining, asks, started })
+        Arc::new(Self { control, observer, backends, kept, draining, asks, started })
     }
 
     /// From now on `/readyz` says no: this node is about to stop.

@@ -64,6 +64,22 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "this process is about to stop")
     }
 
+    /// The store cannot be asked.
+    pub(super) fn store(detail: String) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "store", detail)
+    }
+
+    pub(super) fn unknown_group(id: i64) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "unknown_group", format!("there is no group of differences {id}"))
+    }
+
+    pub(super) fn no_rule(signature: &str) -> Self {
+        let detail = format!(
+            "names in `{signature}` are masked, so no rule can be made of it: write one into `shadow.ignore` by hand"
+        );
+        Self::new(StatusCode::CONFLICT, "no_rule", detail)
+    }
+
     pub(super) fn unknown_route(route: &str, near: Vec<String>) -> Self {
         Refused::UnknownRoute { route: route.to_owned(), near }.into()
     }

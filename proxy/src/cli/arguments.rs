@@ -92,6 +92,10 @@ pub(super) enum Command {
     Apply(Apply),
     /// Show where the routing file and what is running differ
     Diff(Diff),
+    /// Copy a route's requests to the other side and compare the answers
+    Shadow(super::shadow::Flags),
+    /// Show where the answers of both sides differ
+    Diffs(super::diffs::Flags),
     /// Show who changed what, when and why
     History(History),
     /// Show what made a guard roll a route back

@@ -166,7 +166,7 @@ fn show(common: &Common, preview: &Value, what: &str) {
 }
 
 /// What was and is, and the way back.
-fn report(common: &Common, answer: &Value, what: &str) {
+pub(super) fn report(common: &Common, answer: &Value, what: &str) {
     if common.json {
         screen::print_json(answer);
         return;

@@ -50,6 +50,11 @@ impl Client {
         self.call(&Method::POST, path, Some(document))
     }
 
+    /// Removes.
+    pub(super) fn delete(&self, path: &str) -> Result<Value, Exit> {
+        self.call(&Method::DELETE, path, None)
+    }
+
     fn call(&self, method: &Method, path: &str, document: Option<&Value>) -> Result<Value, Exit> {
         let mut refused = self.call_once(method, path, document);
         for _ in 0..AGAIN {

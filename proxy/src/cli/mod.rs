@@ -13,6 +13,7 @@ mod change_flags;
 mod check;
 mod client;
 mod difference;
+mod diffs;
 mod exit;
 mod explain;
 mod history;
@@ -26,6 +27,7 @@ mod prove;
 mod routes;
 mod screen;
 mod serve;
+mod shadow;
 mod status;
 mod tester;
 
@@ -56,6 +58,8 @@ pub fn main() -> ExitCode {
         Command::Diff(flags) => difference::run(&common, &flags),
         Command::Audit(flags) => audit::run(&common, &flags),
         Command::TesterToken(flags) => tester::run(&common, &flags),
+        Command::Shadow(flags) => shadow::run(&common, &flags),
+        Command::Diffs(flags) => diffs::run(&common, &flags),
         Command::History(flags) => history::run(&common, &flags),
         Command::Reload => process::reload(&common),
         Command::Upgrade => process::upgrade(&common),

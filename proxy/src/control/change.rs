@@ -10,7 +10,7 @@ use crate::store::Action;
 use super::file::WriteError;
 
 /// Who wants what, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// The user of this machine who asks.
     pub author: String,
@@ -23,7 +23,7 @@ pub struct Change {
 }
 
 /// What shall change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Edit {
     /// A route is answered by somebody else.
     Flip {
@@ -40,6 +40,13 @@ pub enum Edit {
         route: String,
         /// Who.
         crowd: Crowd,
+    },
+    /// What is copied of a route's requests, or what may differ, changes.
+    Shadow {
+        /// The route.
+        route: String,
+        /// What changes.
+        edit: super::ShadowEdit,
     },
     /// A route, or every route, is answered by its fallback, and held there.
     Rollback {
@@ -81,6 +88,7 @@ impl Edit {
         match self {
             Self::Flip { .. } => Action::Flip,
             Self::Canary { .. } => Action::Canary,
+            Self::Shadow { .. } => Action::Shadow,
             Self::Rollback { .. } => Action::Rollback,
             Self::Hold { .. } => Action::Hold,
             Self::Resume { .. } => Action::Resume,

@@ -43,7 +43,7 @@ pub(super) fn edit_default(text: &str, serve: &str) -> Result<String, String> {
 }
 
 /// The table of a route, in `[[route]]` or in `route = [{ .. }]`.
-fn find<'t>(routes: &'t mut Item, name: &str) -> Option<&'t mut dyn TableLike> {
+pub(super) fn find<'t>(routes: &'t mut Item, name: &str) -> Option<&'t mut dyn TableLike> {
     let named = |table: &dyn TableLike| table.get("name").and_then(Item::as_str) == Some(name);
     match routes {
         Item::ArrayOfTables(tables) => {
@@ -112,7 +112,7 @@ fn set_share(canary: &mut dyn TableLike, buckets: u32) {
 }
 
 /// Replaces a value and keeps what stands around it; a value that is right already is left alone.
-fn set(table: &mut dyn TableLike, key: &str, mut value: Value) {
+pub(super) fn set(table: &mut dyn TableLike, key: &str, mut value: Value) {
     match table.get_mut(key).and_then(Item::as_value_mut) {
         Some(old) if same(old, &value) => {}
         Some(old) => {

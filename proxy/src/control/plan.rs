@@ -3,6 +3,7 @@
 //! Nothing here writes or swaps; the same plan is shown by a dry run and carried out by `apply`.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -13,6 +14,7 @@ use crate::store::Texts;
 use super::change::{Change, Changed, Crowd, Edit, Preview, Refused};
 use super::edit::{RouteEdit, edit, edit_default};
 use super::pins::{self, Hold, Override, Pins};
+use super::shadow::{self, ShadowEdit, edit_shadow};
 use super::standing::{self, DEFAULTS, Standing};
 use super::undo::{NotUndone, undo};
 use super::{Control, Running, diff, near, serve_word};
@@ -64,6 +66,7 @@ impl Control {
                 let edit = self.flip(route, &route.candidate, Some(crowd))?;
                 self.edited(running, &Edits { routes: vec![edit], default: false })?
             }
+            Edit::Shadow { route, edit } => self.shadowed(running, known(&running.base, route)?, edit)?,
             Edit::Rollback { route, .. } => {
                 let mut next = self.edited(running, &rollback_edits(&running.base, route.as_deref())?)?;
                 next.safe = true;
@@ -130,6 +133,22 @@ impl Control {
             )));
         }
         next.pins.overrides.retain(|name, _| !edits.names().any(|edited| edited == name));
+        Ok(next)
+    }
+
+    /// An edit of what is copied of a route's requests: it moves nobody.
+    fn shadowed(&self, running: &Running, route: &Route, edit: &ShadowEdit) -> Result<Next, Refused> {
+        let invalid = |errors: String| Refused::Invalid { errors };
+        let text = edit_shadow(&running.state.text, &route.name, edit).map_err(invalid)?;
+        let next = self.read_next(text, &self.name(), running)?;
+        let pairs = running.base.routes().iter().zip(next.base.routes());
+        let as_planned = |(old, new): (&Arc<Route>, &Arc<Route>)| match old.name == route.name {
+            true => shadow::as_planned(old, new, edit),
+            false => same_but_place(old, new),
+        };
+        if running.base.routes().len() != next.base.routes().len() || !pairs.into_iter().all(as_planned) {
+            return Err(invalid("editing the file would change it in another way than asked".to_owned()));
+        }
         Ok(next)
     }
 
@@ -334,9 +353,14 @@ fn unexpected(before: &Table, after: &Table, edits: &Edits) -> Option<String> {
         pairs.filter(|(old, new)| match edits.routes.iter().find(|edit| edit.route == old.name) {
             Some(edit) => new.name != old.name || !as_planned(&Standing::of(new), edit),
             None if edits.default => new.name != old.name,
-            None => Route { line: 0, ..(***old).clone() } != Route { line: 0, ..(***new).clone() },
+            None => !same_but_place(old, new),
         });
     wrong.next().map(|(old, _)| old.name.clone()).or((!same_length).then(|| "?".to_owned()))
+}
+
+/// Whether two routes differ in nothing but their lines.
+fn same_but_place(old: &Route, new: &Route) -> bool {
+    Route { line: 0, ..old.clone() } == Route { line: 0, ..new.clone() }
 }
 
 fn as_planned(standing: &Standing, edit: &RouteEdit) -> bool {

@@ -183,6 +183,13 @@ pub(super) fn differences(before: &Table, after: &Table) -> Vec<RouteChange> {
             changes.push(RouteChange { route: name.to_owned(), before, after });
         }
     }
+    changes.extend(after.routes().iter().filter_map(|route| {
+        let old = before.route(&route.name)?;
+        let words = super::shadow::words;
+        let (one, other) = (words(old.shadow.as_ref()), words(route.shadow.as_ref()));
+        let differs = old.shadow != route.shadow;
+        differs.then(|| RouteChange { route: route.name.clone(), before: one, after: other })
+    }));
     let (old, new) = (serve_word(before.default_serve()), serve_word(after.default_serve()));
     if old != new {
         changes.push(RouteChange {

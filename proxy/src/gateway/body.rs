@@ -162,6 +162,9 @@ impl Gateway {
             kept.complete(body);
         }
         let Some(bytes) = body.as_ref().filter(|_| !ctx.upgrade) else { return Ok(()) };
+        if let Some(capture) = &mut ctx.capture {
+            capture.request_body(bytes);
+        }
         ctx.received += bytes.len() as u64;
         if ctx.received > self.settings.limits.body_bytes {
             return self.refuse_body(413, "body_too_large", ctx);

@@ -9,6 +9,7 @@ use super::fallback::Trouble;
 use super::trace::Trace;
 use crate::observe::Ongoing;
 use crate::route::{Route, Routing};
+use crate::shadow::Capture;
 use crate::upstream::{Backend, InFlight, Serving, Tried};
 
 /// One request. Everything that a flip could change was loaded once and stays until the request is over.
@@ -49,6 +50,8 @@ pub struct Context {
     pub(super) retry_after: Option<u64>,
     /// The answer is a page of our own.
     pub(super) own_answer: bool,
+    /// What is kept for the other side; absent on routes without shadow.
+    pub(super) capture: Option<Box<Capture>>,
 }
 
 /// The backend that is being asked.
@@ -98,6 +101,7 @@ impl Context {
             unkept: None,
             retry_after: None,
             own_answer: false,
+            capture: None,
         }
     }
 

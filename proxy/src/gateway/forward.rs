@@ -30,6 +30,9 @@ impl Gateway {
                     if let Some(kept) = &mut ctx.kept {
                         kept.rewind();
                     }
+                    if let Some(capture) = &mut ctx.capture {
+                        capture.restart();
+                    }
                     self.begin_attempt(ctx);
                     return Ok(peer);
                 }

@@ -93,6 +93,7 @@ impl Gateway {
         ctx.fallback = decision.fallback.and_then(backend);
         ctx.reason = decision.reason.word();
         ctx.bucket = decision.bucket;
+        self.begin_capture(session, ctx, &found);
         ctx.route = match found {
             Found::Route(route) => Some(route),
             Found::Unmatched => None,

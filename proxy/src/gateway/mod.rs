@@ -24,6 +24,7 @@ mod pages;
 pub mod probe;
 mod rate;
 mod request_checks;
+mod shadow;
 mod spans;
 mod trace;
 mod transport;
@@ -55,6 +56,7 @@ use crate::identity::Reader;
 use crate::observe::Observer;
 use crate::route::Live;
 use crate::settings::Current;
+use crate::shadow::Shadow;
 use crate::upstream::Backends;
 
 /// Answers requests.
@@ -69,6 +71,7 @@ pub struct Gateway {
     draining: Arc<AtomicBool>,
     memory: Arc<body::Memory>,
     rates: OnceLock<rate::Rates>,
+    shadow: Option<Arc<Shadow>>,
 }
 
 impl Gateway {
@@ -85,8 +88,14 @@ impl Gateway {
     ) -> anyhow::Result<Self> {
         let identities = Reader::new(&settings);
         let memory = Arc::new(body::Memory::new(settings.limits.replay_memory));
-        let (ids, rates) = (trace::Ids::new()?, OnceLock::new());
-        Ok(Self { settings, live, backends, observer, identities, ids, draining, memory, rates })
+        let (ids, rates, shadow) = (trace::Ids::new()?, OnceLock::new(), None);
+        Ok(Self { settings, live, backends, observer, identities, ids, draining, memory, rates, shadow })
+    }
+
+    /// The same, leaving copies of requests for `shadow`.
+    #[must_use]
+    pub fn shadowed_by(self, shadow: Arc<Shadow>) -> Self {
+        Self { shadow: Some(shadow), ..self }
     }
 
     fn is_draining(&self) -> bool {
@@ -212,7 +221,21 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         ctx: &mut Context,
     ) -> Result<()> {
-        contained(|| self.dress_answer(session, response, ctx))
+        contained(|| {
+            self.sample(response, ctx);
+            self.dress_answer(session, response, ctx)
+        })
+    }
+
+    fn response_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        end: bool,
+        ctx: &mut Context,
+    ) -> Result<Option<Duration>> {
+        Self::capture_answer(body.as_ref(), end, ctx);
+        Ok(None)
     }
 
     // 7. Record.

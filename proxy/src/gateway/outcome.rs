@@ -54,6 +54,7 @@ impl Gateway {
         if let Some(traces) = self.observer.traces().filter(|_| outcome.sampled) {
             traces.send(spans::of(ctx, &outcome, self.settings.log.paths));
         }
+        self.offer_copy(session, ctx);
     }
 }
 

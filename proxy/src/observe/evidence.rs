@@ -21,6 +21,8 @@ pub struct Evidence {
     pub candidate: bool,
     /// Why the backend that was asked first failed, if it did and the fallback did not.
     pub failure: Option<&'static str>,
+    /// Both sides' answers were compared, and this is what came of it: whether they differ.
+    pub mismatch: Option<bool>,
     /// Status that the client got.
     pub status: Option<u16>,
     /// From asking to the head of the answer, or to the end if there was none.
@@ -43,12 +45,20 @@ pub struct Guarded<'a> {
 }
 
 impl Evidence {
+    /// Both sides' answers to one request were compared.
+    pub fn compared(route: Arc<Route>, revision: u64, mismatch: bool, trace_id: &str) -> Self {
+        let (trace_id, at) = (trace_id.to_owned(), Instant::now());
+        let (candidate, failure, status, waited) = (true, None, None, Duration::ZERO);
+        Self { route, revision, candidate, failure, mismatch: Some(mismatch), status, waited, trace_id, at }
+    }
+
     pub(super) fn of(outcome: &Outcome<'_>, guarded: Guarded<'_>) -> Self {
         Self {
             route: Arc::clone(guarded.route),
             revision: outcome.revision,
             candidate: guarded.candidate,
             failure: guarded.failure,
+            mismatch: None,
             status: outcome.status,
             waited: outcome.upstream.unwrap_or(outcome.total),
             trace_id: outcome.trace_id.to_owned(),

@@ -13,6 +13,7 @@ mod metrics;
 mod outcome;
 mod panics;
 mod protobuf;
+mod shadow;
 mod text;
 mod traces;
 
@@ -31,6 +32,7 @@ pub use evidence::{Evidence, Guarded};
 pub use lines::{Lines, Output};
 pub use outcome::Outcome;
 pub use panics::count_panics;
+pub use shadow::ShadowMetrics;
 pub use traces::{Kind, Span, Traces, Value};
 
 use crate::route::{Live, Serve};
@@ -52,6 +54,7 @@ type ByRoute = HashMap<String, Arc<RouteHandles>>;
 pub struct Observer {
     live: Arc<Live>,
     metrics: Metrics,
+    shadow: ShadowMetrics,
     registry: Registry,
     access_log: AccessLog,
     traces: Option<Traces>,
@@ -164,10 +167,13 @@ impl Observer {
         metrics.settings_reloaded.set(1);
         metrics.certificates_reloaded.set(1);
         let backends = settings.backends.keys().cloned().chain([NONE.to_owned()]).collect();
-        let registry = metrics.registry();
+        let mut registry = metrics.registry();
+        let shadow = ShadowMetrics::default();
+        shadow.register(&mut registry);
         Ok(Self {
             live,
             metrics,
+            shadow,
             registry,
             access_log,
             traces,
@@ -219,6 +225,11 @@ impl Observer {
     /// Counts a connection that was refused, or given up for another.
     pub fn connection_refused(&self, reason: &'static str) {
         self.metrics.connections_refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// Where shadow traffic is counted.
+    pub fn shadow(&self) -> &ShadowMetrics {
+        &self.shadow
     }
 
     /// Counts a request as in progress until the result is dropped.
@@ -292,6 +303,11 @@ impl Observer {
         let (sender, receiver) = mpsc::channel(room);
         let _ = self.watcher.set(sender);
         receiver
+    }
+
+    /// Where else evidence about guarded routes can be left; nobody may watch.
+    pub fn watcher(&self) -> Option<mpsc::Sender<Evidence>> {
+        self.watcher.get().cloned()
     }
 
     /// Opens the access log again, after it was renamed away.

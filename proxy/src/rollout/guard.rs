@@ -133,6 +133,11 @@ impl Guard {
         &self.fallback
     }
 
+    /// The fallback's 95th percentile; none while too little was seen.
+    pub(super) fn usual_p95(&self) -> Option<Duration> {
+        self.latency.p95()
+    }
+
     /// The candidate starts with a clean record; what is known of the fallback stays.
     pub(super) fn restart(&mut self) {
         self.candidate = Side::new(self.rules.window);

@@ -41,6 +41,9 @@ pub struct Incident {
     pub candidate: SideReport,
     /// What the fallback did.
     pub fallback: SideReport,
+    /// The fallback's 95th percentile in milliseconds, if enough was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usual_p95_ms: Option<f64>,
     /// Some of the candidate's bad requests, newest last.
     pub samples: Vec<Sample>,
 }
@@ -73,7 +76,7 @@ pub struct Sample {
     pub at: DateTime<Utc>,
     /// W3C trace id, the same in the logs of both sides.
     pub trace_id: String,
-    /// Why it counts as bad: a word of the access log's `fallback`, `status`, or `slow`.
+    /// Why it counts as bad: a word of the access log's `fallback`, `status`, `slow` or `mismatch`.
     pub what: String,
     /// Status that the client got.
     pub status: Option<u16>,
@@ -169,6 +172,7 @@ mod tests {
             problem: None,
             candidate: side("rust"),
             fallback: side("legacy"),
+            usual_p95_ms: Some(40.0),
             samples: Vec::new(),
         }
     }

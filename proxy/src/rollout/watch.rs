@@ -64,6 +64,12 @@ impl Watched {
             // What began before the last flip says nothing about what holds now.
             return Verdict::Inconclusive;
         }
+        if let Some(mismatch) = one.mismatch {
+            if mismatch {
+                self.keep(one, "mismatch");
+            }
+            return self.guard.compared(mismatch);
+        }
         let seen = Seen {
             at: u64::try_from(one.at.saturating_duration_since(began).as_millis()).unwrap_or(u64::MAX),
             candidate: one.candidate,
@@ -138,6 +144,7 @@ impl Watched {
             problem: None,
             candidate: report(&self.route.candidate, candidate),
             fallback: report(&self.route.fallback, fallback),
+            usual_p95_ms: self.guard.usual_p95().map(milliseconds),
             samples: self.samples.iter().cloned().collect(),
         }
     }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{LAST_MOMENT, Parts, runtime};
-use crate::admin::{self, Admin, Asks, Ending};
+use crate::admin::{self, Admin, Asks, Ending, Kept};
 use crate::identity::Reader;
 
 /// How long a question that has begun may still take at the end.
@@ -29,9 +29,13 @@ pub(super) struct Served {
 /// Answers on the admin sockets.
 pub(super) fn start(parts: &Parts, asks: Asks) -> anyhow::Result<Served> {
     let runtime = runtime("ficus-admin", 1)?;
-    let tokens = Reader::new(&parts.settings).tokens().cloned();
     let (control, observer) = (Arc::clone(&parts.control), Arc::clone(&parts.observer));
-    let kept = (tokens, Arc::clone(&parts.incidents));
+    let kept = Kept {
+        tokens: Reader::new(&parts.settings).tokens().cloned(),
+        incidents: Arc::clone(&parts.incidents),
+        shadow: Arc::clone(&parts.shadow),
+        diffs: Arc::clone(&parts.diffs),
+    };
     let admin = Admin::new(control, observer, Arc::clone(&parts.backends), kept, asks);
     let (ending, end) = watch::channel(Ending::default());
     let mut serving = JoinSet::new();

@@ -16,6 +16,8 @@ use crate::observe::{Lines, Output};
 /// pingora says at `error` that clients leave, and shows what they sent; what matters is in the access log. A
 /// directive of the settings for the same target counts more.
 const QUIET: &str = "pingora_core=off,pingora_proxy=off";
+/// The parser of pages would log what is in them; no setting turns that on.
+const NEVER: &str = "html5ever=off,markup5ever=off";
 
 /// The running log.
 #[derive(Debug, Clone)]
@@ -43,7 +45,7 @@ pub(super) fn start(level: &str) -> anyhow::Result<Log> {
 }
 
 fn filter(level: &str) -> EnvFilter {
-    EnvFilter::new(format!("{QUIET},{level}"))
+    EnvFilter::new(format!("{QUIET},{level},{NEVER}"))
 }
 
 impl Log {

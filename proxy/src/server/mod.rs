@@ -14,6 +14,7 @@ mod log;
 mod proxy_protocol;
 mod report;
 mod reread;
+mod shadow;
 mod sockets;
 mod stop;
 mod tls;
@@ -40,6 +41,8 @@ use crate::gateway::{Gateway, Rules};
 use crate::observe::{BackendState, Observer, Sources, UpstreamState, count_panics};
 use crate::rollout::{self, Incidents};
 use crate::settings::{Current, Inputs, Settings};
+use crate::shadow::Shadow;
+use crate::store::Diffs;
 use crate::upstream::{Backends, probe};
 use doorkeeper::Doorkeeper;
 use handover::Predecessor;
@@ -77,6 +80,8 @@ struct Parts {
     observer: Arc<Observer>,
     incidents: Arc<Incidents>,
     draining: Arc<AtomicBool>,
+    shadow: Arc<Shadow>,
+    diffs: Arc<Diffs>,
 }
 
 /// Serves until told to stop, or until another process has taken over. The settings are read from `inputs`, now and
@@ -129,6 +134,10 @@ fn start(
     let control = Arc::new(Control::start(&settings)?);
     let observer = Arc::new(Observer::new(Arc::clone(control.live()), &settings, &log.dropped())?);
     observer.ask(sources(&control, &backends));
+    let evidence = observer.watch_guarded(EVIDENCE);
+    runtime.spawn(rollout::watch(Arc::clone(&control), Arc::clone(&incidents), evidence));
+    let (shadow, outlet, diffs) = shadow::build(&settings, &observer)?;
+    let copies = shadow::start(&shadow, outlet)?;
     let mut parts = Parts {
         settings: Arc::new(Current::new(settings)),
         inputs,
@@ -142,12 +151,15 @@ fn start(
         observer,
         incidents,
         draining: Arc::default(),
+        shadow,
+        diffs,
     };
     let (asks, questions) = Asks::new();
     let mut admin = admin::start(&parts, asks)?;
     let ended = runtime.block_on(serve(&mut parts, &mut admin, questions, predecessor));
     // Answers have been sent; what is left are tasks that watch something.
     runtime.shutdown_timeout(LAST_MOMENT);
+    copies.shutdown_background();
     parts.observer.finish();
     let replaced = matches!(&ended, Ok(Some(successor)) if successor.has("admin_socket"));
     admin.stop(Some(parts.settings.listen.admin_socket.as_path()).filter(|_| !replaced));
@@ -177,6 +189,7 @@ impl Parts {
             Arc::clone(&self.observer),
             Arc::clone(&self.draining),
         )?;
+        let gateway = gateway.shadowed_by(Arc::clone(&self.shadow));
         let conf = ServerConf {
             threads: threads(),
             max_retries: MOST_ATTEMPTS,
@@ -250,8 +263,6 @@ async fn serve(
         settings: Arc::clone(&parts.settings),
         taken_over: Arc::clone(&taken_over),
     };
-    let evidence = parts.observer.watch_guarded(EVIDENCE);
-    tokio::spawn(rollout::watch(Arc::clone(&parts.control), Arc::clone(&parts.incidents), evidence));
     tokio::spawn(probe::watch(Arc::clone(&parts.backends)));
     let _watch = parts.control.watch().context("cannot watch the routing file")?;
     parts.accept(&door)?;

@@ -8,6 +8,7 @@ mod current;
 mod keys;
 mod layers;
 mod read;
+mod shadow;
 mod telemetry;
 mod values;
 
@@ -24,6 +25,7 @@ pub use current::{Current, Difference, RELOADABLE, Written};
 pub use keys::{BACKEND, HEALTH, KEYS, Key, variable};
 pub use layers::Inputs;
 pub use read::{admin_socket, load};
+pub use shadow::{ShadowSettings, Stack};
 pub use telemetry::{Endpoint, Sampler};
 
 /// Everything this node needs to know before it starts.
@@ -45,6 +47,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long to wait for whom.
     pub timeouts: Timeouts,
+    /// What copies of requests may cost.
+    pub shadow: ShadowSettings,
     /// What is logged, and where.
     pub log: Log,
     /// Where traces go; absent: nowhere.

@@ -1,5 +1,6 @@
 //! ficus.toml, environment and flags -> checked [`Settings`], or everything that is wrong with them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,9 +8,10 @@ use crate::diagnostic::{Document, Report, Severity, Value, bytes, duration};
 
 use super::keys::default_of;
 use super::layers::{Inputs, Layers, read_file};
+use super::shadow::stack;
 use super::{
     CanarySettings, CertificatePair, ControlSettings, Flask, Https, Limits, Listen, Log, Settings,
-    StoreSettings, Timeouts, Written, backends, telemetry, values,
+    ShadowSettings, StoreSettings, Timeouts, Written, backends, telemetry, values,
 };
 
 /// Reads everything; without settings the report has at least one error.
@@ -44,6 +46,7 @@ impl Reader<'_> {
         let most = limits.as_ref().map_or(1, |limits| limits.backend_requests);
         let backends = backends::read(&self.layers, most, &mut self.report);
         let timeouts = self.timeouts();
+        let shadow = self.shadow();
         let log = self.log();
         let telemetry = telemetry::read(&self.layers, &mut self.report);
         let routes = self.routes();
@@ -56,6 +59,7 @@ impl Reader<'_> {
             store: store?,
             limits: limits?,
             timeouts: timeouts?,
+            shadow: shadow?,
             log: log?,
             telemetry: telemetry?,
             routes,
@@ -281,6 +285,36 @@ impl Reader<'_> {
             before_drain: before_drain?,
             upgrade: upgrade?,
         })
+    }
+
+    fn shadow(&mut self) -> Option<ShadowSettings> {
+        let body_bytes = self.bytes("shadow.body_bytes");
+        let [queue, concurrency, groups, samples] =
+            ["queue", "concurrency", "groups", "samples"].map(|name| self.number(&format!("shadow.{name}")));
+        let (timeout, keep) = (self.duration("shadow.timeout"), self.duration("shadow.keep"));
+        let profiles = match self.layers.value("shadow.profiles") {
+            None => Some(BTreeMap::new()),
+            Some(value) => {
+                let items = value.list(&mut self.report)?;
+                let read: Vec<_> = items.iter().map(|item| item.parsed(&mut self.report, stack)).collect();
+                read.into_iter().collect()
+            }
+        };
+        Some(ShadowSettings {
+            body_bytes: body_bytes?,
+            queue: usize::try_from(queue?).ok()?,
+            concurrency: usize::try_from(concurrency?).ok()?,
+            timeout: timeout?,
+            groups: u32::try_from(groups?).ok()?,
+            samples: u32::try_from(samples?).ok()?,
+            keep: keep?,
+            profiles: profiles?,
+        })
+    }
+
+    /// A whole number of at least 1.
+    fn number(&mut self, name: &str) -> Option<u64> {
+        self.layers.value(name).unwrap_or_else(|| unset(name)).integer(1, &mut self.report)
     }
 
     fn log(&mut self) -> Option<Log> {

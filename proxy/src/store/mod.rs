@@ -6,6 +6,7 @@
 
 mod audit;
 mod chain;
+mod diffs;
 mod journal;
 mod recorder;
 mod sqlite;
@@ -18,6 +19,7 @@ use serde_json::Value;
 
 pub use audit::Audit;
 pub use chain::{Broken, Link};
+pub use diffs::{Bounds, DiffGroup, Diffs, GroupRow, Mismatch, Wanted};
 pub use recorder::{Paused, Recorder, StoreHealth, Texts};
 pub use step::step;
 
@@ -68,6 +70,8 @@ pub enum Action {
     Undo,
     /// A whole file, through the one door.
     Apply,
+    /// A change of what is copied and compared.
+    Shadow,
     /// An edit of the file by somebody else.
     File,
     /// A pin or an override that lasted long enough.
@@ -82,6 +86,7 @@ const ACTIONS: &[(Action, &str)] = &[
     (Action::Resume, "resume"),
     (Action::Undo, "undo"),
     (Action::Apply, "apply"),
+    (Action::Shadow, "shadow"),
     (Action::File, "file"),
     (Action::Expire, "expire"),
 ];

@@ -6,6 +6,7 @@
 mod address;
 mod backend;
 mod breaker;
+mod dial;
 mod ejection;
 mod outage;
 mod places;
@@ -20,6 +21,7 @@ use pingora::connectors::TransportConnector;
 
 pub use address::{Patience, Upstream};
 pub use backend::{Backend, InFlight, Serving, Tried};
+pub use dial::Stream;
 
 use crate::settings::Settings;
 

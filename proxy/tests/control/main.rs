@@ -22,5 +22,6 @@ mod prompts;
 mod properties;
 mod reference;
 mod restarts;
+mod shadow;
 mod undo;
 mod watching;

@@ -101,7 +101,7 @@ fn cookies(data: &[u8]) {
 /// A table or an error, and the error can be shown.
 fn routes(data: &[u8]) {
     let source = Source::new("routes.toml".to_owned(), String::from_utf8_lossy(data).into_owned());
-    let context = ficus::route::Context { backends: None, profile: Profile::Werkzeug10 };
+    let context = ficus::route::Context { profile: Profile::Werkzeug10, ..ficus::route::Context::default() };
     let (table, report) = ficus::route::read(&Arc::clone(&source), &context);
     assert_ne!(table.is_some(), report.has_errors());
     let _ = report.render(false);

@@ -141,3 +141,50 @@ fn a_route_that_only_freezes_stays_where_it_is() {
     assert_eq!(incidents(&ficus)[0]["action"], "freeze");
     assert!(serves(&ficus, "rust"));
 }
+
+/// A canaried and shadowed route; the candidate gives this answer to every request.
+fn shadowed(rust: &Backend, legacy: &Backend) -> Ficus {
+    let lines = "serve = \"legacy\"\ncanary = { percent = 50.0, group = \"g\" }\n\
+                 shadow = { sample = 1.0 }\nguard = { max_error_ratio = 0.01 }\n";
+    Setup::new(legacy).rust_at(&rust.url()).route(lines).start()
+}
+
+#[test]
+fn other_answers_are_rolled_back() {
+    let legacy = Backend::saying("legacy and rust");
+    let asked = AtomicUsize::new(0);
+    let rust = Backend::tcp(move |exchange| {
+        let wrong = asked.fetch_add(1, Ordering::SeqCst) % 20 == 19;
+        exchange.ok(if wrong { "a wrong total" } else { "legacy and rust" });
+        Then::Keep
+    });
+    let ficus = shadowed(&rust, &legacy);
+    let mut client = ficus.connect();
+    let mut sent = 0;
+    eventually("the rollback", || {
+        for _ in 0..20 {
+            assert_eq!(get(&mut client, sent), 200);
+            sent += 1;
+        }
+        !incidents(&ficus).is_empty()
+    });
+    let incident = &incidents(&ficus)[0];
+    assert_eq!(incident["fault"], "mismatches", "{incident}");
+    assert!(incident["samples"].as_array().unwrap().iter().any(|sample| sample["what"] == "mismatch"));
+    assert!(!std::fs::read_to_string(ficus.file("routes.toml")).unwrap().contains("percent = 50.0"));
+}
+
+#[test]
+fn equal_answers_are_not() {
+    let (legacy, rust) = (Backend::saying("the same"), Backend::saying("the same"));
+    let ficus = shadowed(&rust, &legacy);
+    let mut client = ficus.connect();
+    (0..300).for_each(|n| assert_eq!(get(&mut client, n), 200));
+    eventually("comparisons", || {
+        ficus
+            .metrics()
+            .lines()
+            .any(|line| line.starts_with("ficus_shadow_compared_total{") && line.contains("match"))
+    });
+    assert!(incidents(&ficus).is_empty());
+}

@@ -22,6 +22,7 @@ mod outcomes;
 mod preamble;
 mod rates;
 mod replay;
+mod shadow;
 mod streaming;
 mod tls;
 mod transparent;

@@ -59,10 +59,11 @@ fn content_types(one: &Media, other: &Media, findings: &mut Findings<'_>) {
         return;
     }
     let path = Path::Header(CONTENT_TYPE.as_str().to_owned());
-    findings.report(match (one.shown(), other.shown()) {
+    let difference = match (one.shown(), other.shown()) {
         (Some(one), Some(other)) => Difference::changed(path, one, other),
         (one, other) => Difference::one_sided(path, one, other),
-    });
+    };
+    findings.report(difference.in_own_words());
 }
 
 struct Texts<'a> {
@@ -88,7 +89,7 @@ impl Texts<'_> {
             (read, _) => {
                 let (one, other) = if read.is_ok() { ("JSON", "no JSON") } else { ("no JSON", "JSON") };
                 let difference = Difference::changed(Path::Json(Vec::<Step>::new()), one, other);
-                findings.report(difference.of(super::Kind::Type));
+                findings.report(difference.of(super::Kind::Type).in_own_words());
             }
         }
     }
@@ -125,7 +126,7 @@ impl Texts<'_> {
                 0 => "no token".to_owned(),
                 _ => states.into_iter().collect::<Vec<_>>().join(", "),
             };
-            findings.report(Difference::changed(Path::Csrf, words(one), words(other)));
+            findings.report(Difference::changed(Path::Csrf, words(one), words(other)).in_own_words());
         }
     }
 }

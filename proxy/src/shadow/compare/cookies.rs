@@ -29,7 +29,9 @@ pub(super) fn compare(case: &Case<'_>, sessions: &Sessions<'_>, findings: &mut F
             (Some(one), Some(other)) => (one, other),
             (one, other) => {
                 let shown = |cookie: Option<&Sent>| cookie.map(|_| "set".to_owned());
-                findings.report(Difference::one_sided(path(CookiePart::Itself), shown(one), shown(other)));
+                findings.report(
+                    Difference::one_sided(path(CookiePart::Itself), shown(one), shown(other)).in_own_words(),
+                );
                 continue;
             }
         };
@@ -37,7 +39,9 @@ pub(super) fn compare(case: &Case<'_>, sessions: &Sessions<'_>, findings: &mut F
         let deleted = (is_deleted(one, now), is_deleted(other, now));
         if deleted.0 != deleted.1 {
             let word = |deleted: bool| if deleted { "deleted" } else { "set" };
-            findings.report(Difference::changed(path(CookiePart::Value), word(deleted.0), word(deleted.1)));
+            findings.report(
+                Difference::changed(path(CookiePart::Value), word(deleted.0), word(deleted.1)).in_own_words(),
+            );
             continue;
         }
         if name == sessions.cookie {
@@ -115,10 +119,11 @@ fn attributes(pair: &Pair<'_>, case: &Case<'_>, findings: &mut Findings<'_>) {
             let text = value?.shown();
             Some(if text.is_empty() { "set".to_owned() } else { text })
         };
-        findings.report(match (shown(values.0), shown(values.1)) {
+        let difference = match (shown(values.0), shown(values.1)) {
             (Some(one), Some(other)) => Difference::changed(path, one, other),
             (one, other) => Difference::one_sided(path, one, other),
-        });
+        };
+        findings.report(if is_harmless(attribute) { difference.in_own_words() } else { difference });
     }
 }
 
@@ -129,6 +134,11 @@ fn is_by_design(attribute: &str, values: (Option<&Meant>, Option<&Meant>), delet
         "secure" | "samesite" => deleted,
         _ => false,
     }
+}
+
+/// Attributes whose values nobody's data can be in.
+fn is_harmless(attribute: &str) -> bool {
+    matches!(attribute, "secure" | "httponly" | "samesite" | "max-age" | "expires" | "partitioned")
 }
 
 /// An attribute as a browser reads it; `Expires` counts from the moment of the answer.

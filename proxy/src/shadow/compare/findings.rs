@@ -54,24 +54,31 @@ pub struct Difference {
     pub reference: Option<String>,
     /// What the candidate has there, if anything; clipped.
     pub candidate: Option<String>,
+    /// Both values are words of this program, not of the answers.
+    pub own_words: bool,
 }
 
 impl Difference {
     /// A value that is another one.
     pub(super) fn changed(path: Path, reference: impl Into<String>, candidate: impl Into<String>) -> Self {
         let (reference, candidate) = (Some(clip(reference.into())), Some(clip(candidate.into())));
-        Self { path, kind: Kind::Changed, reference, candidate }
+        Self { path, kind: Kind::Changed, reference, candidate, own_words: false }
     }
 
     /// Something that only one side has.
     pub(super) fn one_sided(path: Path, reference: Option<String>, candidate: Option<String>) -> Self {
         let kind = if candidate.is_none() { Kind::Missing } else { Kind::Extra };
-        Self { path, kind, reference: reference.map(clip), candidate: candidate.map(clip) }
+        Self { path, kind, reference: reference.map(clip), candidate: candidate.map(clip), own_words: false }
     }
 
     /// Of another kind than changed.
     pub(super) fn of(self, kind: Kind) -> Self {
         Self { kind, ..self }
+    }
+
+    /// With values that this program made up.
+    pub(super) fn in_own_words(self) -> Self {
+        Self { own_words: true, ..self }
     }
 
     /// What all differences of one shape share, as it may be stored.

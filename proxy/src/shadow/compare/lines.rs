@@ -33,7 +33,7 @@ fn item(line: &&str) -> Item {
 /// Reports bytes that differ.
 pub(super) fn compare_bytes(reference: &[u8], candidate: &[u8], findings: &mut Findings<'_>) {
     if reference != candidate {
-        findings.report(Difference::changed(Path::Body, digest(reference), digest(candidate)));
+        findings.report(Difference::changed(Path::Body, digest(reference), digest(candidate)).in_own_words());
     }
 }
 

@@ -126,7 +126,9 @@ impl Judge {
 /// Two answers of different status have nothing else in common that would be worth a look.
 fn status_is_settled(case: &Case<'_>, findings: &mut Findings<'_>) -> bool {
     let (one, other) = (case.reference.status, case.candidate.status);
-    one == other || !findings.report(Difference::changed(Path::Status, one.to_string(), other.to_string()))
+    one == other
+        || !findings
+            .report(Difference::changed(Path::Status, one.to_string(), other.to_string()).in_own_words())
 }
 
 fn finish(findings: Findings<'_>, empty: bool) -> Comparison {

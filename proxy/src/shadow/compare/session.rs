@@ -79,7 +79,7 @@ impl<'a> Sessions<'a> {
             (State::None, State::None) | (State::Broken, State::Broken) => {}
             (one, other) => {
                 let path = Path::Cookie { name: self.cookie.to_owned(), part: CookiePart::Value };
-                findings.report(Difference::changed(path, one.word(), other.word()));
+                findings.report(Difference::changed(path, one.word(), other.word()).in_own_words());
             }
         }
     }
@@ -111,10 +111,10 @@ impl<'a> Sessions<'a> {
         };
         if one.is_some() != other.is_some() {
             let shown = |secret: Option<String>| secret.map(|_| "a secret".to_owned());
-            findings.report(Difference::one_sided(Path::Csrf, shown(one), shown(other)));
+            findings.report(Difference::one_sided(Path::Csrf, shown(one), shown(other)).in_own_words());
         } else if known.is_some() && one != other {
             let word = |secret: Option<String>| if secret == known { "as before" } else { "another secret" };
-            findings.report(Difference::changed(Path::Csrf, word(one), word(other)));
+            findings.report(Difference::changed(Path::Csrf, word(one), word(other)).in_own_words());
         }
     }
 

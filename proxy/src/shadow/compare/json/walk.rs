@@ -89,7 +89,7 @@ impl Walk<'_, '_> {
                     if times != others {
                         let counts = (times.to_string(), others.to_string());
                         let difference = Difference::changed(walk.here(), counts.0, counts.1);
-                        walk.findings.report(difference.of(Kind::Repeated));
+                        walk.findings.report(difference.of(Kind::Repeated).in_own_words());
                     }
                     walk.values(value, partner);
                 }
@@ -114,7 +114,7 @@ impl Walk<'_, '_> {
         let (one, other) = (items(reference), items(candidate));
         if is_reordered(&one, &other) {
             let (one, other) = (format!("{} items", one.len()), "the same in another order".to_owned());
-            self.findings.report(Difference::changed(self.here(), one, other).of(Kind::Order));
+            self.findings.report(Difference::changed(self.here(), one, other).of(Kind::Order).in_own_words());
             return;
         }
         for pair in align(&one, &other) {

@@ -1,0 +1,63 @@
+//! `[shadow]`: what copies of requests may cost, and what is kept of the differences.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use flask_compat::Profile;
+
+/// Bounds on copies of requests and on what is stored.
+#[derive(Debug, Clone)]
+pub struct ShadowSettings {
+    /// Largest body of a request or an answer that is copied.
+    pub body_bytes: u64,
+    /// Most copies that wait.
+    pub queue: usize,
+    /// Most copies in progress.
+    pub concurrency: usize,
+    /// Longest wait for the whole answer to a copy.
+    pub timeout: Duration,
+    /// Most groups of differences that are kept for a route.
+    pub groups: u32,
+    /// Most samples that are kept for a group.
+    pub samples: u32,
+    /// How long a group is kept after its last difference.
+    pub keep: Duration,
+    /// What stands behind a backend, where it is not what `flask.profile` says.
+    pub profiles: BTreeMap<String, Stack>,
+}
+
+/// What stands behind a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stack {
+    /// Flask with this Werkzeug.
+    Flask(Profile),
+    /// Rust handlers.
+    Rust,
+}
+
+/// `legacy-next=werkzeug-2.3`, `handlers=rust`.
+pub(super) fn stack(text: &str) -> Result<(String, Stack), String> {
+    let (name, stack) = text.split_once('=').ok_or_else(|| {
+        format!("`{text}` names no backend: write `NAME=PROFILE`, such as `legacy-next=werkzeug-2.3`")
+    })?;
+    let stack = match stack.trim() {
+        "rust" => Stack::Rust,
+        profile => {
+            Stack::Flask(super::values::profile(profile).map_err(|error| format!("{error}, or `rust`"))?)
+        }
+    };
+    Ok((name.trim().to_owned(), stack))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backend_is_a_release_or_rust() {
+        let next = Ok(("legacy-next".to_owned(), Stack::Flask(Profile::Werkzeug23)));
+        assert_eq!(stack("legacy-next=werkzeug-2.3"), next);
+        assert_eq!(stack("handlers = rust"), Ok(("handlers".to_owned(), Stack::Rust)));
+        assert!(stack("legacy-next").is_err() && stack("a=flask-2").is_err());
+    }
+}

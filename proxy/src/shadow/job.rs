@@ -1,0 +1,88 @@
+//! A copy on its way: what was asked, what was answered, and whom to ask again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, Method};
+
+use super::compare::{Answer, Asked};
+use crate::route::Route;
+use crate::upstream::Backend;
+
+/// A copy of one exchange.
+#[derive(Debug)]
+pub struct Job {
+    /// What was served.
+    pub served: Served,
+    /// Who is asked now.
+    pub target: Arc<Backend>,
+    /// The request.
+    pub request: Copied,
+    /// What the client got.
+    pub answer: Answer,
+    /// When it was answered.
+    pub at: DateTime<Utc>,
+}
+
+/// A request that can be sent again.
+#[derive(Debug)]
+pub struct Copied {
+    /// The method.
+    pub method: Method,
+    /// Path and query, as they were sent.
+    pub target: http::uri::PathAndQuery,
+    /// The headers, for the other side.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// What comparing needs to know.
+    pub asked: Asked,
+}
+
+impl Job {
+    /// Whether the fallback served, and the candidate is asked now.
+    pub(super) fn asks_candidate(&self) -> bool {
+        self.served.by == self.served.route.fallback
+    }
+
+    /// The route's name.
+    pub(super) fn route(&self) -> &str {
+        &self.served.route.name
+    }
+
+    /// The query, without its `?`.
+    pub(super) fn query(&self) -> &str {
+        self.request.target.query().unwrap_or_default()
+    }
+}
+
+/// What is known about a request that was served.
+#[derive(Debug)]
+pub struct Served {
+    /// The route as it was when the request came.
+    pub route: Arc<Route>,
+    /// The revision of the routing it belongs to.
+    pub revision: u64,
+    /// Who served it.
+    pub by: String,
+    /// How long the backend took to begin its answer.
+    pub waited: Option<Duration>,
+    /// The trace it belongs to.
+    pub trace_id: String,
+}
+
+impl Job {
+    /// A copy of a request that was just answered with this status, these headers and this body.
+    pub fn new(
+        served: Served,
+        target: Arc<Backend>,
+        request: Copied,
+        answer: (u16, HeaderMap, Bytes),
+    ) -> Self {
+        let (status, headers, body) = answer;
+        let answer = Answer { status, headers, body, complete: true };
+        Self { served, target, request, answer, at: Utc::now() }
+    }
+}

@@ -1,0 +1,156 @@
+//! The way from a served request to the queue. Nobody waits here: what does not fit is counted and forgotten.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use tokio::sync::mpsc::{Sender, channel};
+
+use super::capture::{Capture, Dropped};
+use super::compare::{Judge, Side};
+use super::job::Job;
+use super::sample::{Statuses, belongs};
+use super::tally::{RouteTally, Tally};
+use super::worker::Outlet;
+use crate::observe::{Evidence, Ongoing, ShadowMetrics};
+use crate::route::Route;
+use crate::store::Diffs;
+
+/// Bounds and facts.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Largest body that is copied.
+    pub body_bytes: usize,
+    /// Most copies that wait; a fifth of them is kept free for rare ones.
+    pub queue: usize,
+    /// Most copies in progress.
+    pub concurrency: usize,
+    /// Longest wait for an answer to a copy.
+    pub timeout: Duration,
+    /// What stands behind each backend.
+    pub sides: BTreeMap<String, Side>,
+    /// What stands behind a backend that is not named.
+    pub side: Side,
+}
+
+impl Options {
+    pub(super) fn side(&self, backend: &str) -> Side {
+        self.sides.get(backend).copied().unwrap_or(self.side)
+    }
+}
+
+/// A copy in the queue.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) job: Job,
+    _counted: Ongoing,
+}
+
+/// Copies requests and compares answers.
+#[derive(Debug)]
+pub struct Shadow {
+    pub(super) options: Options,
+    pub(super) judge: Judge,
+    metrics: ShadowMetrics,
+    tally: Tally,
+    statuses: Statuses,
+    pub(super) diffs: Arc<Diffs>,
+    /// Who watches guarded routes.
+    pub(super) guards: Option<Sender<Evidence>>,
+    rare: Sender<Waiting>,
+    common: Sender<Waiting>,
+}
+
+impl Shadow {
+    /// The entry for served requests, and the outlet for whoever works on them.
+    pub fn new(
+        options: Options,
+        judge: Judge,
+        (metrics, guards): (ShadowMetrics, Option<Sender<Evidence>>),
+        diffs: Arc<Diffs>,
+    ) -> (Arc<Self>, Outlet) {
+        let reserve = (options.queue / 5).max(1);
+        let (rare, rare_out) = channel(reserve);
+        let (common, common_out) = channel((options.queue - reserve.min(options.queue - 1)).max(1));
+        let (tally, statuses) = Default::default();
+        let shadow = Self { options, judge, metrics, tally, statuses, diffs, guards, rare, common };
+        (Arc::new(shadow), Outlet { rare: rare_out, common: common_out })
+    }
+
+    /// What keeps the bodies of a request, if it may be copied.
+    pub fn begin(&self, route: &Route, method: &Method, upgrade: bool) -> Option<Box<Capture>> {
+        route.shadow.as_ref().filter(|shadow| shadow.sample > 0.0)?;
+        let reason = match *method {
+            _ if upgrade => Dropped::Upgrade,
+            Method::GET | Method::HEAD => return Some(Capture::new(self.options.body_bytes)),
+            _ => Dropped::UnsafeMethod,
+        };
+        self.skip(route, reason);
+        None
+    }
+
+    /// The head of the answer has come: whether the request is copied.
+    pub fn wants(&self, capture: &mut Capture, route: &Route, status: u16, told: Told<'_>) -> bool {
+        let rare = self.statuses.is_rare(&route.name, status);
+        let share = route.shadow.as_ref().map_or(0.0, |shadow| shadow.sample);
+        if !rare && !belongs(share, told.trace_id) {
+            return false;
+        }
+        capture.answer_head(is_streaming(told.content_type), rare);
+        true
+    }
+
+    /// Puts a copy into the queue, if there is room.
+    pub fn offer(&self, job: Job, rare: bool) {
+        let route = Arc::clone(&job.served.route);
+        let mut waiting = Waiting { job, _counted: self.metrics.waits() };
+        if rare {
+            match self.rare.try_send(waiting) {
+                Ok(()) => return,
+                Err(refused) => waiting = refused.into_inner(),
+            }
+        }
+        if self.common.try_send(waiting).is_err() {
+            self.skip(&route, Dropped::QueueFull);
+        }
+    }
+
+    /// Counts a request that is not copied.
+    pub fn skip(&self, route: &Route, reason: Dropped) {
+        self.metrics.dropped(&route.name, reason.word());
+        self.tally.dropped(&route.name, reason.word());
+    }
+
+    /// What became of copies since start-up, route by route.
+    pub fn tally(&self) -> BTreeMap<String, RouteTally> {
+        self.tally.all()
+    }
+
+    pub(super) fn count_compared(&self, route: &str, result: &'static str) {
+        self.metrics.compared(route, result);
+        self.tally.compared(route, result);
+    }
+
+    pub(super) fn count_ignored(&self, route: &str, rule: &str, times: u64) {
+        self.metrics.ignored(route, rule, times);
+        self.tally.ignored(route, rule, times);
+    }
+}
+
+/// What the head of an answer tells about copying it.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    /// The trace the request belongs to.
+    pub trace_id: &'a str,
+    /// The answer's content type, if it has one.
+    pub content_type: Option<&'a [u8]>,
+}
+
+/// Answers that go on until somebody leaves.
+fn is_streaming(content_type: Option<&[u8]>) -> bool {
+    let Some(content_type) = content_type else { return false };
+    let begins =
+        |name: &[u8]| content_type.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name));
+    begins(b"text/event-stream") || begins(b"multipart/x-mixed-replace")
+}

@@ -1,0 +1,98 @@
+//! Takes copies from the queue, asks the other side, compares. On a runtime of its own.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::Receiver;
+
+use super::Shadow;
+use super::compare::{Answer, Case, Comparison, Design, Verdict};
+use super::job::Job;
+use super::queue::Waiting;
+use super::replay::ask;
+use crate::observe::Evidence;
+
+/// A handler's word that Flask shall answer.
+const DEFER: &str = "x-ficus-defer";
+
+/// The ends of the queue where copies come out.
+#[derive(Debug)]
+pub struct Outlet {
+    pub(super) rare: Receiver<Waiting>,
+    pub(super) common: Receiver<Waiting>,
+}
+
+impl Shadow {
+    /// Works until the process ends. At most so many copies are in progress; while they all wait for a side that
+    /// hangs, the queue fills and what does not fit is counted.
+    pub async fn work(self: Arc<Self>, mut outlet: Outlet) {
+        let places = Arc::new(Semaphore::new(self.options.concurrency));
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let waiting = tokio::select! {
+                biased;
+                Some(waiting) = outlet.rare.recv() => waiting,
+                Some(waiting) = outlet.common.recv() => waiting,
+                else => return,
+            };
+            let shadow = Arc::clone(&self);
+            tokio::spawn(async move {
+                shadow.treat(&waiting.job).await;
+                drop((waiting, place));
+            });
+        }
+    }
+
+    async fn treat(&self, job: &Job) {
+        let answer = ask(job, self.options.body_bytes, self.options.timeout).await;
+        let route = job.route();
+        let Some(answer) = answer else {
+            self.count_compared(route, "unanswered");
+            return;
+        };
+        if job.asks_candidate() && is_deferred(&answer) {
+            self.count_compared(route, "deferred");
+            return;
+        }
+        let comparison = self.compare(job, &answer);
+        self.count_compared(route, comparison.verdict.word());
+        self.tell_guards(job, comparison.verdict);
+        for (rule, times) in &comparison.ignored {
+            self.count_ignored(route, rule, *times);
+        }
+        if comparison.verdict == Verdict::Mismatch {
+            self.report(job, &answer, &comparison);
+        }
+    }
+
+    /// A guarded route that gives other answers too often rolls itself back.
+    fn tell_guards(&self, job: &Job, verdict: Verdict) {
+        let served = &job.served;
+        let mismatch = match verdict {
+            Verdict::Mismatch => true,
+            Verdict::Match | Verdict::Ignored => false,
+            _ => return,
+        };
+        if let Some(guards) = self.guards.as_ref().filter(|_| served.route.guard.is_some()) {
+            let route = Arc::clone(&served.route);
+            // A guard that is behind misses this one.
+            let _ = guards.try_send(Evidence::compared(route, served.revision, mismatch, &served.trace_id));
+        }
+    }
+
+    /// The fallback is the reference, whoever served.
+    fn compare(&self, job: &Job, answer: &Answer) -> Comparison {
+        let (reference, candidate) =
+            if job.asks_candidate() { (&job.answer, answer) } else { (answer, &job.answer) };
+        let other = if job.asks_candidate() { job.target.name() } else { &job.served.by };
+        let design = Design::of(self.options.side(&job.served.route.fallback), self.options.side(other));
+        let rules =
+            job.served.route.shadow.as_ref().map(|shadow| shadow.ignore.as_slice()).unwrap_or_default();
+        let asked = &job.request.asked;
+        self.judge.compare(&Case { asked, reference, candidate, design, rules, now: job.at })
+    }
+}
+
+fn is_deferred(answer: &Answer) -> bool {
+    answer.status == 503 && answer.headers.get(DEFER).is_some_and(|value| value == "1")
+}

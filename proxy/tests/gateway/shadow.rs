@@ -1,0 +1,404 @@
+//! Copies of requests: both sides are asked, answers are compared, and no user notices.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::backend::{Backend, Then, nobody};
+use crate::ficus::{Ficus, Setup, eventually};
+
+const SHADOWED: &str = "shadow = { sample = 1.0 }\n";
+
+/// The value of a counter; 0 if there is none.
+fn counter(ficus: &Ficus, line: &str) -> u64 {
+    let metrics = ficus.metrics();
+    let found = metrics.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(' '));
+    found.map_or(0, |value| value.parse().unwrap())
+}
+
+fn compared(ficus: &Ficus, result: &str) -> u64 {
+    counter(ficus, &format!("ficus_shadow_compared_total{{route=\"item\",result=\"{result}\"}}"))
+}
+
+fn dropped(ficus: &Ficus, reason: &str) -> u64 {
+    counter(ficus, &format!("ficus_shadow_dropped_total{{route=\"item\",reason=\"{reason}\"}}"))
+}
+
+/// All counters of shadow traffic, for messages.
+fn numbers(ficus: &Ficus) -> String {
+    ficus.metrics().lines().filter(|line| line.starts_with("ficus_shadow")).collect::<Vec<_>>().join("\n")
+}
+
+#[track_caller]
+fn wait(ficus: &Ficus, result: &str, times: u64) {
+    eventually(&format!("{times} {result}:\n{}", numbers(ficus)), || compared(ficus, result) == times);
+}
+
+fn html(text: &'static str) -> Backend {
+    Backend::tcp(move |exchange| {
+        exchange.answer("200 OK", "Content-Type: text/html\r\n", text);
+        Then::Keep
+    })
+}
+
+#[test]
+fn the_other_side_gets_a_copy_and_the_answers_are_compared() {
+    let (legacy, rust) = (html("<p>a</p>"), html("<p>a\n</p>"));
+    let ficus = Setup::new(&legacy).route(SHADOWED).rust_at(&rust.url()).start();
+    let headers = "Cookie: session=abc; theme=dark\r\nAccept-Language: de\r\nX-Ficus-Shadow: 1\r\nX-Ficus-Route: evil\r\n";
+    let answer = ficus.connect().request("GET", "/items/7?q=M%C3%BCller&b", headers, "");
+    assert_eq!((answer.status, answer.text().as_str()), (200, "<p>a</p>"));
+    wait(&ficus, "match", 1);
+
+    let (served, copy) = (legacy.only(), rust.only());
+    assert_eq!(served.request_line(), "GET /items/7?q=M%C3%BCller&b HTTP/1.1");
+    assert_eq!(copy.request_line(), served.request_line());
+    assert_eq!(served.header("x-ficus-shadow"), None, "a client cannot mark a request as a copy");
+    assert_eq!(copy.all("x-ficus-shadow"), ["1"]);
+    assert_eq!(copy.all("x-ficus-route"), ["item"], "the candidate is told the route, and not by the client");
+    for name in ["host", "cookie", "accept-language", "x-forwarded-for", "x-forwarded-host", "x-request-id"] {
+        assert_eq!(copy.header(name), served.header(name), "{name}");
+    }
+}
+
+#[test]
+fn a_difference_is_found_and_the_client_gets_the_served_answer_only() {
+    let legacy = html("<p>a</p>");
+    let rust = Backend::tcp(|exchange| {
+        let headers = "Content-Type: text/html\r\nSet-Cookie: session=stolen; Path=/\r\nX-Evil: 1\r\n";
+        exchange.answer("200 OK", headers, "<p>b</p>");
+        Then::Keep
+    });
+    let ficus = Setup::new(&legacy).route(SHADOWED).rust_at(&rust.url()).start();
+    let mut client = ficus.connect();
+    for _ in 0..3 {
+        let answer = client.get("/items/7");
+        assert_eq!(answer.text(), "<p>a</p>");
+        assert!(
+            answer.header("set-cookie").is_none() && answer.header("x-evil").is_none(),
+            "{}",
+            answer.head
+        );
+    }
+    wait(&ficus, "mismatch", 3);
+}
+
+#[test]
+fn when_the_candidate_serves_the_fallback_is_asked() {
+    let (legacy, rust) = (html("<p>a</p>"), html("<p>b</p>"));
+    let lines = format!("serve = \"rust\"\n{SHADOWED}");
+    let ficus = Setup::new(&legacy).route(&lines).rust_at(&rust.url()).start();
+    assert_eq!(ficus.connect().get("/items/7").text(), "<p>b</p>");
+    wait(&ficus, "mismatch", 1);
+    assert_eq!(legacy.only().header("x-ficus-shadow"), Some("1"));
+    assert_eq!(legacy.only().header("x-ficus-route"), None, "only candidates are told the route");
+    assert_eq!(rust.only().header("x-ficus-shadow"), None);
+}
+
+#[test]
+fn a_hung_side_delays_nobody_and_nothing_is_served_twice() {
+    let legacy = html("<p>a</p>");
+    let open = Arc::new((Mutex::new(false), Condvar::new()));
+    let gate = Arc::clone(&open);
+    let rust = Backend::tcp(move |_exchange| {
+        let mut opened = gate.0.lock().unwrap();
+        while !*opened {
+            opened = gate.1.wait(opened).unwrap();
+        }
+        Then::Close
+    });
+    let ficus = Setup::new(&legacy)
+        .route(SHADOWED)
+        .rust_at(&rust.url())
+        .set("shadow.queue", "10")
+        .set("shadow.concurrency", "2")
+        .set("shadow.timeout", "60s")
+        .start();
+    let mut client = ficus.connect();
+    let started = Instant::now();
+    for _ in 0..200 {
+        assert_eq!(client.get("/items/7").text(), "<p>a</p>");
+    }
+    // Far below one timeout of the side that hangs: nobody waited for it.
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    assert_eq!(legacy.requests(), 200, "the served side was asked once for each request");
+    let lost = dropped(&ficus, "queue_full");
+    assert!((185..200).contains(&lost), "{lost} copies were dropped\n{}", numbers(&ficus));
+    assert!(rust.requests() <= 2, "no more copies are in progress than allowed");
+    *open.0.lock().unwrap() = true;
+    open.1.notify_all();
+    wait(&ficus, "unanswered", 200 - lost);
+    assert_eq!(legacy.requests(), 200);
+}
+
+#[test]
+fn what_is_not_copied_is_counted_with_its_reason() {
+    let large = "x".repeat(3_000);
+    let legacy = Backend::tcp(move |exchange| {
+        if exchange.head.contains(" /items/1 ") {
+            exchange.answer("200 OK", "Content-Type: text/plain\r\n", &large);
+        } else if exchange.head.contains(" /items/2 ") {
+            exchange.read_body();
+            exchange.send(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 5\r\n\r\n: hi\n",
+            );
+        } else {
+            exchange.ok("a");
+        }
+        Then::Keep
+    });
+    let rust = Backend::saying("a");
+    let ficus =
+        Setup::new(&legacy).route(SHADOWED).rust_at(&rust.url()).set("shadow.body_bytes", "2000").start();
+    let mut client = ficus.connect();
+    client.get("/items/1");
+    client.get("/items/2");
+    client.request("POST", "/items/3", "", "a=1");
+    client.request("OPTIONS", "/items/3", "", "");
+    client.request("GET", "/items/3", "", &"y".repeat(2_001));
+    for (reason, times) in [("body_too_large", 2), ("streaming", 1), ("unsafe_method", 2)] {
+        eventually(&format!("{times} {reason}:\n{}", numbers(&ficus)), || dropped(&ficus, reason) == times);
+    }
+    client.request("HEAD", "/items/4", "", "");
+    wait(&ficus, "empty", 1);
+    client.request("GET", "/items/5", "", "body");
+    wait(&ficus, "match", 1);
+    let copies = rust.received();
+    let lines: Vec<&str> = copies.iter().map(|copy| copy.request_line()).collect();
+    assert_eq!(lines, ["HEAD /items/4 HTTP/1.1", "GET /items/5 HTTP/1.1"]);
+    assert_eq!(copies[1].body, b"body");
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_not_compared() {
+    let legacy = Backend::tcp(|exchange| {
+        exchange.read_body();
+        exchange.send("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\nhalf");
+        Then::Close
+    });
+    let rust = Backend::saying("half");
+    let ficus = Setup::new(&legacy).route(SHADOWED).rust_at(&rust.url()).start();
+    assert!(!ficus.connect().get("/items/7").complete);
+    eventually("the reason", || dropped(&ficus, "incomplete") == 1);
+    assert_eq!(rust.requests(), 0);
+}
+
+#[test]
+fn a_side_that_is_down_or_hands_back_is_no_match() {
+    let legacy = html("<p>a</p>");
+    let ficus = Setup::new(&legacy).route(SHADOWED).rust_at(&nobody()).start();
+    assert_eq!(ficus.connect().get("/items/7").status, 200);
+    wait(&ficus, "unanswered", 1);
+
+    let rust = Backend::tcp(|exchange| {
+        exchange.answer("503 Service Unavailable", "X-Ficus-Defer: 1\r\n", "");
+        Then::Keep
+    });
+    let ficus = Setup::new(&legacy).route(SHADOWED).rust_at(&rust.url()).start();
+    assert_eq!(ficus.connect().get("/items/7").status, 200);
+    wait(&ficus, "deferred", 1);
+}
+
+#[test]
+fn a_request_that_fell_back_proves_nothing() {
+    let (legacy, rust) = (html("<p>a</p>"), Backend::tcp(|_| Then::Close));
+    let lines = format!("serve = \"rust\"\n{SHADOWED}");
+    let ficus = Setup::new(&legacy).route(&lines).rust_at(&rust.url()).start();
+    assert_eq!(ficus.connect().get("/items/7").text(), "<p>a</p>");
+    eventually("the reason", || dropped(&ficus, "fell_back") == 1);
+    assert_eq!(legacy.requests(), 1);
+}
+
+#[test]
+fn a_body_of_the_other_side_beyond_the_limit_is_incomparable() {
+    let legacy = html("<p>a</p>");
+    let large = "x".repeat(3_000);
+    let rust = Backend::tcp(move |exchange| {
+        exchange.answer("200 OK", "Content-Type: text/html\r\n", &large);
+        Then::Keep
+    });
+    let ficus =
+        Setup::new(&legacy).route(SHADOWED).rust_at(&rust.url()).set("shadow.body_bytes", "2000").start();
+    ficus.connect().get("/items/7");
+    wait(&ficus, "incomparable", 1);
+}
+
+#[test]
+fn a_share_is_copied_and_what_is_rare_always() {
+    let fails = Arc::new(AtomicBool::new(false));
+    let failing = Arc::clone(&fails);
+    let legacy = Backend::tcp(move |exchange| {
+        let status = if failing.load(Ordering::SeqCst) { "404 Not Found" } else { "200 OK" };
+        exchange.answer(status, "Content-Type: text/plain\r\n", "a");
+        Then::Keep
+    });
+    let rust = Backend::tcp(|exchange| {
+        exchange.answer("200 OK", "Content-Type: text/plain\r\n", "a");
+        Then::Keep
+    });
+    let ficus = Setup::new(&legacy).route("shadow = { sample = 0.0001 }\n").rust_at(&rust.url()).start();
+    let mut client = ficus.connect();
+    for _ in 0..60 {
+        client.get("/items/7");
+    }
+    fails.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        client.get("/items/7");
+    }
+    // The first twenty of a status, and with luck one of the sixty by its share.
+    wait(&ficus, "mismatch", 3);
+    assert!((23..30).contains(&rust.requests()), "{} copies", rust.requests());
+}
+
+#[test]
+fn routes_without_shadow_are_never_copied() {
+    let (legacy, rust) = (html("<p>a</p>"), html("<p>b</p>"));
+    for lines in ["", "shadow = { sample = 0.0 }\n"] {
+        let ficus = Setup::new(&legacy).route(lines).rust_at(&rust.url()).start();
+        for path in ["/items/7", "/elsewhere"] {
+            assert_eq!(ficus.connect().get(path).text(), "<p>a</p>");
+        }
+        assert!(!ficus.metrics().contains("ficus_shadow_compared_total{"), "{}", numbers(&ficus));
+    }
+    assert_eq!(rust.requests(), 0);
+}
+
+#[test]
+fn rules_are_counted_by_name() {
+    let (legacy, rust) = (html("<p class=\"age\">3 min</p>"), html("<p class=\"age\">4 min</p>"));
+    let lines = "shadow = { ignore = [\n\
+        { path = \"html p.age text\", reason = \"r\", author = \"a\", expires = \"2099-01-31\" },\n] }\n";
+    let ficus = Setup::new(&legacy).route(lines).rust_at(&rust.url()).start();
+    ficus.connect().get("/items/7");
+    wait(&ficus, "ignored", 1);
+    let line = "ficus_shadow_ignored_total{route=\"item\",rule=\"html p.age text\"}";
+    assert_eq!(counter(&ficus, line), 1, "{}", numbers(&ficus));
+}
+
+/// What nobody may find again in anything that Ficus wrote.
+const PLANTED: &[&str] = &[
+    "ana.andersson@example.com",
+    "+41 44 668 18 00",
+    "4242424242424242",
+    "Kowalski",
+    "Bahnhofstrasse 12",
+    "hunter2",
+    "sk_live_51Habcdef",
+    "tok_abcdef123456",
+    "CH93 0076 2011 6238 5295 7",
+    "geheim42",
+    "eyJfdXNlcl9pZCI6IjQyIn0",
+];
+
+/// A page, a document, a cookie and headers full of what is nobody's business; each side in its own way.
+fn indiscreet(other: bool) -> Backend {
+    let swap = move |text: &str| if other { text.to_uppercase() } else { text.to_owned() };
+    Backend::tcp(move |exchange| {
+        let headers = format!(
+            "Set-Cookie: session=eyJfdXNlcl9pZCI6IjQyIn0.aSDtRw.{}; Path=/\r\nSet-Cookie: who={}; Path=/\r\nX-Owner: {}\r\n",
+            if other { "AAA" } else { "BBB" },
+            swap("geheim42"),
+            swap("ana.andersson@example.com"),
+        );
+        let (kind, body) = if exchange.head.contains("/items/1") {
+            let body = format!(
+                "<p class=\"Kowalski\" id=\"Kowalski\">{}</p><a href=\"mailto:{}\" data-owner=\"{}\">{}</a>{}",
+                swap("Bahnhofstrasse 12"),
+                swap("ana.andersson@example.com"),
+                swap("Kowalski"),
+                swap("+41 44 668 18 00, Kowalski"),
+                if other { "<i>CH93 0076 2011 6238 5295 7</i>" } else { "<b>4242424242424242</b>" },
+            );
+            ("text/html", body)
+        } else if exchange.head.contains("/items/2") {
+            let key = if other { "x" } else { "y" };
+            let body = format!(
+                "{{\"ana.andersson@example.com\":\"{key}hunter2\",\"Kowalski\":{{\"iban\":\"{key} CH93 0076 2011 6238 5295 7\"}},\
+                 \"card\":{},\"Kowalski, {key}\":1}}",
+                if other { "4242424242424242" } else { "4242424242424243" },
+            );
+            ("application/json", body)
+        } else if exchange.head.contains("/items/3") {
+            let headers =
+                format!("{headers}Location: /who/{}?key={}\r\n", swap("Kowalski"), swap("sk_live_51Habcdef"));
+            exchange.answer("302 Found", &headers, "");
+            return Then::Keep;
+        } else {
+            ("text/csv", format!("name\n{}\n{}\n", swap("Kowalski"), swap("geheim42")))
+        };
+        exchange.answer("200 OK", &format!("Content-Type: {kind}\r\n{headers}"), &body);
+        Then::Keep
+    })
+}
+
+/// Every byte of every file in a directory, name by name.
+fn files(directory: &std::path::Path, found: &mut Vec<(String, Vec<u8>)>) {
+    for entry in std::fs::read_dir(directory).unwrap().flatten() {
+        if entry.file_type().unwrap().is_dir() {
+            files(&entry.path(), found);
+        } else if entry.file_type().unwrap().is_file() {
+            found.push((entry.path().display().to_string(), std::fs::read(entry.path()).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn nothing_that_is_nobodys_business_is_stored_logged_or_shown() {
+    let (legacy, rust) = (indiscreet(false), indiscreet(true));
+    let ficus = Setup::new(&legacy)
+        .route("shadow = { show = [\"json $.card\"] }\n")
+        .rust_at(&rust.url())
+        .set("log.level", "debug")
+        .set("flask.secret_key", "hunter2")
+        .start();
+    let mut client = ficus.connect();
+    let headers = "Cookie: session=eyJfdXNlcl9pZCI6IjQyIn0.aSDtRw.x; token=tok_abcdef123456\r\n\
+                   Authorization: Bearer tok_abcdef123456\r\nReferer: http://crm.example/?q=Kowalski\r\n";
+    for item in 1..=4 {
+        let target = format!("/items/{item}?q=Kowalski&mail=ana.andersson@example.com&key=sk_live_51Habcdef");
+        client.request("GET", &target, headers, "");
+    }
+    wait(&ficus, "mismatch", 4);
+    let cli = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_ficus"))
+            .args(["--config", "ficus.toml"])
+            .args(arguments)
+            .current_dir(ficus.file(""))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    let mut shown = Vec::new();
+    eventually("four samples are stored", || {
+        shown = cli(&["diffs", "export"]);
+        let document: serde_json::Value = serde_json::from_slice(&shown).unwrap();
+        let groups = document["groups"].as_array().unwrap();
+        let requests: std::collections::BTreeSet<String> = groups
+            .iter()
+            .flat_map(|group| group["samples"].as_array().cloned().unwrap_or_default())
+            .map(|sample| sample["trace_id"].to_string())
+            .collect();
+        requests.len() == 4
+    });
+    let mut written = vec![
+        ("ficus diffs export".to_owned(), shown.clone()),
+        ("ficus diffs".to_owned(), cli(&["diffs", "item"])),
+        ("ficus diffs show".to_owned(), cli(&["diffs", "show", "1"])),
+        ("stderr".to_owned(), ficus.said().into_bytes()),
+        ("metrics".to_owned(), ficus.metrics().into_bytes()),
+    ];
+    files(&ficus.file(""), &mut written);
+    assert!(written.iter().any(|(name, bytes)| name.contains("ficus.db") && !bytes.is_empty()));
+    for (name, bytes) in &written {
+        let text = String::from_utf8_lossy(bytes).to_lowercase();
+        for planted in PLANTED {
+            assert!(!text.contains(&planted.to_lowercase()), "`{planted}` stands in {name}");
+        }
+    }
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(
+        shown.contains("/items/<int:id>?q=Xxxxxxxx&mail=xxx.xxxxxxxxx@xxxxxxx.xxx&key=xx_xxxx_99Xxxxxxx"),
+        "{shown}"
+    );
+}
