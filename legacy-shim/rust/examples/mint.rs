@@ -3,8 +3,11 @@
 //! `cargo run -q -p flask-compat --example mint | PYTHON legacy-shim/rust/tests/vectors/verify.py`
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use axum::body::Body;
+use axum::routing::get;
 use flask_compat::Profile;
 use flask_compat::cookie::SetCookie;
 use flask_compat::csrf::Csrf;
@@ -13,8 +16,12 @@ use flask_compat::flash::flash;
 use flask_compat::login::{LoginOptions, RememberKey, identifier, login_user};
 use flask_compat::password::{Method, generate_password_hash};
 use flask_compat::random;
+use flask_compat::routing::{Map as RuleMap, MapOptions, RuleSpec};
 use flask_compat::session::{Map, Session, SessionCodec, SessionConfig, Value, write_tagged_json};
+use flask_compat::web::{Application, Context, Flash, Views};
+use http::Request;
 use serde_json::{Value as Json, json};
+use tower::ServiceExt as _;
 
 const SECRET: &str = "a secret that both sides know";
 const FERNET_KEYS: [&str; 2] =
@@ -27,6 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "secret": SECRET,
         "sessions": sessions(now),
         "logged_in": logged_in(now),
+        "web": web()?,
         "remember": remember()?,
         "csrf": csrf(now)?,
         "passwords": passwords()?,
@@ -75,6 +83,42 @@ fn logged_in(now: i64) -> Json {
     flash(&mut session, "Customer created.", "success");
     json!({ "cookie": codec().save(&session, now).map(|cookie| cookie.value), "user": "7", "agent": "it's an agent",
             "address": "10.1.2.3" })
+}
+
+/// Logins by a handler of the axum side: what a browser would send next, in the profile of each Flask.
+fn web() -> Result<Json, Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let mut minted = serde_json::Map::new();
+    for profile in Profile::ALL {
+        let mut answers = serde_json::Map::new();
+        for (path, cookie) in [("/in", ""), ("/in?remember", ""), ("/out", "remember_token=7|x")] {
+            answers.insert(path.to_owned(), runtime.block_on(answer(profile, path, cookie))?);
+        }
+        minted.insert(profile.name().to_owned(), answers.into());
+    }
+    Ok(minted.into())
+}
+
+/// The Set-Cookie headers of one request.
+async fn answer(profile: Profile, path: &str, cookie: &str) -> Result<Json, Box<dyn Error>> {
+    let rules =
+        [RuleSpec::new("/in", "log_in").methods(["GET"]), RuleSpec::new("/out", "log_out").methods(["GET"])];
+    let map = RuleMap::new(MapOptions::new(profile), &rules).map_err(|_| "bad rules")?;
+    let views = Views::new(Arc::new(Application::new(SECRET, map, profile)?))
+        .add("log_in", get(log_in))
+        .add("log_out", get(async |context: Context| context.log_out()));
+    let request = Request::builder().uri(path).header("host", "crm.example.com").header("cookie", cookie);
+    let request =
+        request.header("user-agent", "it's an agent").header("x-forwarded-for", "10.1.2.3, 10.0.0.1");
+    let response = views.into_router(()).oneshot(request.body(Body::empty())?).await?;
+    let cookies = response.headers().get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok());
+    Ok(cookies.collect::<Vec<_>>().into())
+}
+
+async fn log_in(context: Context, flash: Flash) {
+    let remember = context.args().contains("remember");
+    context.log_in("7", LoginOptions { remember, ..LoginOptions::default() });
+    flash.add("Welcome.", "success");
 }
 
 fn remember() -> Result<Vec<Json>, Box<dyn Error>> {

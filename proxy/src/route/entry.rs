@@ -44,6 +44,9 @@ pub(super) fn read<'d>(
     let total_timeout = section.get("total_timeout").and_then(|value| value.duration(report));
     let rate = super::rate::rate(&section, report);
     let host = located(section.get("host"), report);
+    if let Some((text, value)) = &host {
+        warn_of_host(value, text, report);
+    }
     let subdomain = located(section.get("subdomain"), report);
     let provide_automatic_options =
         section.get("provide_automatic_options").and_then(|value| value.boolean(report));
@@ -84,6 +87,16 @@ pub(super) fn read<'d>(
         strict_slashes,
         merge_slashes,
     })
+}
+
+/// A browser sends the ASCII form of a host; Flask, and Ficus like it, compares with what is written here.
+pub(super) fn warn_of_host(value: &Value<'_>, host: &str, report: &mut Report) {
+    if !host.is_ascii() {
+        report
+            .warning(value.place(), format!("no browser asks for the host `{host}`"))
+            .label("not ASCII: Flask finds no rule either")
+            .help("write it as browsers send it: `xn--…`");
+    }
 }
 
 fn located<'d>(value: Option<Value<'d>>, report: &mut Report) -> Option<(String, Value<'d>)> {

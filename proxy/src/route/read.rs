@@ -127,7 +127,11 @@ fn options(root: &Section<'_>, profile: Profile, report: &mut Report) -> MapOpti
     if let Some(text) = section.get("default_subdomain").and_then(|value| value.text(report)) {
         options.default_subdomain = text;
     }
-    options.server_name = section.get("server_name").and_then(|value| value.text(report));
+    options.server_name = section.get("server_name").and_then(|value| {
+        let name = value.text(report)?;
+        entry::warn_of_host(&value, &name, report);
+        Some(name)
+    });
     options
 }
 

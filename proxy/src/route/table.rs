@@ -68,6 +68,9 @@ impl Table {
                 format!("routes fit the path, but only for {}", allow.join(", "))
             }
             Match::NotFound => "no route fits the path".to_owned(),
+            Match::BadHost if !host.is_ascii() => {
+                "the host is not ASCII, which only Flask encodes".to_owned()
+            }
             Match::BadHost => "Flask does not take this host".to_owned(),
             Match::WebsocketMismatch => "Flask takes this path for WebSockets only".to_owned(),
             Match::ServerError { reason, .. } => format!("Flask's own matching fails: {reason}"),
@@ -226,6 +229,16 @@ mod tests {
         for (method, path, name) in cases {
             assert_eq!(found(&table, method, path), name, "{method} {path}");
         }
+    }
+
+    #[test]
+    fn hosts_that_no_browser_sends_are_warned_of_and_left_to_flask() {
+        let text = "version = 1\n[map]\nhost_matching = true\nserver_name = \"b\u{fc}cher.example\"\n[[route]]\n\
+            name = \"shop\"\nrule = \"/\"\nhost = \"b\u{fc}cher.example\"\n";
+        let (table, report) = read(&Source::new("routes.toml", text.to_owned()), &Context::default());
+        assert_eq!(report.render(false).matches("no browser asks for the host").count(), 2);
+        let because = table.unwrap().unmatched_because("b\u{fc}cher.example", "GET", "/");
+        assert_eq!(because.as_deref(), Some("the host is not ASCII, which only Flask encodes"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use flask_compat::Profile;
+use flask_compat::profile::UnknownProfile;
 
 use crate::diagnostic::{Report, Severity, Value};
 
@@ -72,9 +73,7 @@ pub(super) fn statuses(text: &str) -> Result<Vec<(u16, u16)>, String> {
 
 /// The name of a profile.
 pub(super) fn profile(text: &str) -> Result<Profile, String> {
-    text.parse().map_err(|_| {
-        format!("`{text}` is not a profile: write `werkzeug-1.0`, `werkzeug-2.3` or `werkzeug-3.1`")
-    })
+    text.parse().map_err(|error: UnknownProfile| error.to_string())
 }
 
 /// Where the access log goes.

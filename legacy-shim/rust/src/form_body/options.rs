@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use indexmap::IndexMap;
 use regex::{Captures, Regex};
 
 use super::charset::Charset;
@@ -19,9 +20,12 @@ const TOKEN: &str = r"0-9A-Za-z_!#$%&'*+\-.^`|~";
 /// The same without `'`, in front of which a charset stands.
 const CHARSET: &str = r"0-9A-Za-z_!#$%&*+\-.^`|~";
 
+/// No client writes a longer one; with some of these expressions the work grows with its square.
+const LONGEST: usize = 16 << 10;
+
 /// Options by name; one without value has `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Options(Vec<(String, Option<String>)>);
+pub(super) struct Options(IndexMap<String, Option<String>>);
 
 impl Options {
     /// The option's value, if it has one.
@@ -31,19 +35,21 @@ impl Options {
 
     /// Whether the option is there, and its value.
     pub(super) fn raw(&self, name: &str) -> Option<Option<&str>> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_deref())
+        self.0.get(name).map(Option::as_deref)
     }
 
     fn set(&mut self, name: &str, value: Option<String>) {
-        match self.0.iter_mut().find(|(key, _)| key == name) {
-            Some((_, known)) => *known = value,
-            None => self.0.push((name.to_owned(), value)),
-        }
+        self.0.insert(name.to_owned(), value);
+    }
+
+    /// Adds to the option's text; false if it is there without one.
+    fn append(&mut self, name: &str, text: &str) -> bool {
+        let value = self.0.entry(name.to_owned()).or_insert_with(|| Some(String::new()));
+        value.as_mut().map(|known| known.push_str(text)).is_some()
     }
 
     fn remove(&mut self, name: &str) -> Option<String> {
-        let at = self.0.iter().position(|(key, _)| key == name)?;
-        self.0.swap_remove(at).1
+        self.0.swap_remove(name)?
     }
 }
 
@@ -97,6 +103,9 @@ impl ContentType {
 
 /// The value and its options.
 pub(super) fn parse(header: &str, profile: Profile) -> Result<(String, Options), Stop> {
+    if header.len() > LONGEST {
+        return Err(FormError::Unsupported.into());
+    }
     match profile {
         Profile::Werkzeug10 => parse_10(header),
         Profile::Werkzeug23 => Ok(parse_23(header)),
@@ -167,12 +176,9 @@ fn option_10(
         options.set(&key, value);
         return Ok(());
     }
-    let before = match options.raw(&key) {
-        None => String::new(),
-        Some(before) => before.ok_or(FormError::Unsupported)?.to_owned(),
-    };
-    options.set(&key, Some(before + &value.ok_or(FormError::Unsupported)?));
-    Ok(())
+    // Where Python adds text to `None`.
+    let value = value.ok_or(FormError::Unsupported)?;
+    if options.append(&key, &value) { Ok(()) } else { Err(FormError::Unsupported.into()) }
 }
 
 fn unquote_10(value: &str, is_filename: bool) -> String {
@@ -232,10 +238,7 @@ fn parse_23(header: &str) -> (String, Options) {
             given = inner.replace(r"\\", r"\").replace("\\\"", "\"").replace("%22", "\"");
         }
         match continuation.find(&key).map(|mark| mark.start()) {
-            Some(start) => {
-                let before = options.get(&key[..start]).unwrap_or_default().to_owned();
-                options.set(&key[..start], Some(before + &given));
-            }
+            Some(start) => drop(options.append(&key[..start], &given)),
             None => options.set(&key, Some(given)),
         }
     }
@@ -295,8 +298,7 @@ fn parse_31(header: &str) -> (String, Options) {
         }
         if continues {
             options.remove(key);
-            let before = continuations.get(key).unwrap_or_default().to_owned();
-            continuations.set(key, Some(before + &text));
+            continuations.append(key, &text);
             if let Some(encoding) = encoding.filter(|encoding| !encoding.is_empty()) {
                 encodings.set(key, Some(encoding));
             }

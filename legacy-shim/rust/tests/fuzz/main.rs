@@ -138,4 +138,5 @@ runs! {
     password: 1000,
     rule: 1500,
     form: 1500,
+    multipart: 3000,
 }

@@ -105,7 +105,16 @@ def main():
     write("rule", [(HERE / "rules.txt").read_text()] + list(routing()))
     forms = json.loads((VECTORS / "forms-wtforms-2.3.json").read_text())
     requests = [case.get("form", "") for file in csrf for case in file["requests"]]
+    write("multipart", [case["content_type"].encode("latin-1") + b"\n" + case["body"].encode("latin-1") for case in uploads()])
     write("form", BODIES + requests[:6] + list(bodies(forms)))
+
+
+def uploads():
+    """Multipart bodies that are not empty for every Werkzeug."""
+    lines = (HERE.parent / "form_body_vectors" / "werkzeug-2.3.jsonl").read_text().splitlines()
+    for case, answer in map(json.loads, lines):
+        if case["content_type"].lower().startswith("multipart") and (answer.get("form") or answer.get("files")):
+            yield case
 
 
 def bodies(node):

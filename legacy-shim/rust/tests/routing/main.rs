@@ -4,6 +4,8 @@
 //! `agrees_with_real_werkzeug` asks the real packages about random cases. It needs `FICUS_WERKZEUG_PYTHONS`: a folder with
 //! the virtual environments `werkzeug-1.0`, `werkzeug-2.3` and `werkzeug-3.1` (tests/requirements-werkzeug-*.txt), relative
 //! to the root of the workspace; unset, it says so and passes. Further variables:
+//! - `FICUS_ROUTING_VERSIONS`: which environments to ask, with the profile to compare each with, such as
+//!   `werkzeug-3.0=werkzeug-2.3,werkzeug-3.1` (without `=`, the profile of the same name; default: the three above);
 //! - `FICUS_ROUTING_COMPARISONS`: how many answers to compare per version (default 40000);
 //! - `FICUS_ROUTING_SEED`: where to start (default 1); every case can be had again from its seed;
 //! - `FICUS_ROUTING_RECORD`: a number of cases to write to tests/routing_vectors, with their answers, instead (run this test alone).
@@ -38,6 +40,19 @@ fn vectors(profile: Profile) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/routing_vectors").join(format!("{profile}.jsonl"))
 }
 
+/// The environments to ask, each with the profile that it is compared with.
+fn versions() -> Vec<(String, Profile)> {
+    let Some(list) = variable("FICUS_ROUTING_VERSIONS") else {
+        return Profile::ALL.into_iter().map(|profile| (profile.name().to_owned(), profile)).collect();
+    };
+    let version = |entry: &str| {
+        let (environment, profile) = entry.split_once('=').unwrap_or((entry, entry));
+        let profile = profile.parse().unwrap_or_else(|error| panic!("FICUS_ROUTING_VERSIONS: {error}"));
+        (environment.to_owned(), profile)
+    };
+    list.split(',').map(str::trim).map(version).collect()
+}
+
 #[test]
 fn agrees_with_recorded_answers() {
     for profile in Profile::ALL {
@@ -63,17 +78,17 @@ fn agrees_with_real_werkzeug() {
     };
     let (count, seed) = (number("FICUS_ROUTING_COMPARISONS", 40_000), number("FICUS_ROUTING_SEED", 1));
     let record = number("FICUS_ROUTING_RECORD", 0);
-    let workers: Vec<_> = Profile::ALL
+    let workers: Vec<_> = versions()
         .into_iter()
-        .map(|profile| {
-            let mut oracle = Oracle::start(&folder, profile);
+        .map(|(environment, profile)| {
+            let mut oracle = Oracle::start(&folder, &environment, profile);
             std::thread::spawn(move || -> Result<(), String> {
                 if record > 0 {
                     oracle.record(seed, record, &vectors(profile));
                     return Ok(());
                 }
                 let compared = oracle.compare(seed, count)?;
-                println!("{profile}: {compared} answers agree");
+                println!("{environment} as {profile}: {compared} answers agree");
                 Ok(())
             })
         })

@@ -6,6 +6,7 @@ cryptography of the Python that runs this. Prints the count of checks; fails on 
 
 import json
 import sys
+from importlib.metadata import version as version_of
 
 import flask
 from cryptography.fernet import Fernet, MultiFernet
@@ -51,6 +52,40 @@ def check_login(app, case):
         same(flask.get_flashed_messages(with_categories=True), [("success", "Customer created.")], "flash")
 
 
+def browser(cookies):
+    """The Cookie header of a browser that got these Set-Cookie headers."""
+    pairs = [cookie.split(";")[0] for cookie in cookies]
+    return "; ".join(pair for pair in pairs if not pair.endswith("="))
+
+
+def check_web_logins(minted):
+    """Logins that a Rust handler answered: Flask-Login knows the user, by the session and by the remember cookie alone."""
+    version = tuple(int(part) for part in version_of("werkzeug").split(".")[:2])
+    profile = "werkzeug-1.0" if version < (2, 2) else "werkzeug-2.3" if version < (3, 0) else "werkzeug-3.1"
+    answers = minted["web"][profile]
+    where = {"User-Agent": "it's an agent", "X-Forwarded-For": "10.1.2.3, 10.0.0.1"}
+    elsewhere = dict(where, **{"X-Forwarded-For": "10.9.9.9"})
+    for protection in ["basic", "strong"]:
+        app = make_app(minted["secret"])
+        app.config["SESSION_PROTECTION"] = protection
+        session, both = browser(answers["/in"]), browser(answers["/in?remember"])
+        remember = "; ".join(pair for pair in both.split("; ") if pair.startswith("remember_token"))
+        for cookie, headers, user, fresh in [
+            (session, where, "7", True),
+            (session, elsewhere, "7" if protection == "basic" else None, False),
+            (both, where, "7", True),
+            (remember, where, "7", False),
+            ("", where, None, False),
+        ]:
+            with app.test_request_context(headers=dict(headers, Cookie=cookie)):
+                same(current_user.get_id(), user, "user of " + cookie)
+                same(bool(login_fresh()), fresh, "fresh login of " + cookie)
+        with app.test_request_context(headers=dict(where, Cookie=session)):
+            same(flask.get_flashed_messages(with_categories=True), [("success", "Welcome.")], "flash")
+    same(browser(answers["/out"]), "", "cookies after the logout")
+    same(sorted(cookie.split("=")[0] for cookie in answers["/out"]), ["remember_token", "session"], "deleted cookies")
+
+
 def check_tokens(app, minted):
     with app.test_request_context():
         for case in minted["remember"]:
@@ -85,6 +120,7 @@ def main():
     app = make_app(minted["secret"])
     check_sessions(app, minted)
     check_login(app, minted["logged_in"])
+    check_web_logins(minted)
     check_tokens(app, minted)
     check_secrets(minted)
     check_cookies(minted)

@@ -1,6 +1,7 @@
-//! URL-encoded bodies, and a form of every kind of field opened with them.
+//! URL-encoded bodies, and a form of every kind of field opened with them; multipart bodies.
 
 use flask_compat::csrf::Csrf;
+use flask_compat::form_body::{ContentType, FormError, FormLimits, read};
 use flask_compat::url::{decode_pairs, encode_pairs};
 
 use super::PROFILES;
@@ -24,6 +25,35 @@ pub(crate) fn form(data: &[u8]) {
         }
         #[cfg(feature = "templates")]
         fields::check(data, profile);
+    }
+}
+
+/// A content type, a line feed, and a body: what comes out was in the body, limits hold, and a limit is never a reason to
+/// read more.
+pub(crate) fn multipart(data: &[u8]) {
+    let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
+    let (kind, body) = (&data[..end], data.get(end + 1..).unwrap_or_default());
+    for profile in PROFILES {
+        let Some(kind) = ContentType::parse(kind, profile) else { continue };
+        let mut limits = FormLimits::new(profile);
+        let length = Some(body.len() as u64);
+        let Ok(form) = read(&kind, length, body, &limits) else { continue };
+        let text: usize = form.form.0.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let files: usize = form.files.iter().map(|(_, file)| file.content.len()).sum();
+        assert!(text + files <= 6 * body.len() + 16, "{profile:?}: {text} and {files} of {}", body.len());
+        for (_, file) in &form.files {
+            assert!(
+                file.content.is_empty() || body.windows(file.content.len()).any(|part| part == file.content)
+            );
+        }
+        limits.max_content_length = Some(body.len() as u64 / 2);
+        if !body.is_empty() && (kind.is_form() || profile != flask_compat::Profile::Werkzeug10) {
+            assert_eq!(read(&kind, length, body, &limits), Err(FormError::TooLarge), "{profile:?}");
+        }
+        limits.max_content_length = None;
+        limits.max_form_memory_size = Some(3);
+        let small = read(&kind, length, body, &limits).unwrap_or_default();
+        assert!(small.form.0.iter().all(|pair| form.form.0.contains(pair)), "{profile:?}");
     }
 }
 

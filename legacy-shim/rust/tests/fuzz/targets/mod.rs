@@ -19,7 +19,7 @@ use flask_compat::Profile;
 pub(crate) type Target = fn(&[u8]);
 
 /// All targets by name; the corpus of a target lies in the folder of that name.
-pub(crate) const TARGETS: [(&str, Target); 11] = [
+pub(crate) const TARGETS: [(&str, Target); 12] = [
     ("cookie", cookies::cookie),
     ("set_cookie", cookies::set_cookie),
     ("session", signed::session),
@@ -31,6 +31,7 @@ pub(crate) const TARGETS: [(&str, Target); 11] = [
     ("password", secrets::password),
     ("rule", routes::rule),
     ("form", forms::form),
+    ("multipart", forms::multipart),
 ];
 
 /// When everything in the vectors was signed.
