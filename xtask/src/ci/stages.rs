@@ -56,7 +56,7 @@ pub(super) const STAGES: &[Stage] = &[
     stage(Lane::Python, "shim-flask-3.1", "the shim on Flask 3.1", shim_flask_3_1),
     stage(Lane::Python, "shim-lint", "ruff and mypy on the shim", shim_lint),
     stage(Lane::Whole, "vectors", "what Python and Rust write, read by the other", vectors::check),
-    stage(Lane::Whole, "routing", "our URL maps against the real Werkzeug", routing),
+    stage(Lane::Whole, "routing", "our URL maps and form bodies against the real Werkzeug", routing),
     stage(Lane::Whole, "system", "real binary, Flask and PostgreSQL", system),
     stage(Lane::Whole, "parity-2.3", "the parity cases against Flask 2.3", parity_2_3),
     stage(Lane::Whole, "conformance", "HTTP by the letter, beside nginx, HAProxy and Envoy", conformance),
@@ -167,6 +167,9 @@ fn shim_lint(run: &Run<'_>, log: &Path) -> Outcome<Count> {
 /// Answers compared per version of Werkzeug, of which there are three.
 const COMPARISONS: usize = 40_000;
 
+/// Form bodies compared per version.
+const FORMS: usize = 3_000;
+
 fn routing(run: &Run<'_>, log: &Path) -> Outcome<Count> {
     for environment in ["werkzeug-1.0", "werkzeug-2.3", "werkzeug-3.1"] {
         python::ensure(run.workspace, environment)?;
@@ -176,17 +179,21 @@ fn routing(run: &Run<'_>, log: &Path) -> Outcome<Count> {
         "--workspace",
         "--test",
         "routing",
+        "--test",
+        "form_bodies",
         "--",
         "--nocapture",
         "--exact",
         "agrees_with_real_werkzeug",
     ];
     let job = run.cargo(log, &arguments)?.env("FICUS_WERKZEUG_PYTHONS", "target/python");
-    let count = job.env("FICUS_ROUTING_COMPARISONS", COMPARISONS.to_string()).tests(count::cargo_test)?;
+    let count = job.env("FICUS_ROUTING_COMPARISONS", COMPARISONS.to_string());
+    let count = count.env("FICUS_FORM_COMPARISONS", FORMS.to_string()).tests(count::cargo_test)?;
     let output = fs::read_to_string(log).unwrap_or_default();
     let compared = count::sum_before(&output, "answers agree");
-    if count.failed == 0 && compared < 3 * COMPARISONS {
-        bail!("only {compared} answers were compared, of {}", 3 * COMPARISONS);
+    let wanted = 3 * (COMPARISONS + FORMS);
+    if count.failed == 0 && compared < wanted {
+        bail!("only {compared} answers were compared, of {wanted}");
     }
     Ok(count)
 }
