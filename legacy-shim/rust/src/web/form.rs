@@ -5,7 +5,6 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::Ordering;
 
 use axum::extract::FromRequestParts;
-use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
@@ -40,7 +39,7 @@ impl<T: FormClass> Form<T> {
     ///
     /// # Errors
     /// The request is handed back: the form class is declared wrongly, or the body is JSON.
-    pub fn new(context: &Context) -> Result<Self, Response> {
+    pub fn new(context: &Context) -> Result<Self, Defer> {
         Self::with_values(context, |opening| opening)
     }
 
@@ -48,11 +47,11 @@ impl<T: FormClass> Form<T> {
     ///
     /// # Errors
     /// As [`Form::new`].
-    pub fn with_values(context: &Context, fill: impl FnOnce(Opening) -> Opening) -> Result<Self, Response> {
-        let spec = T::spec().map_err(|_| Defer.into_response())?;
+    pub fn with_values(context: &Context, fill: impl FnOnce(Opening) -> Opening) -> Result<Self, Defer> {
+        let spec = T::spec().map_err(|_| Defer)?;
         let submitted = SUBMITS.contains(&context.method());
         if submitted && is_json(context) {
-            return Err(Defer.into_response());
+            return Err(Defer);
         }
         let mut opening = Opening::new(context.application().profile);
         if let Some(csrf) = context.application().csrf.as_ref().filter(|csrf| csrf.enabled) {
@@ -88,10 +87,10 @@ impl<T> DerefMut for Form<T> {
 }
 
 impl<S: Sync, T: FormClass> FromRequestParts<S> for Form<T> {
-    type Rejection = Response;
+    type Rejection = Defer;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        let context = Context::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Defer> {
+        let context = Context::from_request_parts(parts, state).await?;
         Self::new(&context)
     }
 }

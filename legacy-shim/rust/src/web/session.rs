@@ -69,7 +69,6 @@ impl Session {
     }
 
     /// The dictionary itself. Do not keep the guard while awaiting.
-    #[must_use]
     pub fn lock(&self) -> MutexGuard<'_, Data> {
         self.0.session()
     }

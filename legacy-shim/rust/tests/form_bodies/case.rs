@@ -1,7 +1,7 @@
 //! One case: a body with its headers and limits; and its answer, ours or Werkzeug's. The JSON is the oracle's.
 
 use flask_compat::Profile;
-use flask_compat::form_body::{ContentType, FormError, FormLimits, read};
+use flask_compat::form_body::{ContentType, FormError, FormLimits, Upload, read};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -48,14 +48,8 @@ impl Case {
         match read(&kind, self.content_length, &bytes(&self.body), &limits) {
             Ok(form) => Answer {
                 error: None,
-                form: grouped(form.form.0, |(name, _)| name),
-                files: grouped(
-                    form.files
-                        .into_iter()
-                        .map(|(name, file)| (name, file.filename, file.content_type, latin1(&file.content)))
-                        .collect(),
-                    |(name, ..)| name,
-                ),
+                form: grouped(&form.form.0, |(name, _)| name),
+                files: grouped(&form.files.into_iter().map(shown).collect::<Vec<_>>(), |(name, ..)| name),
             },
             Err(FormError::TooLarge) => Answer { error: Some("too large".to_owned()), ..Answer::default() },
             Err(FormError::Unsupported) => unsupported,
@@ -67,10 +61,14 @@ impl Case {
     }
 }
 
+fn shown((name, file): (String, Upload)) -> (String, String, String, String) {
+    (name, file.filename, file.content_type, latin1(&file.content))
+}
+
 /// A `MultiDict` lists the values of a name together.
-fn grouped<T: Clone>(items: Vec<T>, name: impl Fn(&T) -> &String) -> Vec<T> {
+fn grouped<T: Clone>(items: &[T], name: impl Fn(&T) -> &String) -> Vec<T> {
     let mut names: Vec<String> = Vec::new();
-    for item in &items {
+    for item in items {
         if !names.contains(name(item)) {
             names.push(name(item).clone());
         }
