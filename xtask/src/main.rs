@@ -45,6 +45,8 @@ cargo bench-proxy --counts
     instructions, allocations and system calls per request of bare pingora and Ficus
 cargo xtask COMMAND
     doctor [--ci]              looks at the machine; as root on Debian installs what is missing
+    nightly [--comparisons N] [--fuzz-seconds N] [--soak-seconds N] [--seed N]
+                               what is too long for ci: 10 million comparisons with Werkzeug, fuzzing, soaks
     with-postgres -- COMMAND   runs a command with a throwaway PostgreSQL in TEST_POSTGRES_URL
     python [NAME]...           makes virtual environments under target/python (all of them by default)
     conformance [CASE]...      Ficus beside nginx, HAProxy and Envoy: the scoreboard of tests/conformance
@@ -81,6 +83,7 @@ fn run() -> Outcome<u8> {
         "demo" => demo::run(&workspace, demo::Options::parse(&mut parser)?).map(done),
         "ci" => ci::run(&workspace, &ci::Options::parse(&mut parser)?),
         "bench-proxy" => bench::run(&workspace, &bench::Options::parse(&mut parser)?).map(done),
+        "nightly" => ci::nightly::run(&workspace, ci::nightly::Options::parse(&mut parser)?),
         "with-postgres" => with_postgres::run(&workspace, &rest(&mut parser)?),
         "doctor" => {
             let scope = if flag(&mut parser, "ci")? { Scope::Ci } else { Scope::Demo };

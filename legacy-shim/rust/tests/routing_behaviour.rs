@@ -223,6 +223,40 @@ fn a_common_lookup_allocates_nothing() {
     }
 }
 
+/// The same among thousands of rules, wherever in the map the rule stands.
+#[test]
+fn a_lookup_in_a_large_map_allocates_nothing() {
+    let shapes =
+        ["/{}/", "/{}/<int:id>", "/{}/<slug>/edit", "/{}/files/<path:name>", "/{}/report-<year>.<kind>"];
+    for (profile, resources) in
+        Profile::ALL.into_iter().flat_map(|profile| [(profile, 200), (profile, 2_000)])
+    {
+        let fill = |shape: &str, number: usize| shape.replace("{}", &format!("resource{number}"));
+        let rules: Vec<String> =
+            (0..resources).flat_map(|number| shapes.map(|shape| fill(shape, number))).collect();
+        let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+        let map = map(profile, &rules);
+        let paths = [
+            "/{}/",
+            "/{}/4711",
+            "/{}/a-slug/edit",
+            "/{}/files/a/b.css",
+            "/{}/report-2024.csv",
+            "/{}/no/such",
+        ];
+        for number in [0, resources / 2, resources - 1] {
+            for path in paths.map(|path| fill(path, number)) {
+                let mut matched = false;
+                let count = allocation_counter::measure(|| {
+                    matched = matches!(map.find("crm.example.com", "GET", &path), Match::Rule(_));
+                });
+                assert_eq!(matched, !path.ends_with("such"), "{profile} {path}");
+                assert_eq!(count.count_total, 0, "{profile} {path} among {}", rules.len());
+            }
+        }
+    }
+}
+
 #[test]
 fn hostile_paths_end() {
     let rules = [

@@ -1,9 +1,10 @@
 //! What the Flask application says about itself, and whether Ficus routes as it does.
 //!
-//! Used by `ficus init`, `ficus census` and `ficus prove-routes` only: nothing here is on the path of a request. `shim` asks
+//! Used by `ficus init`, `ficus census`, `ficus prove-routes` and `ficus check-templates` only: nothing here is on the path of a request. `shim` asks
 //! the application's own interpreter (`python -m legacy_shim`), `document` is its answer, `files` writes what `init` writes,
 //! `changes` compares a routing file with the application. For the proof, `requests` (with `rule`, `values`, `dice`) invents
 //! requests, `recorded` reads them from a log, `oracle` puts them to the application's own matcher, `judge` to ours.
+//! `templates` renders with both engines.
 
 mod changes;
 mod dice;
@@ -15,6 +16,7 @@ mod recorded;
 mod requests;
 mod rule;
 mod shim;
+mod templates;
 mod values;
 
 pub use changes::{ChangedEndpoint, ChangedMethods, Changes, Endpoint, compare};
@@ -25,3 +27,4 @@ pub use oracle::{Answer, Header, Oracle};
 pub use recorded::recorded;
 pub use requests::{Generator, Question};
 pub use shim::{Interpreter, ShimError};
+pub use templates::{Difference, Outcome as TemplateOutcome, Page, Renderer, RouteTemplates};

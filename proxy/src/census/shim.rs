@@ -147,6 +147,11 @@ impl Interpreter {
         ShimError::Failed { python, message }
     }
 
+    /// It answers, but not well.
+    pub(super) fn failed(&self, message: String) -> ShimError {
+        ShimError::Failed { python: self.shown.clone(), message }
+    }
+
     /// The interpreter cannot be started at all; a directory that is not there looks the same to the system.
     pub(super) fn not_started(&self, cause: std::io::Error) -> ShimError {
         if !self.directory.is_dir() {

@@ -1,4 +1,4 @@
-//! Which Flask application is meant: flags that `init`, `census` and `prove-routes` share, and their files.
+//! Which Flask application is meant: flags that `init`, `census`, `prove-routes` and `check-templates` share, and their files.
 
 use std::path::PathBuf;
 

@@ -16,8 +16,8 @@ use super::change_flags::{Apply, Canary, Flip, Hold, Resume, Rollback, Undo};
     version,
     max_term_width = 100,
     after_help = "\
-Exit codes: 0 done, 1 failed, 2 wrong usage or --yes is missing, 3 held, or (only with --exit-code) not healthy or changed, \
-4 somebody else changed it first, 5 ficus cannot be reached, 130 interrupted."
+Exit codes: 0 done, 1 failed, 2 wrong usage or --yes is missing, 3 held, a template differs, or (only with --exit-code) \
+not healthy or changed, 4 somebody else changed it first, 5 ficus cannot be reached, 130 interrupted."
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -122,6 +122,8 @@ goes on, and says why.")]
     Completions(super::manual::Completions),
     /// Print the manual, as a page for `man`
     Man(super::manual::Man),
+    /// Render templates with the Flask application's Jinja2 and with minijinja, and show where they differ
+    CheckTemplates(super::check_templates::CheckTemplates),
 }
 
 /// `serve`.

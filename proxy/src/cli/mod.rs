@@ -1,7 +1,7 @@
 //! The command line: one word for each intent.
 //!
 //! Commands that look or change ask the running ficus over its admin socket (`client`); `check`, and `explain`
-//! without a proxy, read the files themselves; `init`, `census` and `prove-routes` ask the Flask application. Data go to standard output, everything else to standard error. Exit
+//! without a proxy, read the files themselves; `init`, `census`, `prove-routes` and `check-templates` ask the Flask application. Data go to standard output, everything else to standard error. Exit
 //! codes are in `exit`, what people read is drawn by `screen`.
 
 mod application;
@@ -11,6 +11,7 @@ mod census;
 mod change;
 mod change_flags;
 mod check;
+mod check_templates;
 mod client;
 mod difference;
 mod diffs;
@@ -69,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::ProveRoutes(flags) => prove::run(&common, &flags),
         Command::Completions(flags) => manual::completions(&flags),
         Command::Man(flags) => manual::man(&flags),
+        Command::CheckTemplates(flags) => check_templates::run(&common, &flags),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -19,6 +19,7 @@ struct Text {
 fn text(status: u16) -> Text {
     let (title, detail) = match status {
         400 => ("Bad Request", "The request could not be understood."),
+        404 => ("Not Found", "There is nothing at this address."),
         408 => ("Request Timeout", "The request took too long to arrive."),
         413 => ("Content Too Large", "What was sent is larger than this server accepts."),
         414 => ("URI Too Long", "The address is longer than this server accepts."),

@@ -107,10 +107,24 @@ pub(super) fn http2(
     if target.len() > limits.uri_bytes {
         return reject(414, "target_too_long");
     }
+    if is_reserved(target) {
+        return reject(404, "reserved_path");
+    }
     if !target.starts_with(b"/") && target != b"*" {
         return reject(400, "bad_target");
     }
     host(authority)
+}
+
+/// Whether this path is the shim's. What it answers there (health, sessions, users) is for this machine alone, and never
+/// asked through the proxy; the shim refuses it as well. Escapes are resolved, as Flask's server resolves them.
+fn is_reserved(target: &[u8]) -> bool {
+    let target = absolute_path(target).unwrap_or(target);
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+    let decoded: Vec<u8> = percent_encoding::percent_decode(path).collect();
+    let slashes = decoded.iter().take_while(|byte| **byte == b'/').count();
+    let rest = &decoded[slashes..];
+    slashes > 0 && rest.strip_prefix(b"_shim").is_some_and(|after| after.is_empty() || after[0] == b'/')
 }
 
 /// Three words and single spaces between them; whether it is HTTP/1.1.
@@ -149,7 +163,7 @@ fn target(method: &[u8], target: &[u8], limits: HeadLimits) -> Result<(), Reject
     if !form_is_known || target.iter().any(is_foreign) {
         return reject(400, "bad_target");
     }
-    Ok(())
+    if is_reserved(target) { reject(404, "reserved_path") } else { Ok(()) }
 }
 
 /// The path and query of an absolute-form target such as `http://host/path`.
@@ -336,6 +350,21 @@ mod tests {
         check("GET /a?b={c|d} HTTP/1.1\r\nHost: a", "ok");
         check("GET ftp://a/b HTTP/1.1\r\nHost: a", "bad_target");
         check("GET http://a?b HTTP/1.1\r\nHost: a", "bad_target");
+    }
+
+    #[test]
+    fn paths_of_the_shim_are_reserved() {
+        for path in
+            ["/_shim", "/_shim/", "/_shim/session", "/%5Fshim/user?x", "/_shim%2Fhealth", "//_shim/user"]
+        {
+            check(&format!("GET {path} HTTP/1.1\r\nHost: a"), "reserved_path");
+        }
+        check("PUT http://a/_shim/session HTTP/1.1\r\nHost: a", "reserved_path");
+        let http2 = http2(b"a", b"/_shim/session", 10, &LIMITS).map_err(|rejection| rejection.status);
+        assert_eq!(http2, Err(404));
+        for path in ["/_shimmer", "/a/_shim/", "/?/_shim/", "/_SHIM/", "/%255Fshim/"] {
+            check(&format!("GET {path} HTTP/1.1\r\nHost: a"), "ok");
+        }
     }
 
     #[test]

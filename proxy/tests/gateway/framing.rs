@@ -48,6 +48,18 @@ fn ambiguous_requests_are_refused() {
 }
 
 #[test]
+fn what_the_shim_answers_is_not_for_outside() {
+    let legacy = Backend::saying("legacy");
+    let ficus = Setup::new(&legacy).start();
+    for target in ["/_shim/session", "/_shim/user?x=1", "/%5fshim/health", "http://a/_shim/session"] {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(status_of(&mut ficus.connect(), &request), 404, "{request:?}");
+    }
+    assert_eq!(legacy.requests(), 0);
+    assert_eq!(status_of(&mut ficus.connect(), "GET /_shimmer HTTP/1.1\r\nHost: a\r\n\r\n"), 200);
+}
+
+#[test]
 fn a_request_names_one_host() {
     let legacy = Backend::saying("legacy");
     let ficus = Setup::new(&legacy).start();

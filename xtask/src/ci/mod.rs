@@ -1,9 +1,10 @@
 //! `cargo ci`: every check and every test, each stage one line, all of them run even when one fails, the sum alone on
 //! the last line. Which stages there are is in `stages`; how one program is run in `job`; how its tests are counted
-//! in `count`.
+//! in `count`. What is too long for it is in `nightly`.
 
 mod count;
 mod job;
+pub(crate) mod nightly;
 mod stages;
 mod vectors;
 

@@ -80,7 +80,9 @@ pub(super) fn build(run: &Run<'_>, log: &Path) -> Outcome<Count> {
 
 fn unit(run: &Run<'_>, log: &Path) -> Outcome<Count> {
     // The census asks real Flask applications.
-    for environment in ["flask-1.1", "flask-2.3", "shim-flask-1.1", "shim-flask-2.3", "shim-flask-3.1"] {
+    for environment in
+        ["flask-1.1", "flask-2.3", "shim-flask-1.1", "shim-flask-2.3", "shim-flask-3.1", "apps"]
+    {
         python::ensure(run.workspace, environment)?;
     }
     if on_path("cargo-nextest").is_some() {

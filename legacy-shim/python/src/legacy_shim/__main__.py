@@ -71,5 +71,17 @@ def match_command(target: str) -> None:
         serve(app, sys.stdin, answers)
 
 
+@main.command("templates")
+@app_option
+def templates_command(target: str) -> None:
+    """Render templates for the other engine to render as well: a JSON question a line in, an answer a line out."""
+    with answers_only() as answers:
+        app = load_or_report(target, answers)
+        from .templates import serve
+
+        with app.app_context():
+            serve(app, sys.stdin, answers)
+
+
 if __name__ == "__main__":
     main(prog_name="python -m legacy_shim")

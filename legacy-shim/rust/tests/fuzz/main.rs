@@ -1,7 +1,7 @@
 //! The fuzz targets in plain `cargo test`: every file of the corpus, then mutations of it, the same at every run.
 //!
-//! `FUZZ_ITERATIONS=100000 cargo test -p flask-compat --features axum --test fuzz` runs longer (mutations per target). A
-//! finding is written to the folder that the message names; add it to `corpus/<target>/` with the repair. Long runs with
+//! `FUZZ_ITERATIONS=100000 cargo test -p flask-compat --features axum --test fuzz` runs longer (mutations per target), and so
+//! does `FUZZ_SECONDS=60` (for each target; `FUZZ_SEED` begins elsewhere), which is what `cargo xtask nightly` does. A finding is written to the folder that the message names; add it to `corpus/<target>/` with the repair. Long runs with
 //! coverage are libFuzzer's: see `legacy-shim/rust/fuzz/README.md`.
 
 #![allow(clippy::unwrap_used)]
@@ -13,21 +13,32 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mutate::Mutator;
 use targets::TARGETS;
 
 /// No single input may take so long, however busy the machine is.
 const HANGS: Duration = Duration::from_secs(60);
+/// However many mutations are asked for: no target runs longer, unless `FUZZ_SECONDS` says so.
+const MOST: Duration = Duration::from_secs(240);
 /// The length of inputs that repeat one thing: what takes more than a step per byte takes seconds here.
 const LONG: usize = 16 << 10;
 /// Work is bounded: a target may allocate this much for nothing, and this much for each byte of its input.
 const BYTES: u64 = 24 << 20;
 const BYTES_PER_BYTE: u64 = 40_000;
 
-fn iterations(default: u32) -> u32 {
-    std::env::var("FUZZ_ITERATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number: `{text}`")))
+}
+
+/// How many mutations, and for how long.
+fn bounds(default: u64) -> (usize, Duration) {
+    match number("FUZZ_SECONDS") {
+        Some(seconds) => (usize::MAX, Duration::from_secs(seconds)),
+        None => (number("FUZZ_ITERATIONS").unwrap_or(default) as usize, MOST),
+    }
 }
 
 fn corpus(name: &str) -> Vec<(String, Vec<u8>)> {
@@ -42,31 +53,45 @@ fn corpus(name: &str) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// Runs a target in a thread of its own and watches it.
+type Inputs = Box<dyn Iterator<Item = (String, Vec<u8>)> + Send>;
+
+/// Runs a target with its corpus and mutations of it.
 fn run(name: &'static str, default: u32) {
     let (_, target) = *TARGETS.iter().find(|(known, _)| *known == name).unwrap();
+    let (count, time) = bounds(u64::from(default));
+    let corpus = corpus(name);
+    let inputs: Vec<Vec<u8>> = corpus.iter().map(|(_, data)| data.clone()).collect();
+    let mutator = Mutator::new(&format!("{name}{}", number("FUZZ_SEED").unwrap_or_default()), inputs);
+    let long = mutator.long(LONG).into_iter().enumerate().map(|(n, data)| (format!("long {n}"), data));
+    let corpus: Vec<_> = corpus.into_iter().chain(long).collect();
+    let end = Instant::now() + time;
+    let mutations = mutator.take(count).take_while(move |_| Instant::now() < end).enumerate();
+    let mutations = mutations.map(|(n, data)| (format!("mutation {n}"), data));
+    let ran = watch(name, target, HANGS, Box::new(corpus.into_iter().chain(mutations)));
+    println!("fuzz {name}: {ran} inputs run");
+}
+
+/// Runs a target in a thread of its own and watches it; how many inputs there were.
+fn watch(name: &'static str, target: fn(&[u8]), hangs: Duration, inputs: Inputs) -> usize {
     let (beat, heart) = channel();
     let current = Arc::new(Mutex::new((String::new(), Vec::new())));
     let shown = Arc::clone(&current);
     let worker = std::thread::spawn(move || {
-        let corpus = corpus(name);
-        let inputs: Vec<Vec<u8>> = corpus.iter().map(|(_, data)| data.clone()).collect();
-        let mutator = Mutator::new(name, inputs);
-        let long = mutator.long(LONG).into_iter().enumerate().map(|(n, data)| (format!("long {n}"), data));
-        let corpus: Vec<_> = corpus.into_iter().chain(long).collect();
-        let mutations = mutator.take(iterations(default) as usize).enumerate();
         // What is made once (the vectors, a form) is not the work of an input.
-        target(b"");
-        for (label, data) in
-            corpus.into_iter().chain(mutations.map(|(n, data)| (format!("mutation {n}"), data)))
-        {
+        let mut made = false;
+        for (label, data) in inputs {
             *current.lock().unwrap() = (label.clone(), data.clone());
-            let work = allocation_counter::measure(|| {
-                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| target(&data))) {
-                    report(name, &label, &data);
+            let judge = |data: &[u8]| {
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| target(data))) {
+                    report(name, &label, data);
                     resume_unwind(panic);
                 }
-            });
+            };
+            if !made {
+                judge(b"");
+                made = true;
+            }
+            let work = allocation_counter::measure(|| judge(&data));
             let bound = BYTES + BYTES_PER_BYTE * data.len() as u64;
             if work.bytes_total > bound {
                 report(name, &label, &data);
@@ -75,9 +100,10 @@ fn run(name: &'static str, default: u32) {
             beat.send(()).unwrap();
         }
     });
+    let mut ran = 0;
     loop {
-        match heart.recv_timeout(HANGS) {
-            Ok(()) => {}
+        match heart.recv_timeout(hangs) {
+            Ok(()) => ran += 1,
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {
                 let (label, data) = shown.lock().unwrap().clone();
@@ -87,6 +113,37 @@ fn run(name: &'static str, default: u32) {
         }
     }
     worker.join().unwrap_or_else(|panic| resume_unwind(panic));
+    ran
+}
+
+/// The watchers themselves: what panics, hangs or allocates without bounds is found, with its input.
+#[test]
+fn bad_targets_are_found() {
+    fn panics(data: &[u8]) {
+        assert_ne!(data, b"bad");
+    }
+    fn hangs(data: &[u8]) {
+        if data == b"bad" {
+            std::thread::park();
+        }
+    }
+    fn eats(data: &[u8]) {
+        if data == b"bad" {
+            drop(std::hint::black_box(vec![0u8; BYTES as usize + 1_000_000]));
+        }
+    }
+    let inputs =
+        || -> Inputs { Box::new([b"good", &b"bad"[..]].map(|d| (String::new(), d.to_vec())).into_iter()) };
+    let found = |name: &'static str, target: fn(&[u8]), hangs: Duration| {
+        let panic = catch_unwind(|| watch(name, target, hangs, inputs())).err().unwrap();
+        let written = std::fs::read(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{name}")));
+        assert_eq!(written.unwrap(), b"bad", "{name}");
+        panic.downcast_ref::<String>().cloned().unwrap_or_default()
+    };
+    assert!(found("panics", panics, HANGS).contains("left != right"));
+    assert_eq!(found("hangs", hangs, Duration::from_millis(500)), "`hangs` hangs");
+    assert!(found("eats", eats, HANGS).contains("allocated"));
+    assert_eq!(watch("good", |_| {}, HANGS, inputs()), 2);
 }
 
 fn report(name: &str, label: &str, data: &[u8]) {
