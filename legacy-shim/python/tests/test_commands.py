@@ -167,6 +167,13 @@ def test_an_application_is_found_without_a_name(module):
         ("", ":app", "`:app` names no module"),
         ("", "m:open(1 + x)", "is not a name, nor a call with literal arguments"),
         ("def create_app():\n    return 1\n", "m", "`m:create_app` returned a int, not a Flask application"),
+        (
+            "def create_app(config, debug=False):\n    pass\n",
+            "m",
+            "takes (config, debug=False): missing a required argument",
+        ),
+        ("def create_app(config):\n    pass\n", "m:create_app", "write the call, with literals: `m:create_app(...)`"),
+        ("def make(config):\n    pass\n", "m:make(1, b=2)", "`make` takes (config): "),
         ("from flask import Flask\na = Flask('a')\nb = Flask('b')\n", "m", "module `m` has several applications"),
     ],
 )
@@ -175,6 +182,11 @@ def test_what_cannot_be_an_application_is_told(module, text, target, message):
     with pytest.raises(AppNotFound) as error:
         load_app(target)
     assert message in str(error.value)
+
+
+def test_a_factory_takes_literals_by_place_and_by_name(module):
+    module("takes", "from flask import Flask\ndef make(name, debug=False):\n    return Flask(name + str(debug))\n")
+    assert load_app('takes:make("x", debug=True)').import_name == "xTrue"
 
 
 def test_an_import_error_inside_the_application_is_shown_as_it_is(module):

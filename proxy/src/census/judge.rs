@@ -110,7 +110,8 @@ fn typed(value: &Value) -> (String, String) {
         Value::Uuid(_) => "uuid",
         Value::List(_) => "list",
     };
-    (kind.to_owned(), value.to_text().unwrap_or_default())
+    let text = if matches!(value, Value::None) { Some("None".to_owned()) } else { value.to_text() };
+    (kind.to_owned(), text.unwrap_or_default())
 }
 
 /// A path without escapes.

@@ -112,11 +112,13 @@ impl<'a> Generator<'a> {
         if self.dice.percent(5) {
             return self.dice.pick(HOSTS).to_owned();
         }
-        match (&rule.host, &rule.subdomain) {
+        let host = match (&rule.host, &rule.subdomain) {
             (Some(host), _) => self.filled(host),
             (None, Some(subdomain)) => format!("{}.{}", self.filled(subdomain), self.server_name),
             (None, None) => self.server_name.to_owned(),
-        }
+        };
+        // What is no name of a host is refused before anything is routed.
+        host.chars().filter(|c| c.is_ascii_alphanumeric() || ".-_:".contains(*c)).collect()
     }
 
     /// One step away from a path.

@@ -206,7 +206,7 @@ fn methods(value: &Value<'_>, report: &mut Report) -> Option<Vec<String>> {
     Some(methods)
 }
 
-/// Values that the rule adds, as Werkzeug's `defaults`.
+/// Values that the rule adds, as Werkzeug's `defaults`: texts, numbers, switches, `{ none = true }`.
 fn variables(value: &Value<'_>, report: &mut Report) -> Vec<(String, routing::Value)> {
     let Some(section) = value.free_section(report) else {
         return Vec::new();
@@ -220,6 +220,10 @@ fn variables(value: &Value<'_>, report: &mut Report) -> Vec<(String, routing::Va
                 Ok(whole) => Some(routing::Value::from(whole)),
                 Err(_) => value.number(f64::MIN, f64::MAX, report).map(routing::Value::from),
             }
+        } else if value.is_table() {
+            // TOML has no null: `{ none = true }` is Python's None.
+            let none = value.section(&["none"], report).and_then(|section| section.get("none"));
+            none.and_then(|none| none.boolean(report)).map(|_| routing::Value::None)
         } else {
             value.boolean(report).map(routing::Value::from)
         };

@@ -18,6 +18,8 @@ def create_app():
         app.add_url_rule(rule, "e%d" % number, view, methods=["GET", "POST"][:1 + number % 2])
     app.add_url_rule("/pages/", "pages", view, defaults={"page": 1})
     app.add_url_rule("/pages/<int:page>", "pages", view)
+    app.add_url_rule("/users/", "users", view, defaults={"user_id": None, "flag": True})
+    app.add_url_rule("/users/<int:user_id>", "users", view, methods=["GET", "DELETE"])
     app.add_url_rule("/loose", "loose", view, strict_slashes=False)
     app.add_url_rule("/a/<int:b>", "remove", view, methods=["DELETE"])
     return app
@@ -128,4 +130,60 @@ fn an_application_that_dies_is_told() {
     site.run_for("shop:app", &["init"]).expect(0);
     let done = site.run_for("shop:app", &["prove-routes", "--count", "50"]).expect(1);
     assert!(done.err.contains("-m legacy_shim` failed"), "{}", done.err);
+}
+
+/// Blueprints with variables in their prefix, hosts, static files at the root, classes, own converters, rules that only
+/// Flask's map answers, a factory with arguments.
+const ODD: &str = r#"
+from flask import Blueprint, Flask
+from flask.views import MethodView, View
+from werkzeug.routing import BaseConverter, Rule
+
+class Words(BaseConverter):
+    regex = r"[a-z]+(?:,[a-z]+)*"
+    def to_python(self, value):
+        return value.split(",")
+
+class Items(MethodView):
+    def get(self, **arguments):
+        return ""
+    post = delete = get
+
+class Old(View):
+    methods = ["GET", "POST"]
+    def dispatch_request(self):
+        return ""
+
+def create_app(config, *, debug=False):
+    app = Flask(__name__, static_url_path="", host_matching=True, static_host="static.example.com")
+    app.url_map.converters["words"] = Words
+    pages = Blueprint("pages", __name__, url_prefix="/<lang>/pages")
+    pages.add_url_rule("/", "index", lambda lang: "", host="a.example.com")
+    pages.add_url_rule("/x", "x", lambda **arguments: "", host="<team>.example.com", defaults={"page": 1})
+    pages.add_url_rule("/x/<int:page>", "x", host="<team>.example.com")
+    app.register_blueprint(pages)
+    items = Items.as_view("items")
+    at = {"host": "a.example.com"}
+    app.add_url_rule("/items/", view_func=items, methods=["GET"], defaults={"item_id": None}, **at)
+    app.add_url_rule("/items/", view_func=items, methods=["POST"], **at)
+    app.add_url_rule("/items/<int:item_id>", view_func=items, methods=["GET", "DELETE"], **at)
+    app.add_url_rule("/old", view_func=Old.as_view("old"), **at)
+    app.add_url_rule("/words/<words:w>", "words", lambda w: "", **at)
+    app.url_map.add(Rule("/ws", endpoint="ws", websocket=True, **at))
+    app.url_map.add(Rule("/older", endpoint="older", redirect_to="/old", **at))
+    return app
+"#;
+
+#[test]
+fn odd_applications_agree_as_well() {
+    for flask in FLASKS {
+        let (site, app) = (Site::new(flask, ODD), "shop:create_app('x', debug=True)");
+        site.run_for(app, &["init"]).expect(0);
+        site.run_for(app, &["census", "--exit-code"]).expect(0);
+        let proof = site.run_for(app, &["prove-routes", "--json", "--count", "6000"]);
+        assert_eq!(proof.code, 0, "{flask}: {}{}", proof.out, proof.err);
+        let refused = site.run(&["init", "--force"]).expect(1);
+        assert!(refused.err.contains("takes (config, *, debug=False)"), "{}", refused.err);
+        assert!(!refused.err.contains("Traceback"), "{}", refused.err);
+    }
 }

@@ -45,9 +45,11 @@ def load_or_report(target: str, answers: IO[str]) -> Any:
 
 def _where(error: BaseException) -> Any:
     """The last place of the traceback in the application's own files, else the very last."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{relative(error.filename) or error.filename}:{error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if relative(frame.filename) and not _is_ours(frame.filename)]
-    files = [frame for frame in frames if not frame.filename.startswith("<")]
+    files = [frame for frame in frames if not frame.filename.startswith("<") and not _is_ours(frame.filename)]
     for frame in reversed(own or files):
         return f"{relative(frame.filename) or frame.filename}:{frame.lineno} in {frame.name}"
     return None

@@ -6,7 +6,9 @@ also as a path, `crm/wsgi.py:app`. Loading runs the application's own start-up c
 
 import ast
 import importlib
+import inspect
 from typing import Any
+from typing import Dict
 from typing import List
 from typing import Tuple
 
@@ -37,7 +39,7 @@ def load_app(target: str) -> Any:
 
 
 def _named(module: Any, name: str) -> Any:
-    attribute, arguments = _call(name)
+    attribute, arguments, named = _call(name)
     found = getattr(module, attribute, None)
     if found is None:
         raise AppNotFound(f"module `{module.__name__}` has no `{attribute}`")
@@ -45,17 +47,39 @@ def _named(module: Any, name: str) -> Any:
         return found
     if not callable(found):
         raise AppNotFound(f"`{module.__name__}:{attribute}` is neither an application nor a factory")
-    return _checked(found(*arguments), f"{module.__name__}:{attribute}")
+    return _made(found, f"{module.__name__}:{attribute}", (arguments, named))
 
 
-def _call(name: str) -> Tuple[str, List[Any]]:
-    """Splits `create_app("dev", 1)` into the name and its arguments, which must be literals."""
+def _made(factory: Any, origin: str, given: Tuple[List[Any], Dict[str, Any]]) -> Any:
+    """What a factory makes; one that wants other arguments is told apart from one that fails."""
+    arguments, named = given
+    try:
+        signature = inspect.signature(factory)
+    except (TypeError, ValueError):
+        signature = None
+    try:
+        if signature is not None:
+            signature.bind(*arguments, **named)
+    except TypeError as error:
+        name = origin.rpartition(":")[2]
+        raise AppNotFound(
+            f"`{origin}` takes {signature}: {error}; write the call, with literals: `{origin}(...)`"
+            if not (arguments or named)
+            else f"`{name}` takes {signature}: {error}"
+        ) from None
+    return _checked(factory(*arguments, **named), origin)
+
+
+def _call(name: str) -> Tuple[str, List[Any], Dict[str, Any]]:
+    """Splits `create_app("dev", debug=True)` into the name and its arguments, which must be literals."""
     try:
         expression = ast.parse(name, mode="eval").body
         if isinstance(expression, ast.Name):
-            return expression.id, []
-        if isinstance(expression, ast.Call) and isinstance(expression.func, ast.Name) and not expression.keywords:
-            return expression.func.id, [ast.literal_eval(argument) for argument in expression.args]
+            return expression.id, [], {}
+        if isinstance(expression, ast.Call) and isinstance(expression.func, ast.Name):
+            named = {keyword.arg or "**": ast.literal_eval(keyword.value) for keyword in expression.keywords}
+            if "**" not in named:
+                return expression.func.id, [ast.literal_eval(argument) for argument in expression.args], named
     except (SyntaxError, ValueError):
         pass
     raise AppNotFound(f"`{name}` is not a name, nor a call with literal arguments")
@@ -72,7 +96,7 @@ def _searched(module: Any) -> Any:
         raise AppNotFound(f"module `{module.__name__}` has several applications; write `{module.__name__}:name`")
     for name in _FACTORIES:
         if callable(getattr(module, name, None)):
-            return _checked(getattr(module, name)(), f"{module.__name__}:{name}")
+            return _made(getattr(module, name), f"{module.__name__}:{name}", ([], {}))
     raise AppNotFound(
         f"module `{module.__name__}` has no application and no `create_app`; write `{module.__name__}:name`"
     )

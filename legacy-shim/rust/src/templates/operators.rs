@@ -1,5 +1,8 @@
 //! What [`super::translate`] writes in place of operators: functions that mean what Python and MarkupSafe mean.
 
+// minijinja hands arguments over by value.
+#![allow(clippy::needless_pass_by_value)]
+
 use minijinja::value::{Kwargs, Rest, Tuple, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, Value};
 

@@ -136,7 +136,8 @@ def _defaults(entry: Entry) -> Any:
     said, unsaid = [], []
     for name, item in entry.defaults:
         try:
-            said.append(f"{toml.key(name)} = {toml.value(item)}")
+            # TOML has no null.
+            said.append("{} = {}".format(toml.key(name), "{ none = true }" if item is None else toml.value(item)))
         except toml.NoTomlValue:
             unsaid.append(f"defaults: {name} is a {type(item).__name__} and has no form in TOML")
     return said, unsaid

@@ -1,6 +1,9 @@
 //! Lists and dictionaries that templates change: `{% do l.append(x) %}`, `d.update(a=1)`. Shared by all who hold them, as in
 //! Python. Literals are these in templates that call such a method; what a handler hands over cannot be changed.
 
+// minijinja hands arguments over by value.
+#![allow(clippy::needless_pass_by_value)]
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

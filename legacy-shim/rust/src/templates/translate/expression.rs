@@ -155,8 +155,7 @@ impl<'a> Parser<'a> {
 
     fn compare(&mut self) -> Written {
         let mut written = self.sum()?;
-        loop {
-            let Some(token) = self.peek() else { break };
+        while let Some(token) = self.peek() {
             let operator = match (token.kind, token.text) {
                 (Kind::Sign, "==" | "!=" | "<" | "<=" | ">" | ">=") | (Kind::Name, "in") => token.text,
                 (Kind::Name, "not")

@@ -70,7 +70,7 @@ pub(super) fn pieces(source: &str) -> Result<Vec<Piece<'_>>, Mistake> {
     let mut kept = 0;
     while let Some(start) = lexer.rest().find('{').map(|found| lexer.at + found) {
         lexer.at = start;
-        let piece = match lexer.source[start..].as_bytes().get(1) {
+        let piece = match lexer.source.as_bytes().get(start + 1) {
             Some(b'#') => {
                 lexer.skip_past("#}")?;
                 continue;

@@ -223,8 +223,7 @@ fn from(parser: &mut Parser<'_>) -> Result<String, Mistake> {
         return Err(parser.mistake("`import` is missing"));
     }
     let mut names = Vec::new();
-    loop {
-        let Some(token) = parser.peek() else { break };
+    while let Some(token) = parser.peek() {
         if token.is_word("with") || token.is_word("without") {
             break;
         }
