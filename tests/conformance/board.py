@@ -52,7 +52,9 @@ def complaints(results):
         elif rank(verdict) > best and case not in reasons:
             found.append(f"{case}: {verdict}, worse than the best of the others: {why}")
     known = set(results)
-    found += [f"exceptions.toml: there is no case `{case}`" for case in reasons if len(known) > 100 and case not in known]
+    found += [
+        f"exceptions.toml: there is no case `{case}`" for case in reasons if len(known) > 100 and case not in known
+    ]
     for case in reasons:
         if case in results and results[case]["ficus"][0] == "ok":
             found.append(f"exceptions.toml: `{case}` is ok and needs no reason")

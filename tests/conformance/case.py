@@ -33,8 +33,9 @@ class Case:
             seen = http2.play(self.act, lane.address("https"), patience)
         else:
             tls = self.entrance in ("https", "preamble_tls")
-            seen = play(self.steps, lane.address(self.entrance), tls, patience, self.before)
+            seen = play(self.steps, lane.address(self.entrance), tls, patience, self.before, lane.origin.client_saw.set)
         lane.origin.settle()
+        seen.prompt = lane.origin.prompt
         with lane.origin.lock:
             seen.arrived, seen.connections = list(lane.origin.arrived), lane.origin.connections
         findings = [finding for check in self.checks for finding in check(seen)]

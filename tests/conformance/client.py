@@ -50,6 +50,7 @@ class Seen:
         self.garbage = b""
         self.arrived = []
         self.connections = 0
+        self.prompt = None
         self.h2 = None
 
     @property
@@ -62,6 +63,13 @@ class Read:
 
     def __init__(self, count=1, head=False):
         self.count, self.head = count, head
+
+
+class Sees:
+    """Step: read until these bytes are here, and let the origin go on."""
+
+    def __init__(self, text):
+        self.text = text
 
 
 class Raw:
@@ -221,8 +229,8 @@ class Client:
             pass
 
 
-def play(steps, address, tls, patience, before=b""):
-    """Plays the steps of a case; what was seen. `before`: sent before TLS begins."""
+def play(steps, address, tls, patience, before=b"", saw=lambda: None):
+    """Plays the steps of a case; what was seen. `before`: sent before TLS begins; `saw`: called by `Sees`."""
     seen = Seen()
     client = None
 
@@ -242,6 +250,10 @@ def play(steps, address, tls, patience, before=b""):
                 case Read():
                     while len(seen.replies) < step.count and client.read(step.head):
                         pass
+                case Sees():
+                    while step.text not in client.buffer and client.fill():
+                        pass
+                    saw()
                 case Raw():
                     while step.text not in client.buffer and client.fill():
                         pass

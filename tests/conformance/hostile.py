@@ -17,15 +17,29 @@ def _plain(start, status="200 OK", headers=(), body=b"ok"):
 
 
 def odd_names(environ, start):
-    return _plain(start, headers=[("X-UPPER", "1"), ("x-lower", "2"), ("X_under", "3"), ("x.dot", "4"), ("X!$&'*+^`|~", "5")])
+    return _plain(
+        start, headers=[("X-UPPER", "1"), ("x-lower", "2"), ("X_under", "3"), ("x.dot", "4"), ("X!$&'*+^`|~", "5")]
+    )
 
 
 def latin1(environ, start):
-    return _plain(start, headers=[("X-Name", "caf\xe9 \xa7 \xff"), ("Content-Disposition", 'attachment; filename="\xfc.txt"')])
+    return _plain(
+        start, headers=[("X-Name", "caf\xe9 \xa7 \xff"), ("Content-Disposition", 'attachment; filename="\xfc.txt"')]
+    )
 
 
 def duplicates(environ, start):
-    return _plain(start, headers=[("X-Two", "a"), ("X-Other", "b"), ("X-Two", "c"), ("Vary", "Cookie"), ("Vary", "Accept"), ("x-two", "d")])
+    return _plain(
+        start,
+        headers=[
+            ("X-Two", "a"),
+            ("X-Other", "b"),
+            ("X-Two", "c"),
+            ("Vary", "Cookie"),
+            ("Vary", "Accept"),
+            ("x-two", "d"),
+        ],
+    )
 
 
 def cookies(environ, start):
@@ -137,7 +151,8 @@ def seen(environ, start):
     added = ("HTTP_X_FORWARDED", "HTTP_FORWARDED", "HTTP_X_REQUEST_ID", "HTTP_TRACEPARENT", "HTTP_CONNECTION")
     names = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "CONTENT_TYPE", "CONTENT_LENGTH", "RAW_URI", "REQUEST_URI")
     shown = {
-        name: value for name, value in environ.items()
+        name: value
+        for name, value in environ.items()
         if (name in names and value) or (name.startswith("HTTP_") and not name.startswith(added))
     }
     return _plain(start, body=repr(sorted(shown.items())).encode())
@@ -151,7 +166,11 @@ def slow(environ, start):
 
 
 def binary(environ, start):
-    return _plain(start, headers=[("Content-Encoding", "gzip"), ("ETag", 'W/"x"'), ("Accept-Ranges", "bytes")], body=bytes(range(256)) * 300)
+    return _plain(
+        start,
+        headers=[("Content-Encoding", "gzip"), ("ETag", 'W/"x"'), ("Accept-Ranges", "bytes")],
+        body=bytes(range(256)) * 300,
+    )
 
 
 VIEWS = {name: view for name, view in list(globals().items()) if callable(view) and not name.startswith("_")}

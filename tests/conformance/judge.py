@@ -55,7 +55,9 @@ def head_hazards(raw, request=True):
 
 def chunk_hazards(raw):
     """Chunks that readers may take differently; what is no chunk at all they refuse."""
-    return ["control byte in a chunk line"] if re.search(rb"(^|\r\n)[0-9A-Fa-f]+[^\r\n]*[\0\x7f][^\r\n]*\r\n", raw) else []
+    return (
+        ["control byte in a chunk line"] if re.search(rb"(^|\r\n)[0-9A-Fa-f]+[^\r\n]*[\0\x7f][^\r\n]*\r\n", raw) else []
+    )
 
 
 def always(seen):
@@ -273,7 +275,9 @@ def h2_refused(number=1, normal=WRONG, connection=False):
         elif connection and (h2.goaway is None and not seen.closed):
             yield WRONG, "the connection goes on"
         elif not (
-            stream.reset is not None or h2.goaway is not None or seen.closed
+            stream.reset is not None
+            or h2.goaway is not None
+            or seen.closed
             or (stream.status and (400 <= stream.status < 500 or stream.status == 501))
         ):
             yield WRONG, f"stream {number}: status {stream.status}"

@@ -60,7 +60,7 @@ class Conn:
         at = self.buffer.find(end)
         if at < 0:
             return None
-        found, self.buffer = self.buffer[: at + len(end)], self.buffer[at + len(end):]
+        found, self.buffer = self.buffer[: at + len(end)], self.buffer[at + len(end) :]
         return found
 
     def exactly(self, count):
@@ -139,6 +139,8 @@ class Origin:
         self.arrived = []
         self.connections = 0
         self.open = set()
+        self.client_saw = threading.Event()
+        self.prompt = None
         self.last = time.monotonic()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -150,6 +152,8 @@ class Origin:
             conn.close()
         with self.lock:
             self.script, self.arrived, self.connections = script, [], 0
+            self.prompt = None
+            self.client_saw.clear()
 
     def touched(self):
         self.last = time.monotonic()
@@ -218,6 +222,12 @@ class Origin:
             return len(self.arrived) - 1
 
 
+#: A piece of an answer: waits until the client has seen what was sent so far.
+SEEN = object()
+#: How long; a proxy that holds it back shows it only then.
+HELD_BACK = 2.0
+
+
 def answers(*pieces, read=True, then="close"):
     """A script: reads the body, sends the pieces (numbers are pauses), then closes, resets, keeps or holds."""
 
@@ -225,7 +235,9 @@ def answers(*pieces, read=True, then="close"):
         if read:
             request.complete = read_body(conn, request)
         for piece in pieces:
-            if isinstance(piece, (int, float)):
+            if piece is SEEN:
+                conn.origin.prompt = conn.origin.client_saw.wait(HELD_BACK)
+            elif isinstance(piece, (int, float)):
                 time.sleep(piece)
             else:
                 conn.send(piece)

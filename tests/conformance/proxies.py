@@ -62,8 +62,12 @@ class Proxy:
     def spawn(self, command, **environment):
         with open(self.folder / "log", "ab") as log:
             child = subprocess.Popen(
-                [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd=self.folder, env=os.environ | environment,
+                [str(word) for word in command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=os.environ | environment,
             )
         self.children.append(child)
         return child
@@ -181,7 +185,8 @@ class Nginx(Proxy):
             + server(f"listen {HOST}:{ports['trusted']};", trusted)
             + server(
                 f"listen {HOST}:{ports['preamble']} proxy_protocol;"
-                f"listen {HOST}:{ports['preamble_tls']} ssl proxy_protocol;", behind,
+                f"listen {HOST}:{ports['preamble_tls']} ssl proxy_protocol;",
+                behind,
             )
         )
 
@@ -201,7 +206,7 @@ global
 defaults
     mode http
     timeout http-request {HEAD_SECONDS}s
-    timeout client {BODY_SECONDS}s
+    timeout client {UPSTREAM_SECONDS}s
     timeout http-keep-alive 5s
     timeout connect 1s
     timeout server {UPSTREAM_SECONDS}s
@@ -219,14 +224,14 @@ defaults
         strangers = "    http-request del-header X-Forwarded-For\n    http-request del-header Forwarded\n"
         return f"""
 frontend in{number}
-    bind {HOST}:{ports['http']}
-    bind {HOST}:{ports['https']} ssl crt {pem} alpn h2,http/1.1
-    bind {HOST}:{ports['preamble']} accept-proxy
-    bind {HOST}:{ports['preamble_tls']} accept-proxy ssl crt {pem} alpn http/1.1
+    bind {HOST}:{ports["http"]}
+    bind {HOST}:{ports["https"]} ssl crt {pem} alpn h2,http/1.1
+    bind {HOST}:{ports["preamble"]} accept-proxy
+    bind {HOST}:{ports["preamble_tls"]} accept-proxy ssl crt {pem} alpn http/1.1
 {strangers}    option forwardfor{headers}
     default_backend origin{number}
 frontend trusted{number}
-    bind {HOST}:{ports['trusted']}
+    bind {HOST}:{ports["trusted"]}
     option forwardfor{headers}
     default_backend origin{number}
 backend origin{number}
@@ -246,16 +251,26 @@ class Envoy(Proxy):
                 listeners.append(self._listener(number, lane, entrance))
         config = {"static_resources": {"listeners": listeners, "clusters": clusters}}
         (self.folder / "envoy.json").write_text(json.dumps(config))
-        self.spawn([
-            os.environ["PEER_ENVOY"], "-c", self.folder / "envoy.json", "--concurrency", "1",
-            "--disable-hot-restart", "--log-level", "error",
-        ])
+        self.spawn(
+            [
+                os.environ["PEER_ENVOY"],
+                "-c",
+                self.folder / "envoy.json",
+                "--concurrency",
+                "1",
+                "--disable-hot-restart",
+                "--log-level",
+                "error",
+            ]
+        )
         self.wait()
 
     def _cluster(self, number, lane):
         address = {"socket_address": {"address": HOST, "port_value": lane.origin.port}}
         return {
-            "name": f"origin{number}", "connect_timeout": "1s", "type": "STATIC",
+            "name": f"origin{number}",
+            "connect_timeout": "1s",
+            "type": "STATIC",
             "load_assignment": {
                 "cluster_name": f"origin{number}",
                 "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
@@ -266,42 +281,59 @@ class Envoy(Proxy):
         kind = "type.googleapis.com/envoy.extensions"
         manager = {
             "@type": f"{kind}.filters.network.http_connection_manager.v3.HttpConnectionManager",
-            "stat_prefix": "in", "use_remote_address": True,
+            "stat_prefix": "in",
+            "use_remote_address": True,
             "common_http_protocol_options": {"headers_with_underscores_action": "DROP_HEADER"},
             "http_protocol_options": {"accept_http_10": True, "default_host_for_http_10": "old.example"},
             "request_headers_timeout": f"{HEAD_SECONDS}s",
-            "stream_idle_timeout": f"{BODY_SECONDS}s",
+            "stream_idle_timeout": f"{UPSTREAM_SECONDS}s",
             "upgrade_configs": [{"upgrade_type": "websocket"}],
             "server_header_transformation": "PASS_THROUGH",
             "proxy_100_continue": True,
             "http_filters": [
                 {"name": "router", "typed_config": {"@type": f"{kind}.filters.http.router.v3.Router"}},
             ],
-            "route_config": {"virtual_hosts": [{
-                "name": "all", "domains": ["*"],
-                "routes": [{
-                    "match": {"prefix": "/"},
-                    "route": {"cluster": f"origin{number}", "timeout": f"{UPSTREAM_SECONDS}s"},
-                }],
-            }]},
+            "route_config": {
+                "virtual_hosts": [
+                    {
+                        "name": "all",
+                        "domains": ["*"],
+                        "routes": [
+                            {
+                                "match": {"prefix": "/"},
+                                "route": {"cluster": f"origin{number}", "timeout": f"{UPSTREAM_SECONDS}s"},
+                            }
+                        ],
+                    }
+                ]
+            },
         }
         if entrance == "trusted":
             manager["xff_num_trusted_hops"] = 1
         chain = {"filters": [{"name": "http", "typed_config": manager}]}
         if entrance in ("https", "preamble_tls"):
             files = {"certificate_chain": {"filename": str(self.chain)}, "private_key": {"filename": str(self.key)}}
-            chain["transport_socket"] = {"name": "tls", "typed_config": {
-                "@type": f"{kind}.transport_sockets.tls.v3.DownstreamTlsContext",
-                "common_tls_context": {"tls_certificates": [files], "alpn_protocols": ["h2", "http/1.1"]},
-            }}
+            chain["transport_socket"] = {
+                "name": "tls",
+                "typed_config": {
+                    "@type": f"{kind}.transport_sockets.tls.v3.DownstreamTlsContext",
+                    "common_tls_context": {"tls_certificates": [files], "alpn_protocols": ["h2", "http/1.1"]},
+                },
+            }
         listener = {
-            "name": f"{entrance}{number}", "filter_chains": [chain],
+            "name": f"{entrance}{number}",
+            "filter_chains": [chain],
             "address": {"socket_address": {"address": HOST, "port_value": lane.ports[entrance]}},
         }
         if entrance.startswith("preamble"):
-            listener["listener_filters"] = [{"name": "proxy", "typed_config": {
-                "@type": f"{kind}.filters.listener.proxy_protocol.v3.ProxyProtocol",
-            }}]
+            listener["listener_filters"] = [
+                {
+                    "name": "proxy",
+                    "typed_config": {
+                        "@type": f"{kind}.filters.listener.proxy_protocol.v3.ProxyProtocol",
+                    },
+                }
+            ]
         return listener
 
 

@@ -1,4 +1,4 @@
-"""Plays every case against every proxy: proxies beside each other, and in each as many cases at once as it has lanes."""
+"""Plays every case against every proxy: the proxies beside each other, each as many cases at once as it has lanes."""
 
 import tempfile
 import threading
@@ -9,7 +9,7 @@ from .cases import CASES
 from .judge import OK
 from .proxies import available
 
-LANES = 3
+LANES = 5
 #: First a short wait for what does not come; who does not do well gets another try with more patience.
 PATIENCE, MORE_PATIENCE = 2.0, 8.0
 
@@ -36,7 +36,6 @@ def play_all(cases, only=None):
 def _threads(proxy, cases, results):
     special = [case for case in cases if case.entrance not in ("http", "https")]
     common = deque(case for case in cases if case.entrance in ("http", "https"))
-    failures = []
 
     def work(lane, own):
         while own or common:

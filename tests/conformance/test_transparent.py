@@ -19,8 +19,8 @@ VIEWS = sorted(set(hostile.VIEWS) - {"echo", "seen"})
 REQUESTS = {
     "query": b"GET /seen/a%2Fb//../c?x=%20&y=1+2&&z HTTP/1.1\r\nHost: crm.example:8080\r\nConnection: close\r\n\r\n",
     "headers": b"GET /seen HTTP/1.1\r\nHost: a\r\nX-Odd: caf\xe9\r\nX-Two: a\r\nX-Two: b\r\nX-Empty:\r\nAccept: */*\r\n"
-               b"Cookie: a=1; b=\"2\"\r\nUser-Agent: x (y; z)\r\nReferer: http://a/?b\r\nConnection: close\r\n\r\n",
-    "range": b"GET /seen HTTP/1.1\r\nHost: a\r\nRange: bytes=0-1\r\nIf-Range: \"a\"\r\nIf-None-Match: \"a\"\r\nConnection: close\r\n\r\n",
+    b'Cookie: a=1; b="2"\r\nUser-Agent: x (y; z)\r\nReferer: http://a/?b\r\nConnection: close\r\n\r\n',
+    "range": b'GET /seen HTTP/1.1\r\nHost: a\r\nRange: bytes=0-1\r\nIf-Range: "a"\r\nIf-None-Match: "a"\r\nConnection: close\r\n\r\n',
     "post": b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 11\r\nConnection: close\r\n\r\nhello world",
     "put": b"PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nConnection: close\r\n\r\n\x00\xff\x01",
     "empty post": b"POST /seen HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
@@ -33,8 +33,15 @@ REQUESTS = {
 
 def gunicorn(environment, kind):
     return lambda port: [
-        PYTHON / environment / "bin/python", "-m", "gunicorn", "--bind", f"{HOST}:{port}", "--worker-class", kind,
-        *(["--threads", "4"] if kind == "gthread" else []), "hostile:application",
+        PYTHON / environment / "bin/python",
+        "-m",
+        "gunicorn",
+        "--bind",
+        f"{HOST}:{port}",
+        "--worker-class",
+        kind,
+        *(["--threads", "4"] if kind == "gthread" else []),
+        "hostile:application",
     ]
 
 
@@ -54,12 +61,18 @@ class Served:
         self.port = free_port()
         self.log = open(folder / "log", "wb")
         self.child = subprocess.Popen(
-            [str(word) for word in command(self.port)], cwd=Path(__file__).parent, stdout=self.log, stderr=self.log,
-            stdin=subprocess.DEVNULL, env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+            [str(word) for word in command(self.port)],
+            cwd=Path(__file__).parent,
+            stdout=self.log,
+            stderr=self.log,
+            stdin=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
         )
         self.origin = self
         try:
-            wait_until(lambda: play([b"GET /seen HTTP/1.0\r\n\r\n", Read()], (HOST, self.port), False, 5).replies, "server", 60)
+            wait_until(
+                lambda: play([b"GET /seen HTTP/1.0\r\n\r\n", Read()], (HOST, self.port), False, 5).replies, "server", 60
+            )
         except BaseException:
             self.end()
             raise
@@ -102,10 +115,13 @@ def answer(served, request, through):
     lines = seen.reply.raw_head.split(b"\r\n")
     kept = [line for line in lines[1:] if line and line.split(b":")[0].lower() not in FRAMING]
     return {
-        "status": lines[0].split(b" ", 1)[1:], "body": seen.reply.body, "whole": seen.reply.complete,
+        "status": lines[0].split(b" ", 1)[1:],
+        "body": seen.reply.body,
+        "whole": seen.reply.complete,
         # The order of headers with different names means nothing (RFC 9110, 5.3), that of equal names does.
         "headers": sorted(kept, key=lambda line: line.split(b":")[0].lower()),
-        "dates": seen.reply.all(b"date"), "rest": seen.garbage,
+        "dates": seen.reply.all(b"date"),
+        "rest": seen.garbage,
     }
 
 

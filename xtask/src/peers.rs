@@ -57,7 +57,7 @@ pub(crate) fn ensure(workspace: &Workspace) -> Outcome<Peers> {
     let python = python::ensure(workspace, "envoy")?.join("python");
     // The wheel's `envoy` is a Python script around the binary.
     let place = "import envoy, os; print(os.path.join(list(envoy.__path__)[0], '_bin', 'envoy'))";
-    let envoy = PathBuf::from(ask(&python.display().to_string(), &["-c", place]).unwrap_or_default());
+    let envoy = PathBuf::from(ask(python, &["-c", place]).unwrap_or_default());
     if !envoy.is_file() {
         bail!("the wheel of Envoy has no binary at `{}`", envoy.display());
     }

@@ -274,6 +274,10 @@ impl Connection {
     /// Waits for the rest of a head, but not for ever.
     fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(arrival) = &mut self.arrival else { return Poll::Pending };
+        if !self.marks.is_busy() {
+            // Perhaps it began during the request before.
+            arrival.head_arrives();
+        }
         let too_slow = ready!(arrival.poll_slow(cx, self.rules.head_time()));
         Poll::Ready(Err(self.refuse(too_slow)))
     }

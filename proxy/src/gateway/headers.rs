@@ -173,7 +173,7 @@ fn untrusted(what: &'static str) -> Box<Error> {
     Error::explain(ErrorType::InvalidHTTPHeader, what).into_up()
 }
 
-/// pingora lets a value go on in the next line, and would hand it on like this.
+/// A client might take a control byte for the end of a line.
 fn check_values(response: &ResponseHeader) -> Result<()> {
     let is_foreign = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f;
     if response.headers.values().any(|value| value.as_bytes().iter().any(is_foreign)) {

@@ -91,6 +91,17 @@ fn the_deadline_holds_for_each_head_on_a_kept_connection() {
 }
 
 #[test]
+fn a_head_that_begins_during_another_request_has_a_deadline_too() {
+    let legacy = Backend::saying("legacy");
+    let ficus = Setup::new(&legacy).set("timeouts.client_header", "300ms").start();
+    let mut client = ficus.connect();
+    client.send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HT");
+    assert_eq!(client.answer().text(), "legacy");
+    assert_eq!(client.answer().status, 408);
+    assert!(client.is_closed());
+}
+
+#[test]
 fn a_connection_is_not_kept_for_ever() {
     let legacy = Backend::saying("legacy");
     let ficus = Setup::new(&legacy).set("timeouts.client_idle", "1s").start();

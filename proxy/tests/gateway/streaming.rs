@@ -149,7 +149,7 @@ fn no_tunnel_opens_without_being_asked_for() {
         Then::Close
     });
     let ficus = Setup::new(&legacy).start();
-    for headers in ["", "Connection: Upgrade\r\nUpgrade: h2c\r\n"] {
+    for headers in ["", "Connection: Upgrade\r\nUpgrade: h2c\r\n", "Upgrade: websocket\r\n"] {
         assert_eq!(ficus.connect().request("GET", "/", headers, "").status, 502, "{headers}");
     }
 }
@@ -159,6 +159,9 @@ fn an_answer_that_breaks_off_does_not_look_complete() {
     for start in [
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
+        // An empty line is no last chunk.
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n0;\0\r\n\r\n",
     ] {
         let legacy = Backend::tcp(move |exchange| {
             exchange.send(start);

@@ -119,6 +119,9 @@ fn an_answer_with_strange_framing_does_not_pass() {
         "Transfer-Encoding: gzip",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
         "Content-Length: 1\r\nContent-Length: 2",
+        "Content-Length: 5\r\nContent-Length: 5",
+        "Content-Length: 5, 5",
+        "Content-Length: 5\r\nX: \0",
     ] {
         let legacy = Backend::tcp(move |exchange| {
             exchange.send(format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n0\r\n\r\n"));

@@ -3,7 +3,17 @@
 from ..case import HOST, Case, get
 from ..client import End, Pause, Read
 from ..judge import (
-    DANGEROUS, DEGRADED, OK, WRONG, answered, arrived, bad_gateway, got, got_body, holds, not_got, not_whole, nothing_but_replies,
+    DANGEROUS,
+    DEGRADED,
+    WRONG,
+    answered,
+    bad_gateway,
+    got,
+    got_body,
+    holds,
+    not_got,
+    not_whole,
+    nothing_but_replies,
 )
 from ..origin import answers
 
@@ -35,57 +45,168 @@ passes("HEAD keeps the length", ok(b"Content-Length: 1234\r\n", b""), got(b"cont
 passes("HEAD without a length", ok(b"", b""), steps=HEAD)
 passes("HEAD of chunks", ok(CHUNKED, b""), steps=HEAD)
 passes("HEAD whose origin sends a body", ok(), steps=HEAD)
-passes("204", ok(b"", b"", b"204 No Content"), not_got(b"transfer-encoding", verdict=DANGEROUS), not_got(b"content-length", verdict=DEGRADED), status=204)
-passes("204 whose origin sends a body", ok(b"", b"body", b"204 No Content"), not_got(b"transfer-encoding", verdict=DANGEROUS), status=204)
-passes("304 keeps the length", ok(b'Content-Length: 1234\r\nETag: "a"\r\n', b"", b"304 Not Modified"), got(b"etag", b'"a"'),
-       got(b"content-length", b"1234", verdict=DEGRADED), status=304)
-passes("304 without a length", ok(b"", b"", b"304 Not Modified"), not_got(b"transfer-encoding", verdict=DANGEROUS), status=304)
-passes("206 and its range", ok(b"Content-Length: 2\r\nContent-Range: bytes 0-1/9\r\n", b"ok", b"206 Partial Content"),
-       got(b"content-range", b"bytes 0-1/9"), got_body(b"ok"), status=206)
-passes("Set-Cookie three times, in order", ok(b"Set-Cookie: a=1\r\nContent-Length: 2\r\nSet-Cookie: b=2; Expires=Sun, 06 Nov 1994 08:49:37 GMT\r\nSet-Cookie: a=3\r\n"),
-       got(b"set-cookie", b"a=1", b"b=2; Expires=Sun, 06 Nov 1994 08:49:37 GMT", b"a=3"))
-passes("WWW-Authenticate twice", ok(b"Content-Length: 2\r\nWWW-Authenticate: Basic\r\nWWW-Authenticate: Bearer\r\n", status=b"401 Unauthorized"), got(b"www-authenticate", b"Basic", b"Bearer"), status=401)
-passes("Date is the origin's", ok(b"Content-Length: 2\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"), got(b"date", b"Sun, 06 Nov 1994 08:49:37 GMT"))
-passes("Server is the origin's", ok(b"Content-Length: 2\r\nServer: gunicorn\r\n"), got(b"server", b"gunicorn", verdict=DEGRADED))
-passes("Location is not touched", ok(b"Content-Length: 0\r\nLocation: //b.example/x?y=%2F#z\r\n", b"", b"302 Found"), got(b"location", b"//b.example/x?y=%2F#z"), status=302)
+passes(
+    "204",
+    ok(b"", b"", b"204 No Content"),
+    not_got(b"transfer-encoding", verdict=DANGEROUS),
+    not_got(b"content-length", verdict=DEGRADED),
+    status=204,
+)
+passes(
+    "204 whose origin sends a body",
+    ok(b"", b"body", b"204 No Content"),
+    not_got(b"transfer-encoding", verdict=DANGEROUS),
+    status=204,
+)
+passes(
+    "304 keeps the length",
+    ok(b'Content-Length: 1234\r\nETag: "a"\r\n', b"", b"304 Not Modified"),
+    got(b"etag", b'"a"'),
+    got(b"content-length", b"1234", verdict=DEGRADED),
+    status=304,
+)
+passes(
+    "304 without a length",
+    ok(b"", b"", b"304 Not Modified"),
+    not_got(b"transfer-encoding", verdict=DANGEROUS),
+    status=304,
+)
+passes(
+    "206 and its range",
+    ok(b"Content-Length: 2\r\nContent-Range: bytes 0-1/9\r\n", b"ok", b"206 Partial Content"),
+    got(b"content-range", b"bytes 0-1/9"),
+    got_body(b"ok"),
+    status=206,
+)
+passes(
+    "Set-Cookie three times, in order",
+    ok(
+        b"Set-Cookie: a=1\r\nContent-Length: 2\r\nSet-Cookie: b=2; Expires=Sun, 06 Nov 1994 08:49:37 GMT\r\nSet-Cookie: a=3\r\n"
+    ),
+    got(b"set-cookie", b"a=1", b"b=2; Expires=Sun, 06 Nov 1994 08:49:37 GMT", b"a=3"),
+)
+passes(
+    "WWW-Authenticate twice",
+    ok(b"Content-Length: 2\r\nWWW-Authenticate: Basic\r\nWWW-Authenticate: Bearer\r\n", status=b"401 Unauthorized"),
+    got(b"www-authenticate", b"Basic", b"Bearer"),
+    status=401,
+)
+passes(
+    "Date is the origin's",
+    ok(b"Content-Length: 2\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"),
+    got(b"date", b"Sun, 06 Nov 1994 08:49:37 GMT"),
+)
+passes(
+    "Server is the origin's",
+    ok(b"Content-Length: 2\r\nServer: gunicorn\r\n"),
+    got(b"server", b"gunicorn", verdict=DEGRADED),
+)
+passes(
+    "Location is not touched",
+    ok(b"Content-Length: 0\r\nLocation: //b.example/x?y=%2F#z\r\n", b"", b"302 Found"),
+    got(b"location", b"//b.example/x?y=%2F#z"),
+    status=302,
+)
 passes("values in Latin-1", ok(b"Content-Length: 2\r\nX: caf\xe9\r\n"), got(b"x", b"caf\xe9"))
 passes("values in UTF-8", ok(b"Content-Length: 2\r\nX: caf\xc3\xa9\r\n"), got(b"x", b"caf\xc3\xa9"))
 passes("an empty value", ok(b"Content-Length: 2\r\nX:\r\n"), got(b"x", b"", verdict=DEGRADED))
 passes("a name with an underscore", ok(b"Content-Length: 2\r\nX_Y: z\r\n"), got(b"x_y", b"z", verdict=DEGRADED))
 passes("a header of 7,000 bytes", ok(b"Content-Length: 2\r\nX: " + b"y" * 7000 + b"\r\n"), got(b"x", b"y" * 7000))
 passes("90 headers", ok(b"Content-Length: 2\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(85))), got(b"x-84", b"y"))
-passes("a reason of its own", ok(status=b"200 All Right"), holds("another reason", lambda seen: seen.reply.reason == b"All Right", DEGRADED))
+passes(
+    "a reason of its own",
+    ok(status=b"200 All Right"),
+    holds("another reason", lambda seen: seen.reply.reason == b"All Right", DEGRADED),
+)
 passes("no reason", ok(status=b"200 "), got_body(b"ok"))
 passes("no reason and no space", ok(status=b"200"), got_body(b"ok"))
 passes("an unknown status", ok(status=b"299 Odd"), status=299)
 passes("a status above 599", ok(status=b"799 Odd"), status=799)
 passes("404 keeps its body", ok(status=b"404 Not Found"), got_body(b"ok"), status=404)
 passes("500 keeps its body", ok(status=b"500 Oops"), got_body(b"ok"), status=500)
-passes("503 keeps Retry-After", ok(b"Content-Length: 2\r\nRetry-After: 7\r\n", status=b"503 Busy"), got(b"retry-after", b"7"), got_body(b"ok"), status=503)
-passes("Content-Encoding is not touched", ok(b"Content-Length: 2\r\nContent-Encoding: br\r\n"), got(b"content-encoding", b"br"), got_body(b"ok"))
-passes("trailers", ok(b"Trailer: X-Sum\r\n" + CHUNKED, b"2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n"), got_body(b"ok"),
-       holds("the trailer is lost", lambda seen: seen.reply.trailers == [(b"x-sum", b"1")], DEGRADED),
-       steps=[get(more=b"TE: trailers\r\nConnection: TE\r\n"), Read(), End()])
+passes(
+    "503 keeps Retry-After",
+    ok(b"Content-Length: 2\r\nRetry-After: 7\r\n", status=b"503 Busy"),
+    got(b"retry-after", b"7"),
+    got_body(b"ok"),
+    status=503,
+)
+passes(
+    "Content-Encoding is not touched",
+    ok(b"Content-Length: 2\r\nContent-Encoding: br\r\n"),
+    got(b"content-encoding", b"br"),
+    got_body(b"ok"),
+)
+passes(
+    "trailers",
+    ok(b"Trailer: X-Sum\r\n" + CHUNKED, b"2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n"),
+    got_body(b"ok"),
+    holds("the trailer is lost", lambda seen: seen.reply.trailers == [(b"x-sum", b"1")], DEGRADED),
+    steps=[get(more=b"TE: trailers\r\nConnection: TE\r\n"), Read(), End()],
+)
 
 # Hop by hop.
-passes("Connection names a header of the answer", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\n\r\nok", not_got(b"x-hop"))
-passes("Keep-Alive ends here", ok(b"Content-Length: 2\r\nKeep-Alive: timeout=99\r\n"), not_got(b"keep-alive", verdict=DEGRADED))
-passes("Proxy-Connection ends here", ok(b"Content-Length: 2\r\nProxy-Connection: keep-alive\r\n"), not_got(b"proxy-connection", verdict=DEGRADED))
-passes("Upgrade without being asked", ok(b"Content-Length: 2\r\nUpgrade: h2c\r\n"), not_got(b"upgrade", verdict=DEGRADED))
+passes(
+    "Connection names a header of the answer",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\n\r\nok",
+    not_got(b"x-hop"),
+)
+passes(
+    "Keep-Alive ends here",
+    ok(b"Content-Length: 2\r\nKeep-Alive: timeout=99\r\n"),
+    not_got(b"keep-alive", verdict=DEGRADED),
+)
+passes(
+    "Proxy-Connection ends here",
+    ok(b"Content-Length: 2\r\nProxy-Connection: keep-alive\r\n"),
+    not_got(b"proxy-connection", verdict=DEGRADED),
+)
+passes(
+    "Upgrade without being asked", ok(b"Content-Length: 2\r\nUpgrade: h2c\r\n"), not_got(b"upgrade", verdict=DEGRADED)
+)
 
 # HTTP/1.0 clients.
-passes("no chunks for HTTP/1.0", ok(CHUNKED, b"2\r\nok\r\n0\r\n\r\n"), not_got(b"transfer-encoding", verdict=WRONG), got_body(b"ok"), steps=OLD)
-passes("no end for HTTP/1.0 but the connection's", ok(b"", b"ok"), not_got(b"transfer-encoding"), got_body(b"ok"), steps=OLD)
-passes("no 1xx for HTTP/1.0", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + ok(), holds("an interim answer", lambda seen: not seen.interim), steps=OLD)
+passes(
+    "no chunks for HTTP/1.0",
+    ok(CHUNKED, b"2\r\nok\r\n0\r\n\r\n"),
+    not_got(b"transfer-encoding", verdict=WRONG),
+    got_body(b"ok"),
+    steps=OLD,
+)
+passes(
+    "no end for HTTP/1.0 but the connection's",
+    ok(b"", b"ok"),
+    not_got(b"transfer-encoding"),
+    got_body(b"ok"),
+    steps=OLD,
+)
+passes(
+    "no 1xx for HTTP/1.0",
+    b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + ok(),
+    holds("an interim answer", lambda seen: not seen.interim),
+    steps=OLD,
+)
 
 # Interim answers.
-passes("early hints", answers(b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n", 0.05, ok()),
-       holds("no 103", lambda seen: [reply.status for reply in seen.interim] == [103], DEGRADED), got_body(b"ok"))
+passes(
+    "early hints",
+    answers(b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n", 0.05, ok()),
+    holds("no 103", lambda seen: [reply.status for reply in seen.interim] == [103], DEGRADED),
+    got_body(b"ok"),
+)
 passes("102 and then the answer", b"HTTP/1.1 102 Processing\r\n\r\n" + ok(), got_body(b"ok"))
-passes("two interim answers", b"HTTP/1.1 103 A\r\nLink: </a>\r\n\r\nHTTP/1.1 103 B\r\nLink: </b>\r\n\r\n" + ok(), got_body(b"ok"))
+passes(
+    "two interim answers",
+    b"HTTP/1.1 103 A\r\nLink: </a>\r\n\r\nHTTP/1.1 103 B\r\nLink: </b>\r\n\r\n" + ok(),
+    got_body(b"ok"),
+)
 passes("a 100 that nobody waits for", b"HTTP/1.1 100 Continue\r\n\r\n" + ok(), got_body(b"ok"))
-fails("101 that nobody asked for", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
-      bad_gateway(), holds("a tunnel opened", lambda seen: seen.reply is None or seen.reply.status != 101, DANGEROUS))
+fails(
+    "101 that nobody asked for",
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
+    bad_gateway(),
+    holds("a tunnel opened", lambda seen: seen.reply is None or seen.reply.status != 101, DANGEROUS),
+)
 
 # Broken answers must not look whole.
 for what, origin in {
@@ -103,9 +224,22 @@ for what, origin in {
     "silence in the middle": answers(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", then="hold"),
 }.items():
     fails(f"broken: {what}", origin, not_whole())
-for what, origin in {"Content-Length": ok(b"Content-Length: 10\r\n", b"half"), "chunks": ok(CHUNKED, b"4\r\nhalf\r\n")}.items():
-    fails(f"broken for HTTP/1.0: {what}", origin, not_whole() if what == "Content-Length" else holds(
-        "a whole answer with a length", lambda seen: seen.reply is None or not seen.reply.all(b"content-length") or not seen.reply.complete, DANGEROUS), steps=OLD)
+for what, origin in {
+    "Content-Length": ok(b"Content-Length: 10\r\n", b"half"),
+    "chunks": ok(CHUNKED, b"4\r\nhalf\r\n"),
+}.items():
+    fails(
+        f"broken for HTTP/1.0: {what}",
+        origin,
+        not_whole()
+        if what == "Content-Length"
+        else holds(
+            "a whole answer with a length",
+            lambda seen: seen.reply is None or not seen.reply.all(b"content-length") or not seen.reply.complete,
+            DANGEROUS,
+        ),
+        steps=OLD,
+    )
 
 # What is no answer.
 for what, origin in {
@@ -148,17 +282,45 @@ for what, origin in {
     # May be repaired (RFC 9112: 2.2, 5.1, 5.2, 6.3), if it is repaired.
     fails(f"repaired or not handed on: {what}", origin, bad_gateway(502, 503, 200, normal=WRONG))
 CASES += [
-    Case("bytes behind an answer stay out of the next",
-         [get(b"/1"), Read(1), get(b"/2"), Read(2), End()],
-         [holds("the bytes became an answer", lambda seen: all(reply.body == b"ok" for reply in seen.replies), DANGEROUS), nothing_but_replies()],
-         origin=answers(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", then="keep")),
-    Case("two answers to one request",
-         [get(b"/1"), Read(1), Pause(0.3), get(b"/2"), Read(2), End()],
-         [holds("one is taken for the next", lambda seen: all(reply.body == b"ok" for reply in seen.replies), DANGEROUS)],
-         origin=answers(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 0.05, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", then="keep")),
-    Case("a body behind 304 stays out of the next",
-         [get(b"/1"), Read(1), get(b"/2"), Read(2), End()],
-         [holds("it became an answer", lambda seen: all(reply.body != b"evil" for reply in seen.replies), DANGEROUS)],
-         origin=[answers(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 40\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", then="keep"),
-                 answers(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", then="keep")]),
+    Case(
+        "bytes behind an answer stay out of the next",
+        [get(b"/1"), Read(1), get(b"/2"), Read(2), End()],
+        [
+            holds(
+                "the bytes became an answer", lambda seen: all(reply.body == b"ok" for reply in seen.replies), DANGEROUS
+            ),
+            nothing_but_replies(),
+        ],
+        origin=answers(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
+            then="keep",
+        ),
+    ),
+    Case(
+        "two answers to one request",
+        [get(b"/1"), Read(1), Pause(0.3), get(b"/2"), Read(2), End()],
+        [
+            holds(
+                "one is taken for the next", lambda seen: all(reply.body == b"ok" for reply in seen.replies), DANGEROUS
+            )
+        ],
+        origin=answers(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+            0.05,
+            b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
+            then="keep",
+        ),
+    ),
+    Case(
+        "a body behind 304 stays out of the next",
+        [get(b"/1"), Read(1), get(b"/2"), Read(2), End()],
+        [holds("it became an answer", lambda seen: all(reply.body != b"evil" for reply in seen.replies), DANGEROUS)],
+        origin=[
+            answers(
+                b"HTTP/1.1 304 Not Modified\r\nContent-Length: 40\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
+                then="keep",
+            ),
+            answers(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", then="keep"),
+        ],
+    ),
 ]

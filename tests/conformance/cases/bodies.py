@@ -2,7 +2,7 @@
 
 from ..case import Case, chunked, get, post
 from ..client import End, HalfClose, Pause, Read
-from ..judge import DANGEROUS, DEGRADED, OK, answered, arrived, holds, sent, sent_body
+from ..judge import DANGEROUS, DEGRADED, answered, arrived, holds, sent, sent_body
 from ..origin import answers, read_body
 
 CASES = []
@@ -31,45 +31,118 @@ def first_half(conn, request):
 
 
 CASES += [
-    Case("1 MiB with Content-Length", post(b"Content-Length: %d\r\n" % len(BIG), BIG), [answered(200), arrived(), sent_body(BIG)]),
-    Case("1 MiB in chunks", chunked(b"%x\r\n" % len(BIG) + BIG + b"\r\n0\r\n\r\n"), [answered(200), arrived(), sent_body(BIG)]),
+    Case(
+        "1 MiB with Content-Length",
+        post(b"Content-Length: %d\r\n" % len(BIG), BIG),
+        [answered(200), arrived(), sent_body(BIG)],
+    ),
+    Case(
+        "1 MiB in chunks",
+        chunked(b"%x\r\n" % len(BIG) + BIG + b"\r\n0\r\n\r\n"),
+        [answered(200), arrived(), sent_body(BIG)],
+    ),
     Case("an empty POST", post(b"Content-Length: 0\r\n"), [answered(200), arrived(), sent_body(b"")]),
     Case("a POST that says nothing of a body", post(b""), [answered(200), arrived(), sent_body(b"")]),
-    Case("Content-Length with leading zeros", post(b"Content-Length: 0002\r\n", b"hi"), [answered(200), arrived(), sent_body(b"hi")]),
-    Case("a body that breaks off", [post(b"Content-Length: 10\r\n", b"half"), HalfClose(), Read(), End()],
-         [holds("the origin thinks it is whole", incomplete, DANGEROUS)]),
-    Case("chunks that break off", [chunked(b"5\r\nhalf"), HalfClose(), Read(), End()],
-         [holds("the origin thinks it is whole", incomplete, DANGEROUS)]),
-    Case("chunks without a last one", [chunked(b"2\r\nhi\r\n"), HalfClose(), Read(), End()],
-         [holds("the origin thinks it is whole", incomplete, DANGEROUS)]),
-    Case("trailers that break off", [chunked(b"2\r\nhi\r\n0\r\nX: "), HalfClose(), Read(), End()],
-         [holds("the origin thinks it is whole", incomplete, DANGEROUS)]),
-    Case("an upload arrives as it is sent",
-         [post(b"Content-Length: 10\r\n", b"first"), Read(), End(0.05)],
-         [holds("the first half waits for the second", lambda seen: bool(seen.arrived and seen.arrived[0].body == b"first"), DEGRADED)],
-         origin=first_half),
-    Case("leave to continue comes from the origin",
-         [get(b"/", b"Content-Length: 2\r\nExpect: 100-continue\r\n", b"POST"), Pause(0.1), b"hi", Read(), End(0.05)],
-         [answered(200), sent_body(b"hi"), holds("no 100", lambda seen: any(reply.status == 100 for reply in seen.interim), DEGRADED)],
-         origin=waits_for_body),
-    Case("no leave to continue: the refusal comes at once",
-         [get(b"/", b"Content-Length: 2\r\nExpect: 100-continue\r\n", b"POST"), Read(), End(0.05)],
-         [answered(417)],
-         origin=answers(b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", read=False)),
-    Case("Expect: 100-continue and the body at once",
-         [get(b"/", b"Content-Length: 2\r\nExpect: 100-continue\r\n", b"POST") + b"hi", Read(), End(0.05)],
-         [answered(200), sent_body(b"hi")], origin=waits_for_body),
-    Case("an answer before the body is read",
-         [post(b"Content-Length: 1000000\r\n", b"x" * 1000), Read(), End(0.1)],
-         [answered(413)],
-         origin=answers(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno", 0.1, read=False)),
-    Case("the coding of a chunked body stays clear", chunked(b"2\r\nhi\r\n0\r\n\r\n"),
-         [answered(200), arrived(), holds(
-             "neither length nor chunked", lambda seen: seen.arrived[0].all(b"transfer-encoding") == [b"chunked"]
-             or seen.arrived[0].all(b"content-length") == [b"2"])]),
-    Case("Content-Encoding is the client's", post(b"Content-Length: 2\r\nContent-Encoding: gzip\r\n", b"hi"),
-         [answered(200), arrived(), sent(b"content-encoding", b"gzip"), sent_body(b"hi")]),
-    Case("a body of an HTTP/1.0 client", b"POST / HTTP/1.0\r\nHost: a.example\r\nContent-Length: 2\r\n\r\nhi", [answered(200), arrived(), sent_body(b"hi")]),
-    Case("DELETE with a body", get(b"/", b"Content-Length: 2\r\n", b"DELETE") + b"hi", [answered(200), arrived(), sent_body(b"hi")]),
-    Case("an odd method with a body", get(b"/", b"Content-Length: 2\r\n", b"REPORT") + b"hi", [answered(200), arrived(), sent_body(b"hi")]),
+    Case(
+        "Content-Length with leading zeros",
+        post(b"Content-Length: 0002\r\n", b"hi"),
+        [answered(200), arrived(), sent_body(b"hi")],
+    ),
+    Case(
+        "a body that breaks off",
+        [post(b"Content-Length: 10\r\n", b"half"), HalfClose(), Read(), End()],
+        [holds("the origin thinks it is whole", incomplete, DANGEROUS)],
+    ),
+    Case(
+        "chunks that break off",
+        [chunked(b"5\r\nhalf"), HalfClose(), Read(), End()],
+        [holds("the origin thinks it is whole", incomplete, DANGEROUS)],
+    ),
+    Case(
+        "chunks without a last one",
+        [chunked(b"2\r\nhi\r\n"), HalfClose(), Read(), End()],
+        [holds("the origin thinks it is whole", incomplete, DANGEROUS)],
+    ),
+    Case(
+        "trailers that break off",
+        [chunked(b"2\r\nhi\r\n0\r\nX: "), HalfClose(), Read(), End()],
+        [holds("the origin thinks it is whole", incomplete, DANGEROUS)],
+    ),
+    Case(
+        "an upload arrives as it is sent",
+        [post(b"Content-Length: 10\r\n", b"first"), Read(), End(0.05)],
+        [
+            holds(
+                "the first half waits for the second",
+                lambda seen: bool(seen.arrived and seen.arrived[0].body == b"first"),
+                DEGRADED,
+            )
+        ],
+        origin=first_half,
+    ),
+    Case(
+        "leave to continue comes from the origin",
+        [get(b"/", b"Content-Length: 2\r\nExpect: 100-continue\r\n", b"POST"), Pause(0.1), b"hi", Read(), End(0.05)],
+        [
+            answered(200),
+            sent_body(b"hi"),
+            holds("no 100", lambda seen: any(reply.status == 100 for reply in seen.interim), DEGRADED),
+        ],
+        origin=waits_for_body,
+    ),
+    Case(
+        "no leave to continue: the refusal comes at once",
+        [get(b"/", b"Content-Length: 2\r\nExpect: 100-continue\r\n", b"POST"), Read(), End(0.05)],
+        [answered(417)],
+        origin=answers(
+            b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", read=False
+        ),
+    ),
+    Case(
+        "Expect: 100-continue and the body at once",
+        [get(b"/", b"Content-Length: 2\r\nExpect: 100-continue\r\n", b"POST") + b"hi", Read(), End(0.05)],
+        [answered(200), sent_body(b"hi")],
+        origin=waits_for_body,
+    ),
+    Case(
+        "an answer before the body is read",
+        [post(b"Content-Length: 1000000\r\n", b"x" * 1000), Read(), End(0.1)],
+        [answered(413)],
+        origin=answers(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno", 0.1, read=False),
+    ),
+    Case(
+        "the coding of a chunked body stays clear",
+        chunked(b"2\r\nhi\r\n0\r\n\r\n"),
+        [
+            answered(200),
+            arrived(),
+            holds(
+                "neither length nor chunked",
+                lambda seen: (
+                    seen.arrived[0].all(b"transfer-encoding") == [b"chunked"]
+                    or seen.arrived[0].all(b"content-length") == [b"2"]
+                ),
+            ),
+        ],
+    ),
+    Case(
+        "Content-Encoding is the client's",
+        post(b"Content-Length: 2\r\nContent-Encoding: gzip\r\n", b"hi"),
+        [answered(200), arrived(), sent(b"content-encoding", b"gzip"), sent_body(b"hi")],
+    ),
+    Case(
+        "a body of an HTTP/1.0 client",
+        b"POST / HTTP/1.0\r\nHost: a.example\r\nContent-Length: 2\r\n\r\nhi",
+        [answered(200), arrived(), sent_body(b"hi")],
+    ),
+    Case(
+        "DELETE with a body",
+        get(b"/", b"Content-Length: 2\r\n", b"DELETE") + b"hi",
+        [answered(200), arrived(), sent_body(b"hi")],
+    ),
+    Case(
+        "an odd method with a body",
+        get(b"/", b"Content-Length: 2\r\n", b"REPORT") + b"hi",
+        [answered(200), arrived(), sent_body(b"hi")],
+    ),
 ]

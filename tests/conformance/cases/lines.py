@@ -1,8 +1,8 @@
 """Request lines: methods, targets, versions, line ends."""
 
 from ..case import HOST, Case, get
-from ..judge import DEGRADED, OK, answered, arrived, line, refused, sent, worst
-from ..client import End, Read
+from ..judge import DEGRADED, OK, answered, arrived, line, refused, sent
+from ..client import End
 
 CASES = []
 
@@ -45,23 +45,32 @@ CASES += [
     Case("OPTIONS *", get(b"*", method=b"OPTIONS"), [answered(200), arrived(), line(b"OPTIONS * HTTP/1.1")]),
     Case(
         "absolute target becomes a path",
-        get(b"http://a.example/x?y=1"), [answered(200), arrived(), line(b"GET /x?y=1 HTTP/1.1"), sent(b"host", b"a.example")],
+        get(b"http://a.example/x?y=1"),
+        [answered(200), arrived(), line(b"GET /x?y=1 HTTP/1.1"), sent(b"host", b"a.example")],
     ),
     Case(
         "absolute target without a path",
-        get(b"http://a.example"), [answered(200), arrived(), line(b"GET / HTTP/1.1")],
+        get(b"http://a.example"),
+        [answered(200), arrived(), line(b"GET / HTTP/1.1")],
     ),
     Case(
         "absolute target for another host",
         get(b"http://b.example/x"),
         # The target counts; whoever cannot tell the origin so has to refuse.
-        [lambda seen: () if not seen.arrived or seen.arrived[0].all(b"host") == [b"b.example"]
-         else [("dangerous", f"host {seen.arrived[0].all(b'host')}")]],
+        [
+            lambda seen: (
+                ()
+                if not seen.arrived or seen.arrived[0].all(b"host") == [b"b.example"]
+                else [("dangerous", f"host {seen.arrived[0].all(b'host')}")]
+            )
+        ],
     ),
     Case("CONNECT", b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n", [refused(405)]),
     Case("empty line before the request", b"\r\n" + get(b"/a"), [answered(200), arrived(), line(b"GET /a HTTP/1.1")]),
     Case("HTTP/1.0 without Host", b"GET /a HTTP/1.0\r\n\r\n", [answered(200), arrived()]),
-    Case("HTTP/1.0 with Host", get(b"/a", version=b"HTTP/1.0"), [answered(200), arrived(), sent(b"host", b"a.example")]),
+    Case(
+        "HTTP/1.0 with Host", get(b"/a", version=b"HTTP/1.0"), [answered(200), arrived(), sent(b"host", b"a.example")]
+    ),
 ]
 
 for what, request in {
@@ -97,9 +106,18 @@ for what, request in {
     "another scheme": get(b"ftp://a.example/x"),
     "binary": b"\x16\x03\x01\x02\0\x01\0\r\n\r\n",
 }.items():
-    soft = {"two spaces", "tab between the words", "space after the version", "target in quotes",
-            "angle brackets in the target", "brackets in the method", "colon in the method"}
-    CASES.append(Case(f"refused: {what}", request, [refused(400, 405, 501, normal=DEGRADED if what in soft else "wrong")]))
+    soft = {
+        "two spaces",
+        "tab between the words",
+        "space after the version",
+        "target in quotes",
+        "angle brackets in the target",
+        "brackets in the method",
+        "colon in the method",
+    }
+    CASES.append(
+        Case(f"refused: {what}", request, [refused(400, 405, 501, normal=DEGRADED if what in soft else "wrong")])
+    )
 for version in (b"HTTP/2.0", b"HTTP/0.9", b"HTTP/3.1"):
     CASES.append(Case(f"refused: version {version.decode()}", get(version=version), [refused(505, 400, 426)]))
 
@@ -113,6 +131,10 @@ for what, request in {
     CASES.append(Case(f"refused or repaired: {what}", request, [refused(normal=OK)]))
 CASES.append(Case("refused: lines end with CR alone", b"GET / HTTP/1.1\rHost: a.example\r\r", [refused()]))
 CASES.append(
-    Case("an unfinished head and then the end", [b"GET / HTTP/1.1\r\nHost: a", End()], [lambda seen: [("dangerous", "passed on")] if seen.arrived else []])
+    Case(
+        "an unfinished head and then the end",
+        [b"GET / HTTP/1.1\r\nHost: a", End()],
+        [lambda seen: [("dangerous", "passed on")] if seen.arrived else []],
+    )
 )
 CASES.append(Case("the empty connection", [End(0.1)], [lambda seen: [("wrong", "answered")] if seen.replies else []]))

@@ -66,16 +66,44 @@ for what, more in {
     "Transfer-Encoding behind a bare CR": b"X: y\rTransfer-Encoding: chunked\r\n",
     "Transfer-Encoding behind a NUL": b"X: y\0\r\nTransfer-Encoding: chunked\r\n",
 }.items():
-    soft = {"Transfer-Encoding behind a bare LF": OK, "a comma and chunked": OK, "Transfer-Encoding folded": OK, "two Transfer-Encodings": "degraded"}
+    soft = {
+        "Transfer-Encoding behind a bare LF": OK,
+        "a comma and chunked": OK,
+        "Transfer-Encoding folded": OK,
+        "two Transfer-Encodings": "degraded",
+    }
     refuses(what, post(more, b"0\r\n\r\n" + HIDDEN), **({"normal": soft[what]} if what in soft else {}))
 CASES += [
-    Case("refused: chunked in HTTP/1.0", b"POST / HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + HIDDEN, [refused(400, 411, 501)]),
-    Case("Transfer_Encoding is another header", post(b"Content-Length: 5\r\nTransfer_Encoding: chunked\r\n", b"0\r\n\r\n"),
-         [answered(200), arrived(), sent_body(b"0\r\n\r\n")]),
-    Case("GET with a body", get(b"/", b"Content-Length: 5\r\n") + b"hello", [answered(200), arrived(), sent_body(b"hello")]),
-    Case("a body that looks like a request", post(b"Content-Length: %d\r\n" % len(HIDDEN), HIDDEN), [answered(200), arrived(), sent_body(HIDDEN)]),
-    Case("DELETE with chunks", get(b"/", b"Transfer-Encoding: chunked\r\n", b"DELETE") + b"2\r\nhi\r\n0\r\n\r\n", [answered(200), arrived(), sent_body(b"hi")]),
-    Case("chunks that look like a request", chunked(b"%x\r\n" % len(HIDDEN) + HIDDEN + b"\r\n0\r\n\r\n"), [answered(200), arrived(), sent_body(HIDDEN)]),
+    Case(
+        "refused: chunked in HTTP/1.0",
+        b"POST / HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + HIDDEN,
+        [refused(400, 411, 501)],
+    ),
+    Case(
+        "Transfer_Encoding is another header",
+        post(b"Content-Length: 5\r\nTransfer_Encoding: chunked\r\n", b"0\r\n\r\n"),
+        [answered(200), arrived(), sent_body(b"0\r\n\r\n")],
+    ),
+    Case(
+        "GET with a body",
+        get(b"/", b"Content-Length: 5\r\n") + b"hello",
+        [answered(200), arrived(), sent_body(b"hello")],
+    ),
+    Case(
+        "a body that looks like a request",
+        post(b"Content-Length: %d\r\n" % len(HIDDEN), HIDDEN),
+        [answered(200), arrived(), sent_body(HIDDEN)],
+    ),
+    Case(
+        "DELETE with chunks",
+        get(b"/", b"Transfer-Encoding: chunked\r\n", b"DELETE") + b"2\r\nhi\r\n0\r\n\r\n",
+        [answered(200), arrived(), sent_body(b"hi")],
+    ),
+    Case(
+        "chunks that look like a request",
+        chunked(b"%x\r\n" % len(HIDDEN) + HIDDEN + b"\r\n0\r\n\r\n"),
+        [answered(200), arrived(), sent_body(HIDDEN)],
+    ),
 ]
 
 # Chunks.
@@ -107,9 +135,20 @@ for what, body in {
     "a trailer with a space before the colon": b"2\r\nhi\r\n0\r\nX : y\r\n\r\n",
     "trailers without end": b"2\r\nhi\r\n0\r\n" + b"X: y\r\n" * 40_000,
 }.items():
-    soft = {"a chunk size that ends with LF alone", "a LF inside an extension", "a last chunk that ends with LF alone", "a space before a chunk size",
-            "a chunk that ends with LF alone", "a trailer that ends with LF alone", "a trailer with a space before the colon", "a trailer that is none",
-            "a trailer with a NUL", "trailers without end", "a NUL inside an extension", "a CR inside an extension"}
+    soft = {
+        "a chunk size that ends with LF alone",
+        "a LF inside an extension",
+        "a last chunk that ends with LF alone",
+        "a space before a chunk size",
+        "a chunk that ends with LF alone",
+        "a trailer that ends with LF alone",
+        "a trailer with a space before the colon",
+        "a trailer that is none",
+        "a trailer with a NUL",
+        "trailers without end",
+        "a NUL inside an extension",
+        "a CR inside an extension",
+    }
     refuses(what, chunked(body), normal="degraded" if what in soft else "wrong")
 for what, body in {
     "capitals": b"A\r\n0123456789\r\n0\r\n\r\n",
