@@ -111,7 +111,7 @@ passes("values in Latin-1", ok(b"Content-Length: 2\r\nX: caf\xe9\r\n"), got(b"x"
 passes("values in UTF-8", ok(b"Content-Length: 2\r\nX: caf\xc3\xa9\r\n"), got(b"x", b"caf\xc3\xa9"))
 passes("an empty value", ok(b"Content-Length: 2\r\nX:\r\n"), got(b"x", b"", verdict=DEGRADED))
 passes("a name with an underscore", ok(b"Content-Length: 2\r\nX_Y: z\r\n"), got(b"x_y", b"z", verdict=DEGRADED))
-passes("a header of 7,000 bytes", ok(b"Content-Length: 2\r\nX: " + b"y" * 7000 + b"\r\n"), got(b"x", b"y" * 7000))
+passes("an answer with a header of 7,000 bytes", ok(b"Content-Length: 2\r\nX: " + b"y" * 7000 + b"\r\n"), got(b"x", b"y" * 7000))
 passes("90 headers", ok(b"Content-Length: 2\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(85))), got(b"x-84", b"y"))
 passes(
     "a reason of its own",
@@ -152,12 +152,12 @@ passes(
     not_got(b"x-hop"),
 )
 passes(
-    "Keep-Alive ends here",
+    "Keep-Alive of an answer ends here",
     ok(b"Content-Length: 2\r\nKeep-Alive: timeout=99\r\n"),
     not_got(b"keep-alive", verdict=DEGRADED),
 )
 passes(
-    "Proxy-Connection ends here",
+    "Proxy-Connection of an answer ends here",
     ok(b"Content-Length: 2\r\nProxy-Connection: keep-alive\r\n"),
     not_got(b"proxy-connection", verdict=DEGRADED),
 )
