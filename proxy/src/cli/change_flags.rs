@@ -17,8 +17,8 @@ pub(super) struct Manner {
     /// Do not ask
     #[arg(short, long, env = "FICUS_YES", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub(super) yes: bool,
-    /// Never ask: fail where a question would be
-    #[arg(long, conflicts_with = "yes")]
+    /// Never ask: without --yes, fail where a question would be
+    #[arg(long)]
     pub(super) no_input: bool,
     /// Show what would change, and change nothing
     #[arg(short = 'n', long)]

@@ -150,7 +150,7 @@ impl Control {
         running.state.last = Some(LastChange::from(&record));
         self.swap(running);
         step("swapped");
-        warnings.extend(self.state_file.save(&running.state).err());
+        warnings.extend(self.save(running).err());
         step("saved");
         applied.warnings = warnings;
         tracing::info!(

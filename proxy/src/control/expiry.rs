@@ -41,7 +41,7 @@ impl Control {
         running.state.revision = record.revision;
         running.state.last = Some(LastChange::from(&record));
         self.swap(&running);
-        let _ = self.state_file.save(&running.state);
+        let _ = self.save(&mut running);
         tracing::info!(revision = record.revision, changes = ?record.changes, "holds are over");
         self.recorder.confirm(record);
     }

@@ -80,6 +80,8 @@ struct Running {
     notices: Vec<String>,
     /// Whether it is this process that makes changes.
     owner: handover::Owner,
+    /// The state could not be written; it is tried again.
+    unsaved: bool,
 }
 
 /// How the last look at the routing file went.
@@ -148,6 +150,13 @@ impl Control {
     fn lock(&self) -> MutexGuard<'_, Running> {
         // A panic elsewhere leaves the running state whole: it is replaced field by field after all checks.
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes down what has to survive the end of this process.
+    fn save(&self, running: &mut Running) -> Result<(), String> {
+        let saved = self.state_file.save(&running.state);
+        running.unsaved = saved.is_err();
+        saved
     }
 
     /// Lets requests see what holds now.

@@ -67,13 +67,13 @@ impl Pins {
         base.changed(default, |route| overrides.get(&route.name).map(|over| over.apply(route)))
     }
 
-    /// Lets go of overrides that the file itself has come to say, and of routes that are gone.
+    /// Lets go of overrides that the file itself has come to say, or whose routes are gone. The hold of a route that is gone
+    /// stays: it may come back.
     pub(super) fn forget_agreed(&mut self, base: &Table) {
         self.overrides.retain(|name, over| match base.route(name) {
             Some(route) => over.differs(route),
             None => name == DEFAULTS && !default_is_safe(base),
         });
-        self.holds.retain(|name, _| name == DEFAULTS || base.route(name).is_some());
     }
 
     /// The file says something new. Where that would send more users of a held route away from the fallback than

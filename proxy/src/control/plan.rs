@@ -315,9 +315,9 @@ pub(super) fn changed(before: &Table, after: &Table) -> Vec<Changed> {
         .collect()
 }
 
-/// A route of the file, or `[defaults]` if something is pinned there.
+/// A route of the file, or whatever else is held: `[defaults]`, a route that is gone.
 fn known_pin(running: &Running, name: &str) -> Result<String, Refused> {
-    if name == DEFAULTS && running.state.pins.holds.contains_key(DEFAULTS) {
+    if running.state.pins.holds.contains_key(name) {
         return Ok(name.to_owned());
     }
     known(&running.base, name).map(|route| route.name.clone())

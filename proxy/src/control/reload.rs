@@ -64,10 +64,14 @@ impl Control {
         }
     }
 
-    /// Takes over what `ficus rollback --offline` laid over a file that it could not write.
+    /// Takes over what `ficus rollback --offline` laid over a file that it could not write, and writes down what could not
+    /// be written before.
     pub(super) fn take_over(&self) {
         let mut running = self.lock();
         self.adopt(&mut running);
+        if running.unsaved && self.save(&mut running).is_ok() {
+            tracing::info!(revision = running.state.revision, "this node remembers again");
+        }
     }
 
     fn adopt(&self, running: &mut Running) {
@@ -133,7 +137,7 @@ impl Control {
         if known.is_none() {
             log_intent(&self.recorder, &record);
             self.recorder.confirm(record);
-            let _ = self.state_file.save(&running.state);
+            let _ = self.save(running);
         }
         Reloaded::Taken { revision, changes: count }
     }

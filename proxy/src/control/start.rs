@@ -45,7 +45,7 @@ impl Control {
         let recorder = Recorder::start(&settings.store.url, directory)?;
         let state_file = StateFile::new(directory);
         state_file.sweep();
-        let (state, notices) = recover(&state_file, &recorder);
+        let (state, notices) = recover(&state_file, &recorder, settings.routes.as_deref());
         let context = Context {
             backends: Some(settings.backends.keys().cloned().collect()),
             profile: settings.flask.profile,
@@ -76,12 +76,12 @@ impl Control {
     }
 
     fn say_how_it_started(&self) {
-        let running = self.lock();
+        let mut running = self.lock();
         let Some(path) = &self.path else {
             tracing::info!("there is no routing file: everything goes to legacy");
             return;
         };
-        if self.state_file.save(&running.state).is_err() {
+        if self.save(&mut running).is_err() {
             tracing::error!("this node will not remember its revision and its overrides");
         }
         let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
@@ -106,19 +106,24 @@ impl Control {
     }
 }
 
-/// What the last run left; if that is lost or damaged, what the audit says of it. A hold or an override that is forgotten
-/// would give traffic back that somebody took away.
-fn recover(state_file: &StateFile, recorder: &Recorder) -> (State, Vec<String>) {
-    let trouble = match state_file.load() {
-        Loaded::Good(state) => return (*state, Vec::new()),
-        Loaded::Missing => "what this node remembers was gone at start".to_owned(),
+/// What the last run left. If that is lost, damaged or older than the audit, it is what the audit says: a hold or an
+/// override that is forgotten would give traffic back that somebody took away.
+fn recover(state_file: &StateFile, recorder: &Recorder, path: Option<&Path>) -> (State, Vec<String>) {
+    let last = recorder.last();
+    let (trouble, first) = match state_file.load() {
+        Loaded::Good(state) if last.as_ref().is_none_or(|last| last.revision <= state.revision) => {
+            return (*state, Vec::new());
+        }
+        Loaded::Good(state) => {
+            (format!("what this node remembers ends with revision {}", state.revision), false)
+        }
+        Loaded::Missing => ("what this node remembers was gone at start".to_owned(), true),
         Loaded::Damaged(trouble) => {
             state_file.put_aside();
-            trouble
+            (trouble, false)
         }
     };
-    let Some(record) = recorder.last() else {
-        let first = matches!(state_file.load(), Loaded::Missing) && trouble.starts_with("what this node");
+    let Some(record) = last else {
         if first {
             return (State::default(), Vec::new());
         }
@@ -129,10 +134,10 @@ fn recover(state_file: &StateFile, recorder: &Recorder) -> (State, Vec<String>) 
     };
     let notice = format!("{trouble}; restored from the audit: revision {}", record.revision);
     tracing::error!("{notice}");
+    let on_disk = path.and_then(|path| file::read(path).ok()).filter(|text| file::hash(text) == record.hash);
+    let text = on_disk.or_else(|| recorder.text(&record.hash)).unwrap_or_default();
     let pins = serde_json::from_value(record.pins.clone()).unwrap_or_default();
-    let text = recorder.text(&record.hash).unwrap_or_default();
-    let last = Some(LastChange::from(&record));
-    (State { revision: record.revision, last, pins, text }, vec![notice])
+    (State { revision: record.revision, last: Some(LastChange::from(&record)), pins, text }, vec![notice])
 }
 
 fn without_file(floor: u64) -> Running {
@@ -144,6 +149,7 @@ fn without_file(floor: u64) -> Running {
         warnings: Report::default(),
         notices: Vec::new(),
         owner: Owner::default(),
+        unsaved: false,
     }
 }
 
@@ -217,7 +223,8 @@ fn good(base: Table, text: String, warnings: Report, mut state: State, past: (u6
     state.text = text;
     state.pins.forget_agreed(&base);
     let reload = ReloadState { last_success: Some(Utc::now()), failure: None };
-    Running { base, hash, state, reload, warnings, notices: Vec::new(), owner: Owner::default() }
+    let (notices, unsaved, owner) = (Vec::new(), false, Owner::default());
+    Running { base, hash, state, reload, warnings, notices, unsaved, owner }
 }
 
 /// The table of the last run, to say what changed since; on the very first start nothing did. If it is not known any
@@ -290,5 +297,6 @@ fn last_good(
     let hash = file::hash(&state.text);
     let reload =
         ReloadState { last_success: state.last.as_ref().map(|last| last.at), failure: Some(failure) };
-    Ok(Running { base, hash, state, reload, warnings, notices: Vec::new(), owner: Owner::default() })
+    let (notices, unsaved, owner) = (Vec::new(), false, Owner::default());
+    Ok(Running { base, hash, state, reload, warnings, notices, unsaved, owner })
 }

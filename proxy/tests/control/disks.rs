@@ -190,6 +190,36 @@ fn a_limit_on_file_sizes_is_survived() {
 }
 
 #[test]
+fn what_could_not_be_remembered_is_remembered_as_soon_as_possible() {
+    for wait_for_state in [true, false] {
+        let mut ficus = prepared(&moved());
+        ficus.run();
+        ficus.wait("it is on record", |ficus| ficus.status()["store"]["pending"] == 0);
+        let before = std::fs::read_to_string(ficus.path("state/routing.json")).unwrap();
+        std::fs::set_permissions(ficus.routes(), PermissionsExt::from_mode(0o444)).unwrap();
+        limit_files(&ficus, "64");
+        ficus.ok(&["rollback", "customers.list"]);
+        assert_eq!(std::fs::read_to_string(ficus.path("state/routing.json")).unwrap(), before);
+        limit_files(&ficus, "unlimited");
+        ficus.wait("it is on record", |ficus| ficus.status()["store"]["pending"] == 0);
+        if wait_for_state {
+            ficus.wait("it is remembered", |ficus| {
+                std::fs::read_to_string(ficus.path("state/routing.json")).unwrap() != before
+            });
+        }
+        ficus.kill();
+        if !wait_for_state {
+            // As if the process had ended before it could write its own state: the audit knows more.
+            std::fs::write(ficus.path("state/routing.json"), before).unwrap();
+        }
+        ficus.run();
+        assert_eq!((ficus.revision(), ficus.answered_by("/customers/")), (2, "legacy".to_owned()));
+        assert_eq!(ficus.status()["holds"][0]["route"], "customers.list");
+        assert_eq!(ficus.status()["notices"].as_array().unwrap().len(), usize::from(!wait_for_state));
+    }
+}
+
+#[test]
 fn a_state_directory_that_nobody_can_write_does_not_stop_a_rollback() {
     let mut ficus = prepared(&moved());
     ficus.run();

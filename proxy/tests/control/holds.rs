@@ -78,6 +78,21 @@ fn an_edit_made_while_ficus_was_down_does_not_get_past_a_hold() {
 }
 
 #[test]
+fn a_route_that_leaves_the_file_and_comes_back_is_still_held() {
+    let ficus = rolled_back();
+    let text = ficus.routes_text();
+    let (start, end) = (text.find("[[route]]").unwrap(), text.find("[[route]]   # the page").unwrap());
+    ficus.edit(&format!("{}{}", &text[..start], &text[end..]));
+    ficus.wait("it is gone", |ficus| ficus.status()["routes"] == 1);
+    ficus.edit(&moved());
+    ficus.wait("it is back", |ficus| ficus.status()["routes"] == 2);
+    assert_eq!(ficus.answered_by("/customers/"), "legacy");
+    refused(&ficus, &["flip", "customers.list", "rust"]);
+    ficus.ok(&["resume", "customers.list"]);
+    assert_eq!(ficus.answered_by("/customers/"), "rust");
+}
+
+#[test]
 fn a_person_holds_a_canary_where_it_is() {
     let ficus = Ficus::start(ROUTES);
     ficus.ok(&["canary", "customers.list", "25%"]);

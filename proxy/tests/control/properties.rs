@@ -104,7 +104,7 @@ impl World {
             }
             6 => {
                 let revision = Some(u64::try_from(self.dice.below(12)).unwrap());
-                drop(self.change(Edit::Undo { revision, force: self.told.len() % 2 == 0 }));
+                drop(self.change(Edit::Undo { revision, force: self.told.len().is_multiple_of(2) }));
             }
             7 => {
                 let text = self.any_file();
