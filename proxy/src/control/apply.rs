@@ -5,7 +5,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use crate::route::Routing;
-use crate::store::{Record, Texts, step};
+use crate::store::{Action, Record, Texts, step};
 
 use super::change::{Applied, Change, Changed, Edit, Preview, Refused};
 use super::file::{self, WriteError};
@@ -85,6 +85,10 @@ impl Control {
             let number = revision.unwrap_or_else(|| self.lock().state.revision);
             *revision = Some(number);
             past = self.recorder.texts(number);
+            if let Some(edit) = past.as_ref().and_then(|past| other_way(&past.record)) {
+                change.edit = edit;
+                change.reason.get_or_insert_with(|| format!("undo of revision {number}"));
+            }
         }
         (change, past)
     }
@@ -206,6 +210,16 @@ impl Control {
     }
 }
 
+/// What takes back a change that set or ended a hold, and left the file as it was.
+fn other_way(record: &Record) -> Option<Edit> {
+    let route = record.changes.first()?.route.clone();
+    match record.action {
+        Action::Hold => Some(Edit::Resume { route }),
+        Action::Resume => Some(Edit::Hold { route, lasts: None }),
+        _ => None,
+    }
+}
+
 /// What lies over the file, as it goes into the audit.
 pub(super) fn snapshot(pins: &Pins) -> serde_json::Value {
     if *pins == Pins::default() {
@@ -288,8 +302,8 @@ fn applied(running: &Running, next: &Next, changes: Vec<Changed>, record: &Recor
     let held = names(&next.pins, &running.state.pins);
     let resumed = names(&running.state.pins, &next.pins);
     let undo = match (record.action, held.first(), resumed.first()) {
-        (crate::store::Action::Hold, Some(route), _) => format!("ficus resume {route}"),
-        (crate::store::Action::Resume, _, Some(route)) => format!("ficus hold {route}"),
+        (Action::Hold, Some(route), _) => format!("ficus resume {route}"),
+        (Action::Resume, _, Some(route)) => format!("ficus hold {route}"),
         _ => format!("ficus undo {}", record.revision),
     };
     Applied {

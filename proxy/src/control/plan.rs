@@ -167,9 +167,7 @@ impl Control {
             return Err(cannot("the routing file before or after it is not kept"));
         };
         if before == after {
-            return Err(cannot(
-                "it did not change the routing file; `ficus hold` and `ficus resume` set and end holds",
-            ));
+            return Err(cannot("it did not change the routing file; `ficus resume` ends what lies over it"));
         }
         let text = undo(before, after, &running.state.text, force).map_err(|refused| match refused {
             NotUndone::Unreadable(why) => cannot(&why),

@@ -156,6 +156,22 @@ impl Chain {
         Ok(lines.map(|line| serde_json::from_str(line).map_err(|_| "it cannot be read".to_owned())).collect())
     }
 
+    /// Writes the whole file again, from the store's copy: for one that is gone altogether. One that is only damaged or cut
+    /// off stays as it is, for whoever asks what happened to it.
+    pub(super) fn restore(&self, links: &[Link]) -> std::io::Result<()> {
+        let mut text = String::new();
+        for link in links {
+            text.push_str(&serde_json::to_string(link)?);
+            text.push('\n');
+        }
+        let next = self.path.with_extension("jsonl.next");
+        let mut file = File::create(&next)?;
+        file.write_all(text.as_bytes())?;
+        give_to_owner_of_directory(&next);
+        file.sync_all()?;
+        std::fs::rename(&next, &self.path)
+    }
+
     /// Adds a record and waits until it is on disk. `known` is where the store's copy ends: should this file have been
     /// removed, its numbers go on from there and the gap shows.
     pub(super) fn append(&self, record: &Record, known: Option<&Tip>) -> std::io::Result<Link> {

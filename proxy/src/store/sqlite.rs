@@ -110,6 +110,7 @@ impl Sqlite {
             sqlx::query(*statement).execute(&mut connection).await?;
         }
         let mut open = Self { connection };
+        open.restore(chain).await?;
         open.catch_up(chain).await?;
         open.chain_the_past(chain).await?;
         if form < FORM {
@@ -140,6 +141,22 @@ impl Sqlite {
             let link = chain.append(record, tip.as_ref()).map_err(sqlx::Error::Io)?;
             self.append(record, &link).await?;
             tip = Some(link.tip());
+        }
+        Ok(())
+    }
+
+    /// An audit on disk that is gone altogether is written again, so that there are two copies; it is said aloud.
+    async fn restore(&mut self, chain: &Chain) -> Result<(), sqlx::Error> {
+        if !chain.links().map_err(sqlx::Error::Io)?.is_empty() {
+            return Ok(());
+        }
+        let links: Vec<Link> = self.links(0).await?.into_iter().flatten().collect();
+        if !links.is_empty() {
+            chain.restore(&links).map_err(sqlx::Error::Io)?;
+            tracing::error!(
+                records = links.len(),
+                "audit.jsonl was gone and was written again from the store"
+            );
         }
         Ok(())
     }

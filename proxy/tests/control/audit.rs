@@ -99,6 +99,22 @@ fn a_row_of_the_store_that_was_changed_or_left_out_is_named() {
 }
 
 #[test]
+fn an_audit_that_is_gone_is_written_again_from_the_store_and_that_is_said() {
+    let mut ficus = busy();
+    ficus.kill();
+    let good = lines(&ficus);
+    std::fs::remove_file(ficus.path("state/audit.jsonl")).unwrap();
+    ficus.run();
+    ficus.ok(&["audit", "--verify"]);
+    assert_eq!(lines(&ficus), good);
+    assert!(
+        ficus.log().contains("audit.jsonl was gone and was written again from the store"),
+        "{}",
+        ficus.log()
+    );
+}
+
+#[test]
 fn an_end_that_was_cut_off_both_copies_is_missed() {
     let mut ficus = busy();
     ficus.kill();

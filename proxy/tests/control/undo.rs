@@ -102,6 +102,23 @@ fn what_changed_exactly_is_in_the_history() {
 }
 
 #[test]
+fn the_undo_of_a_hold_resumes_and_the_undo_of_that_holds_again() {
+    let ficus = Ficus::start(ROUTES);
+    let held = |ficus: &Ficus| ficus.status()["holds"].as_array().unwrap().len();
+    ficus.ok(&["hold", "customers.list", "--reason", "month end"]);
+    ficus.ok(&["undo"]);
+    assert_eq!(held(&ficus), 0);
+    assert_eq!(ficus.status()["last"]["reason"], "undo of revision 2");
+    ficus.ok(&["undo", "3"]);
+    assert_eq!(held(&ficus), 1);
+    let history = ficus.ok(&["history", "customers.list"]);
+    assert!(
+        history.contains("legacy -> legacy, held") && history.contains("legacy, held -> legacy"),
+        "{history}"
+    );
+}
+
+#[test]
 fn what_is_not_there_cannot_be_taken_back() {
     let ficus = Ficus::start(ROUTES);
     let output = ficus.cli(&["undo", "99"]);
