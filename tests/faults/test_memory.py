@@ -12,7 +12,7 @@ from faults.openloop import OpenLoop
 from stack.process import wait_until
 
 MIB = 1_024
-SOAK_SECONDS = float(os.environ.get("FICUS_SOAK_SECONDS", "40"))
+SOAK_SECONDS = float(os.environ.get("FICUS_SOAK_SECONDS", "24"))
 IDLE = 10_000
 SLOW = 2_000
 

@@ -1,4 +1,4 @@
-//! `cargo xtask soak --minutes N`: the soak of tests/faults for as long as one likes; CI runs it for a minute at most.
+//! `cargo xtask soak --minutes N`: the soak of tests/faults for as long as one likes; CI runs it for less than a minute.
 
 use std::process::Command;
 

@@ -67,7 +67,8 @@ impl Control {
     /// Takes over what `ficus rollback --offline` laid over a file that it could not write, and writes down what could not
     /// be written before.
     pub(super) fn take_over(&self) {
-        let mut running = self.lock();
+        // During an upgrade it is the other process that writes.
+        let Some(mut running) = self.lock_to_change() else { return };
         self.adopt(&mut running);
         if running.unsaved && self.save(&mut running).is_ok() {
             tracing::info!(revision = running.state.revision, "this node remembers again");

@@ -75,6 +75,9 @@ fn measure(site: &Site, who: Contestant, count: Count, requests: usize) -> Outco
             .chain([told.display().to_string()])
             .collect(),
     };
+    // As many threads as in the benchmark proper: Ficus takes one for each processor it has.
+    let on_cpus = ["taskset", "-c", &site.proxy_cpus].map(String::from);
+    let wrapper = [on_cpus.to_vec(), wrapper].concat();
     let words = who.words(site, ports)?;
     let output = fs::File::create(&log).context(|| format!("cannot write `{}`", log.display()))?;
     let mut command = Command::new(&wrapper[0]);
