@@ -107,8 +107,8 @@ impl Reader {
 
     /// The user that the cookies name, else the address: for what concerns whoever sends requests, not a canary.
     pub fn user_or_address(&self, cookies: &[u8], address: IpAddr, now: i64) -> Identity {
-        let cookies = Cookies::parse(cookies, self.flask.profile);
-        let user = self.flask.user(&cookies, now);
+        let parsed = Cookies::parse(cookies, self.flask.profile);
+        let user = self.flask.recent_user(cookies, &parsed, now);
         user.map_or(Identity::Address(address), |user| Identity::User(user.id))
     }
 
@@ -142,7 +142,7 @@ impl Reader {
         asked: &Asked<'_>,
         random: impl FnOnce() -> Option<[u8; 16]>,
     ) -> (Identity, Vec<String>, Option<String>) {
-        if let Some(user) = self.flask.user(cookies, asked.now) {
+        if let Some(user) = self.flask.recent_user(asked.cookies, cookies, asked.now) {
             return (Identity::User(user.id), user.roles, None);
         }
         if let Some(id) = self.visitor(cookies) {

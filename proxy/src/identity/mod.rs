@@ -6,6 +6,7 @@
 //! bucket only.
 
 mod asker;
+mod recent;
 mod session;
 mod token;
 

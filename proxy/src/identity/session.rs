@@ -2,11 +2,14 @@
 //!
 //! Reads only; nothing that is wrong with a cookie is an error here: it makes the visitor unknown.
 
+use std::sync::Arc;
+
 use flask_compat::Profile;
 use flask_compat::cookie::Cookies;
 use flask_compat::login::RememberKey;
 use flask_compat::session::{Session, SessionCodec, SessionConfig, Value};
 
+use super::recent::Recent;
 use crate::settings::Flask;
 
 /// Somebody who is logged in.
@@ -25,6 +28,7 @@ pub(super) struct FlaskCookies {
     pub(super) profile: Profile,
     /// Without the secret nobody's cookie can be believed.
     keys: Option<(SessionCodec, Option<RememberKey>)>,
+    recent: Arc<Recent<User>>,
 }
 
 impl FlaskCookies {
@@ -40,7 +44,14 @@ impl FlaskCookies {
             role_key: flask.role_key.clone(),
             profile: flask.profile,
             keys,
+            recent: Arc::default(),
         }
+    }
+
+    /// The user of these cookies, which stood in `header`, as found a moment ago or now.
+    pub(super) fn recent_user(&self, header: &[u8], cookies: &Cookies, now: i64) -> Option<User> {
+        self.keys.as_ref()?;
+        self.recent.user(header, now, || self.user(cookies, now))
     }
 
     /// The user of these cookies; `now` is in unix seconds. A session that just logged out does not count as remembered.
