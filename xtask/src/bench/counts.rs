@@ -3,9 +3,11 @@
 //! Unlike times they do not depend on what else the machine does. Each number is the difference between a run with few
 //! requests and one with many, over one kept connection, so that start and stop do not count.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,12 +23,12 @@ const MANY: usize = 2_500;
 /// Under valgrind everything takes its time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What is counted.
+/// What counts.
 #[derive(Clone, Copy)]
-enum Count {
-    Instructions,
-    Allocations,
-    Calls,
+enum Tool {
+    /// Instructions, and calls of Rust's allocator whatever is behind it.
+    Callgrind,
+    Strace,
 }
 
 /// Counts and prints.
@@ -41,10 +43,11 @@ pub(super) fn run(site: &Site) -> Outcome {
     let mut all = Vec::new();
     for who in [Contestant::Bare, Contestant::Ficus] {
         let mut row = Vec::new();
-        for count in [Count::Instructions, Count::Allocations, Count::Calls] {
-            let few = measure(site, who, count, FEW)?;
-            let many = measure(site, who, count, MANY)?;
-            row.push(many.saturating_sub(few) as f64 / (MANY - FEW) as f64);
+        for tool in [Tool::Callgrind, Tool::Strace] {
+            let few = measure(site, who, tool, FEW)?;
+            let many = measure(site, who, tool, MANY)?;
+            let each = |(few, many): (&u64, &u64)| many.saturating_sub(*few) as f64 / (MANY - FEW) as f64;
+            row.extend(few.iter().zip(&many).map(each));
         }
         println!("| {} | {:.0} | {:.1} | {:.2} |", who.name(), row[0], row[1], row[2]);
         all.push(row);
@@ -54,26 +57,18 @@ pub(super) fn run(site: &Site) -> Outcome {
     Ok(())
 }
 
-fn measure(site: &Site, who: Contestant, count: Count, requests: usize) -> Outcome<u64> {
+fn measure(site: &Site, who: Contestant, tool: Tool, requests: usize) -> Outcome<Vec<u64>> {
     eprintln!("bench-proxy: {}, {requests} requests", who.name());
     let ports = Ports { http: free_port()?, https: free_port()? };
-    let (told, log) = (site.file("counts.txt"), site.file("counts.log"));
+    let (told, called, log) = (site.file("counts.txt"), site.file("callgrind.out"), site.file("counts.log"));
     let _ = fs::remove_file(&told);
-    let option = |name: &str| format!("--{name}={}", told.display());
-    let wrapper = match count {
-        Count::Instructions => {
-            let out = format!("--callgrind-out-file={}", site.file("callgrind.out").display());
-            vec!["valgrind".into(), "--tool=callgrind".into(), out, option("log-file")]
+    let (told_to, called_to) = (told.display().to_string(), called.display().to_string());
+    let wrapper: Vec<String> = match tool {
+        Tool::Callgrind => {
+            let options = [format!("--callgrind-out-file={called_to}"), format!("--log-file={told_to}")];
+            ["valgrind", "--tool=callgrind"].map(String::from).into_iter().chain(options).collect()
         }
-        Count::Allocations => {
-            let quick = ["--undef-value-errors=no", "--leak-check=no"].map(String::from);
-            [vec!["valgrind".into()], quick.to_vec(), vec![option("log-file")]].concat()
-        }
-        Count::Calls => ["strace", "-f", "-c", "-o"]
-            .map(String::from)
-            .into_iter()
-            .chain([told.display().to_string()])
-            .collect(),
+        Tool::Strace => ["strace", "-f", "-c", "-o", &told_to].map(String::from).to_vec(),
     };
     // As many threads as in the benchmark proper: Ficus takes one for each processor it has.
     let on_cpus = ["taskset", "-c", &site.proxy_cpus].map(String::from);
@@ -87,8 +82,16 @@ fn measure(site: &Site, who: Contestant, count: Count, requests: usize) -> Outco
     let asked = ask(ports.http, requests, &site.cookie);
     stop(child)?;
     asked?;
-    let text = fs::read_to_string(&told).context(|| format!("cannot read `{}`", told.display()))?;
-    read(count, &text).ok_or_else(|| Problem::new(format!("no count in `{}`", told.display())))
+    let text = |path: &Path| fs::read_to_string(path).context(|| format!("cannot read `{}`", path.display()));
+    let counted = match tool {
+        Tool::Callgrind => instructions(&text(&told)?).map(|n| vec![n, 0]),
+        Tool::Strace => calls(&text(&told)?).map(|n| vec![n]),
+    };
+    let mut counted = counted.ok_or_else(|| Problem::new(format!("no count in `{}`", told.display())))?;
+    if let Some(last) = counted.get_mut(1) {
+        *last = allocations(&text(&called)?);
+    }
+    Ok(counted)
 }
 
 /// Sends requests over one connection, as soon as somebody listens.
@@ -135,20 +138,44 @@ fn stop(mut child: Child) -> Outcome {
     Ok(())
 }
 
-/// `Collected : 123`, `total heap usage: 1,234 allocs`, the sum of strace's column `calls`.
-fn read(count: Count, text: &str) -> Option<u64> {
-    let number = |text: &str| text.trim().replace(',', "").parse::<u64>().ok();
-    match count {
-        Count::Instructions => number(text.lines().find_map(|line| line.split("Collected : ").nth(1))?),
-        Count::Allocations => {
-            let line = text.lines().find_map(|line| line.split("total heap usage: ").nth(1))?;
-            number(line.split(" allocs").next()?)
-        }
-        Count::Calls => {
-            let total = text.lines().rev().find(|line| line.ends_with("total"))?;
-            total.split_whitespace().nth(3).and_then(number)
+fn number(text: &str) -> Option<u64> {
+    text.trim().replace(',', "").parse().ok()
+}
+
+/// `==1== Collected : 123`.
+fn instructions(text: &str) -> Option<u64> {
+    number(text.lines().find_map(|line| line.split("Collected : ").nth(1))?)
+}
+
+/// The sum of strace's column `calls`.
+fn calls(text: &str) -> Option<u64> {
+    let total = text.lines().rev().find(|line| line.ends_with("total"))?;
+    number(total.split_whitespace().nth(3)?)
+}
+
+/// How often functions of Rust's allocator were called, from callgrind's file: a name follows its number when it comes
+/// for the first time, `calls=` follows the function that was called.
+fn allocations(text: &str) -> u64 {
+    let mut ours = HashSet::new();
+    let (mut called_ours, mut sum) = (false, 0);
+    for line in text.lines() {
+        let (key, value) = line.split_once('=').unwrap_or_default();
+        match key {
+            "fn" | "cfn" => {
+                let (id, name) = value.split_once(' ').unwrap_or((value, ""));
+                let allocates = ["__rust_alloc", "__rust_realloc"].iter().any(|own| name.contains(own));
+                if allocates && !name.contains("dealloc") {
+                    ours.insert(id.to_owned());
+                }
+                called_ours = key == "cfn" && ours.contains(id);
+            }
+            "calls" if called_ours => {
+                sum += value.split(' ').next().and_then(number).unwrap_or(0);
+            }
+            _ => {}
         }
     }
+    sum
 }
 
 #[cfg(test)]
@@ -157,10 +184,15 @@ mod tests {
 
     #[test]
     fn reads_what_the_tools_say() {
-        assert_eq!(read(Count::Instructions, "==1== Collected : 4711\n"), Some(4_711));
-        let heap = "==1==   total heap usage: 2,001 allocs, 1 frees, 9 bytes allocated\n";
-        assert_eq!(read(Count::Allocations, heap), Some(2_001));
-        let calls = "------ ----------- ----------- --------- --------- ------\n100.00    0.010000           5      2000        10 total\n";
-        assert_eq!(read(Count::Calls, calls), Some(2_000));
+        assert_eq!(instructions("==1== Collected : 4711\n"), Some(4_711));
+        let total = "100.00    0.010000           5      2000        10 total\n";
+        assert_eq!(calls(&format!("------ ------\n{total}")), Some(2_000));
+    }
+
+    #[test]
+    fn counts_calls_of_the_allocator() {
+        let text = "fn=(1) main\n1 10\ncfn=(2) __rustc::__rust_alloc\ncalls=3 0\n1 9\ncfn=(3) other\ncalls=100 0\n1 5\n\
+                    fn=(4) again\ncfn=(2)\ncalls=4 0\n1 1\n";
+        assert_eq!(allocations(text), 7);
     }
 }
