@@ -1,18 +1,18 @@
 //! The body of a request on its way to a backend: how large, how slow, and kept for the fallback.
 //!
-//! Part of step 5 (forward). pingora keeps up to 64 KiB of what it reads, and sends that again to the next backend.
-//! Larger bodies are kept here, if the route has a fallback: everything but the last 64 KiB is read before any
-//! backend is asked, and put in front of what pingora sends, each time it begins.
+//! Part of step 5 (forward). A body streams to the candidate, and is kept meanwhile. pingora keeps 64 KiB by itself and
+//! sends that to the next backend; what is larger is kept here, without copying it, if the route has a fallback. How
+//! it is sent again depends on how far the client has come: in front of the rest, or by the connection itself
+//! (`upstream::replay`) when there is no rest.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
-use pingora::http::Version;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use pingora::proxy::Session;
+use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
-use tokio::time::timeout;
 
 use super::context::Context;
 use super::{Gateway, connection};
@@ -36,7 +36,7 @@ struct Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.memory.used.fetch_sub(self.size, Ordering::AcqRel);
+        self.clear();
     }
 }
 
@@ -44,39 +44,64 @@ impl Memory {
     pub(super) fn new(most: usize) -> Self {
         Self { used: AtomicUsize::new(0), most }
     }
+}
 
-    fn take(self: &Arc<Self>, size: usize) -> Option<Room> {
-        let more = |used: usize| used.checked_add(size).filter(|sum| *sum <= self.most);
-        self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
-        Some(Room { memory: Arc::clone(self), size })
+impl Room {
+    fn grow(&mut self, size: usize) -> bool {
+        let more = |used: usize| used.checked_add(size).filter(|sum| *sum <= self.memory.most);
+        let grown = self.memory.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok();
+        self.size += if grown { size } else { 0 };
+        grown
+    }
+
+    fn clear(&mut self) {
+        let size = std::mem::take(&mut self.size);
+        self.memory.used.fetch_sub(size, Ordering::AcqRel);
     }
 }
 
-/// The beginning of a body that is kept.
+/// What was read of a body so far.
 #[derive(Debug)]
 pub(super) struct Kept {
-    beginning: Bytes,
-    /// This attempt has sent it.
-    sent: bool,
-    _room: Room,
+    chunks: Vec<Bytes>,
+    size: usize,
+    most: usize,
+    room: Room,
+    /// This attempt has to send it before anything else.
+    due: bool,
 }
 
 impl Kept {
-    /// Another attempt begins.
-    pub(super) fn rewind(&mut self) {
-        self.sent = false;
+    fn new(memory: &Arc<Memory>, most: usize) -> Self {
+        let room = Room { memory: Arc::clone(memory), size: 0 };
+        Self { chunks: Vec::new(), size: 0, most, room, due: false }
     }
 
-    /// Puts the beginning in front of the first bytes of an attempt.
-    fn complete(&mut self, body: &mut Option<Bytes>) {
-        if std::mem::replace(&mut self.sent, true) {
-            return;
+    /// Keeps more; a word about why not, if it cannot.
+    fn add(&mut self, bytes: &Bytes) -> std::result::Result<(), &'static str> {
+        if self.size + bytes.len() > self.most {
+            return Err("too_large");
         }
-        let rest = body.take().unwrap_or_default();
-        let mut whole = BytesMut::with_capacity(self.beginning.len() + rest.len());
-        whole.extend_from_slice(&self.beginning);
-        whole.extend_from_slice(&rest);
-        *body = Some(whole.freeze());
+        if !self.room.grow(bytes.len()) {
+            return Err("no_memory");
+        }
+        self.size += bytes.len();
+        self.chunks.push(bytes.clone());
+        Ok(())
+    }
+
+    /// Everything is about to be read again.
+    fn forget(&mut self) {
+        self.chunks.clear();
+        self.size = 0;
+        self.room.clear();
+    }
+
+    /// What was read before, and these bytes.
+    fn before(&self, more: Option<&Bytes>) -> Bytes {
+        let mut whole = BytesMut::with_capacity(self.size + more.map_or(0, Bytes::len));
+        self.chunks.iter().chain(more).for_each(|chunk| whole.extend_from_slice(chunk));
+        whole.freeze()
     }
 }
 
@@ -100,55 +125,43 @@ impl Gateway {
         Ok(())
     }
 
-    /// Reads what pingora would not keep, if the fallback may need it.
-    pub(super) async fn keep_body(&self, session: &mut Session, ctx: &mut Context) -> Result<()> {
-        if ctx.fallback.is_none() || ctx.upgrade {
-            return Ok(());
+    /// Begins to keep a body that pingora would not, if the fallback may need it.
+    pub(super) fn keep_body(&self, session: &mut Session, ctx: &mut Context) {
+        if ctx.fallback.is_none() || ctx.upgrade || session.as_downstream_mut().is_body_empty() {
+            return;
         }
-        let Some(length) = length(session).and_then(|length| usize::try_from(length).ok()) else {
-            return Ok(());
-        };
-        if length <= PINGORA_KEEPS {
-            return Ok(());
+        let most = self.settings.limits.replay_bytes;
+        match length(session).map(|length| usize::try_from(length).unwrap_or(usize::MAX)) {
+            Some(length) if length <= PINGORA_KEEPS => {}
+            Some(length) if length > most => ctx.unkept = Some("too_large"),
+            _ => ctx.kept = Some(Kept::new(&self.memory, most)),
         }
-        if length > self.settings.limits.replay_bytes {
-            ctx.unkept = Some("too_large");
-            return Ok(());
-        }
-        let Some(room) = self.memory.take(length) else {
-            ctx.unkept = Some("no_memory");
-            return Ok(());
-        };
-        if session.req_header().headers.contains_key(EXPECT)
-            && session.req_header().version != Version::HTTP_10
-        {
-            session.as_downstream_mut().write_continue_response().await?;
-        }
-        let beginning = self.read_beginning(length, session, ctx).await?;
-        // pingora keeps what is read from here on: it fits.
-        session.as_downstream_mut().enable_retry_buffering();
-        ctx.kept = Some(Kept { beginning, sent: false, _room: room });
-        Ok(())
     }
 
-    /// Reads until no more is left than pingora keeps. It never reads more than that at once, so something is left.
-    async fn read_beginning(&self, length: usize, session: &mut Session, ctx: &mut Context) -> Result<Bytes> {
-        let mut beginning = BytesMut::with_capacity(length);
-        let silence = self.settings.timeouts.client_body;
-        while length - beginning.len() > PINGORA_KEEPS {
-            let read = timeout(silence, session.as_downstream_mut().read_request_body()).await;
-            let Ok(read) = read else {
-                return Err(Error::explain(ErrorType::ReadTimedout, "slow_body").into_down());
-            };
-            let chunk = read.map_err(Error::into_down)?;
-            let Some(chunk) = chunk.filter(|chunk| chunk.len() < length - beginning.len()) else {
-                return Err(Error::explain(ErrorType::ReadError, "the body ends too early").into_down());
-            };
-            beginning.extend_from_slice(&chunk);
-            ctx.received += chunk.len() as u64;
-            self.check_pace(session, ctx)?;
+    /// Sees to it that what was read in earlier attempts is sent in this one.
+    pub(super) fn send_again(
+        &self,
+        session: &mut Session,
+        ctx: &mut Context,
+        peer: Box<HttpPeer>,
+    ) -> Box<HttpPeer> {
+        ctx.replayed = None;
+        let (Some(kept), Some(backend)) = (&mut ctx.kept, &ctx.attempt.backend) else { return peer };
+        kept.due = false;
+        if kept.chunks.is_empty() {
+            return peer;
         }
-        Ok(beginning.freeze())
+        if !session.as_downstream().retry_buffer_truncated() {
+            // pingora sends it, through `pass_body`.
+            kept.forget();
+            return peer;
+        }
+        if !session.as_downstream_mut().is_body_done() {
+            kept.due = true;
+            return peer;
+        }
+        ctx.replayed = Some(kept.size);
+        backend.replaying(peer, kept.chunks.clone())
     }
 
     /// Bytes of the body on their way to a backend.
@@ -158,20 +171,25 @@ impl Gateway {
         body: &mut Option<Bytes>,
         ctx: &mut Context,
     ) -> Result<()> {
-        if let Some(kept) = &mut ctx.kept {
-            kept.complete(body);
+        if ctx.upgrade {
+            return Ok(());
         }
-        let Some(bytes) = body.as_ref().filter(|_| !ctx.upgrade) else { return Ok(()) };
+        if let Some(kept) = &mut ctx.kept {
+            let before = std::mem::take(&mut kept.due).then(|| kept.before(body.as_ref()));
+            if let Some(Err(reason)) = body.as_ref().map(|bytes| kept.add(bytes)) {
+                (ctx.kept, ctx.unkept) = (None, Some(reason));
+            }
+            if before.is_some() {
+                *body = before;
+            }
+        }
+        let Some(bytes) = body.as_ref() else { return Ok(()) };
         if let Some(capture) = &mut ctx.capture {
             capture.request_body(bytes);
         }
         ctx.received += bytes.len() as u64;
         if ctx.received > self.settings.limits.body_bytes {
             return self.refuse_body(413, "body_too_large", ctx);
-        }
-        if ctx.fallback.is_some() && ctx.unkept.is_none() && session.as_downstream().retry_buffer_truncated()
-        {
-            ctx.unkept = Some("unknown_length");
         }
         self.check_pace(session, ctx)
     }
@@ -206,26 +224,24 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_free_again() {
         let memory = Arc::new(Memory::new(100));
-        let room = memory.take(60).unwrap();
-        assert!(memory.take(41).is_none());
-        drop(room);
-        assert!(memory.take(100).is_some());
-        assert!(memory.take(usize::MAX).is_none());
+        let mut first = Kept::new(&memory, 80);
+        let mut second = Kept::new(&memory, 80);
+        let sixty = Bytes::from(vec![b'x'; 60]);
+        assert_eq!(first.add(&sixty), Ok(()));
+        assert_eq!(first.add(&sixty), Err("too_large"));
+        assert_eq!(second.add(&sixty), Err("no_memory"));
+        first.forget();
+        assert_eq!(second.add(&sixty), Ok(()));
+        drop(second);
+        assert_eq!(memory.used.load(Ordering::Acquire), 0);
     }
 
     #[test]
-    fn the_beginning_is_sent_once_per_attempt() {
-        let memory = Arc::new(Memory::new(100));
-        let room = memory.take(5).unwrap();
-        let mut kept = Kept { beginning: Bytes::from_static(b"begin"), sent: false, _room: room };
-        for _ in 0..2 {
-            let mut body = Some(Bytes::from_static(b"ning"));
-            kept.complete(&mut body);
-            assert_eq!(body.as_deref(), Some(&b"beginning"[..]));
-            let mut more = Some(Bytes::from_static(b"!"));
-            kept.complete(&mut more);
-            assert_eq!(more.as_deref(), Some(&b"!"[..]));
-            kept.rewind();
-        }
+    fn what_was_read_comes_before_what_follows() {
+        let mut kept = Kept::new(&Arc::new(Memory::new(100)), 100);
+        kept.add(&Bytes::from_static(b"what ")).unwrap();
+        kept.add(&Bytes::from_static(b"was read ")).unwrap();
+        assert_eq!(kept.before(Some(&Bytes::from_static(b"and more"))), "what was read and more");
+        assert_eq!(kept.before(None), "what was read ");
     }
 }

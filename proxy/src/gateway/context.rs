@@ -42,8 +42,10 @@ pub struct Context {
     pub(super) unrepeatable: Option<Trouble>,
     /// Bytes of the request's body in this attempt.
     pub(super) received: u64,
-    /// The beginning of a body that pingora would not keep.
+    /// A body that pingora would not keep.
     pub(super) kept: Option<Kept>,
+    /// The length of a body that this attempt's connection sends by itself.
+    pub(super) replayed: Option<usize>,
     /// Why a body that the fallback might have needed is not kept.
     pub(super) unkept: Option<&'static str>,
     /// When it makes sense to ask again, in seconds.
@@ -98,6 +100,7 @@ impl Context {
             unrepeatable: None,
             received: 0,
             kept: None,
+            replayed: None,
             unkept: None,
             retry_after: None,
             own_answer: false,

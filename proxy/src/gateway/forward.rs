@@ -27,9 +27,6 @@ impl Gateway {
                     ctx.attempt.started = Some(now);
                     ctx.attempt.trouble = None;
                     ctx.received = 0;
-                    if let Some(kept) = &mut ctx.kept {
-                        kept.rewind();
-                    }
                     if let Some(capture) = &mut ctx.capture {
                         capture.restart();
                     }
@@ -144,11 +141,14 @@ impl Gateway {
             route: ctx.route_for_candidate(),
             single_use: ctx.single_use(),
         };
-        if ctx.kept.is_some() {
-            // The client was already told to go on.
+        headers::to_backend(request, &forwarded)?;
+        if let Some(length) = ctx.replayed {
+            // All of it is there: the length is known, and nobody has to be asked to go on.
+            request.remove_header(&http::header::TRANSFER_ENCODING);
             request.remove_header(&http::header::EXPECT);
+            request.insert_header(http::header::CONTENT_LENGTH, length)?;
         }
-        headers::to_backend(request, &forwarded)
+        Ok(())
     }
 
     /// An answer that takes too long as a whole is cut off, in a way that nobody takes for its end.

@@ -129,13 +129,14 @@ impl ProxyHttp for Gateway {
         if self.answer_if_off(session, ctx).await? {
             return Ok(true);
         }
-        self.keep_body(session, ctx).await?;
+        self.keep_body(session, ctx);
         Ok(false)
     }
 
     // 5. Forward: to which address?
-    async fn upstream_peer(&self, _session: &mut Session, ctx: &mut Context) -> Result<Box<HttpPeer>> {
-        contained_while(self.pick_upstream(ctx)).await
+    async fn upstream_peer(&self, session: &mut Session, ctx: &mut Context) -> Result<Box<HttpPeer>> {
+        let peer = contained_while(self.pick_upstream(ctx)).await?;
+        Ok(self.send_again(session, ctx, peer))
     }
 
     async fn connected_to_upstream(

@@ -32,7 +32,7 @@ impl Gateway {
         let trouble = match () {
             () if ctx.fallback.is_none() => None,
             () if headers::defers(response) => Some(Trouble::Deferred),
-            () if response.status.is_server_error() && ctx.safe && is_replayable(session) => {
+            () if response.status.is_server_error() && ctx.safe && is_replayable(session, ctx) => {
                 Some(Trouble::Status)
             }
             () => None,
@@ -66,7 +66,7 @@ impl Gateway {
     ) -> Box<Error> {
         if is_our_shortage(&error) {
             ctx.attempt.trouble = Some(Trouble::Busy);
-            error.set_retry(is_replayable(session));
+            error.set_retry(is_replayable(session, ctx));
             return error;
         }
         let timed_out = matches!(error.etype(), ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout);
@@ -78,7 +78,7 @@ impl Gateway {
         let trouble = if timed_out { Trouble::Timeout } else { Trouble::Unreachable };
         attempt.trouble = Some(trouble);
         ctx.trace.attempt_failed(trouble);
-        error.set_retry(is_replayable(session));
+        error.set_retry(is_replayable(session, ctx));
         error
     }
 
@@ -106,7 +106,7 @@ impl Gateway {
         let progress = Progress {
             safe: ctx.safe,
             answered: is_answered(session),
-            replayable: is_replayable(session),
+            replayable: is_replayable(session, ctx),
             fallback: ctx.fallback.is_some(),
             stale: reused && !ctx.attempt.repeated,
             again: !ctx.attempt.again,
@@ -168,8 +168,8 @@ fn is_clients_silence(session: &mut Session, error: &Error, ctx: &Context) -> bo
 }
 
 /// Whether everything that was read of the request's body could be sent again.
-fn is_replayable(session: &Session) -> bool {
-    !session.as_downstream().retry_buffer_truncated()
+fn is_replayable(session: &Session, ctx: &Context) -> bool {
+    ctx.kept.is_some() || !session.as_downstream().retry_buffer_truncated()
 }
 
 /// Whether the client has got the head of a final answer.

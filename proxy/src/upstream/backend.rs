@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use pingora::connectors::TransportConnector;
+use pingora::upstreams::peer::HttpPeer;
 
 use super::address::Maker;
 use super::outage::Outage;
@@ -150,6 +152,11 @@ impl Backend {
 
     pub(super) fn connector(&self) -> &TransportConnector {
         &self.connector.0
+    }
+
+    /// The same peer, for a request whose body was kept and follows the head by itself.
+    pub fn replaying(&self, peer: Box<HttpPeer>, body: Vec<Bytes>) -> Box<HttpPeer> {
+        super::replay::with_body(&self.connector.0, peer, body)
     }
 
     pub(super) fn maker(&self) -> &Maker {

@@ -12,6 +12,7 @@ mod outage;
 mod places;
 pub mod probe;
 mod recovery;
+mod replay;
 mod vitals;
 
 use std::collections::BTreeMap;

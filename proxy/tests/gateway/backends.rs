@@ -1,7 +1,7 @@
 //! Several upstreams of one backend: which is asked, which is left alone, and which comes back.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use crate::backend::{Backend, Then, nobody};
@@ -20,37 +20,49 @@ fn failing(switch: &Arc<AtomicBool>, status: &'static str) -> Backend {
     })
 }
 
-#[test]
-fn the_least_busy_upstream_is_asked() {
+/// A backend that holds requests for `/held` until it is told to answer one.
+fn holding(name: &'static str) -> (Backend, Sender<()>, Receiver<()>) {
     let (entered, arrivals) = channel();
     let (release, wait) = channel::<()>();
     let (entered, wait) = (Mutex::new(entered), Mutex::new(wait));
-    let slow = Backend::tcp(move |exchange| {
-        if exchange.head.starts_with("GET /slow") {
-            entered.lock().unwrap().send(()).unwrap();
-            wait.lock().unwrap().recv().unwrap();
+    let backend = Backend::tcp(move |exchange| {
+        if exchange.head.starts_with("GET /held") {
+            let _ = entered.lock().unwrap().send(());
+            let _ = wait.lock().unwrap().recv();
         }
-        exchange.ok("slow");
+        exchange.ok(name);
         Then::Keep
     });
-    let fast = Backend::saying("fast");
-    let ficus = Setup::new(&slow).legacy_at(&[slow.url(), fast.url()]).start();
-    // Requests until one of them is held by the slow upstream.
-    let mut held = loop {
-        let mut client = ficus.connect();
-        client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
-        if arrivals.recv_timeout(std::time::Duration::from_millis(500)).is_ok() {
-            break client;
-        }
-        assert_eq!(client.answer().text(), "fast");
-    };
-    for _ in 0..10 {
-        assert_eq!(ficus.connect().get("/").text(), "fast");
+    (backend, release, arrivals)
+}
+
+#[test]
+fn the_least_busy_upstream_is_asked() {
+    let (busy, release_busy, at_busy) = holding("busy");
+    let (free, release_free, at_free) = holding("free");
+    let ficus = Setup::new(&busy).legacy_at(&[busy.url(), free.url()]).start();
+    let mut held: Vec<_> = (0..4)
+        .map(|_| {
+            let mut client = ficus.connect();
+            client.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n");
+            client
+        })
+        .collect();
+    for arrivals in [&at_busy, &at_busy, &at_free, &at_free] {
+        arrivals.recv().expect("two requests for each");
     }
-    release.send(()).unwrap();
-    assert_eq!(held.answer().text(), "slow");
-    let answers: Vec<String> = (0..10).map(|_| ficus.connect().get("/").text()).collect();
-    assert!(answers.iter().any(|text| text == "slow"), "{answers:?}");
+    release_free.send(()).unwrap();
+    release_free.send(()).unwrap();
+    let metric =
+        format!("ficus_upstream_requests_in_progress{{backend=\"legacy\",upstream=\"{}\"}}", free.url());
+    eventually("one to be free", || ficus.metric(&metric) == 0);
+    for _ in 0..10 {
+        assert_eq!(ficus.connect().get("/").text(), "free");
+    }
+    drop((release_busy, release_free));
+    let mut answers: Vec<String> = held.iter_mut().map(|client| client.answer().text()).collect();
+    answers.sort();
+    assert_eq!(answers, ["busy", "busy", "free", "free"]);
 }
 
 #[test]

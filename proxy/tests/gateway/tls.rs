@@ -135,21 +135,26 @@ fn a_large_deferred_body_arrives_whole_over_http2() {
     });
     let https = start(Setup::new(&legacy).candidate(&rust));
     let form: Vec<u8> = (0..200 * 1024).map(|at: usize| (at % 251) as u8).collect();
-    block_on(async {
-        let (client, connection) = h2::client::handshake(https.connect("h2").await).await.unwrap();
-        tokio::spawn(connection);
-        let mut client = client.ready().await.unwrap();
-        let request = http::Request::post("https://crm.example/items/7")
-            .header("content-length", form.len())
-            .body(())
-            .unwrap();
-        let (answer, mut body) = client.send_request(request, false).unwrap();
-        body.send_data(Bytes::from(form.clone()), true).unwrap();
-        let answer = answer.await.unwrap();
-        assert_eq!(answer.status(), 200);
-        assert_eq!(answer.into_body().data().await.unwrap().unwrap(), "legacy 204800");
-    });
-    assert!(rust.only().body == form && legacy.only().body == form);
+    for announced in [true, false] {
+        block_on(async {
+            let (client, connection) = h2::client::handshake(https.connect("h2").await).await.unwrap();
+            tokio::spawn(connection);
+            let mut client = client.ready().await.unwrap();
+            let mut request = http::Request::post("https://crm.example/items/7").body(()).unwrap();
+            if announced {
+                request.headers_mut().insert("content-length", form.len().into());
+            }
+            let (answer, mut body) = client.send_request(request, false).unwrap();
+            body.send_data(Bytes::from(form.clone()), true).unwrap();
+            let answer = answer.await.unwrap();
+            assert_eq!(answer.status(), 200);
+            assert_eq!(answer.into_body().data().await.unwrap().unwrap(), "legacy 204800");
+        });
+    }
+    for backend in [&rust, &legacy] {
+        let received = backend.received();
+        assert!(received.len() == 2 && received.iter().all(|request| request.body == form));
+    }
 }
 
 #[test]

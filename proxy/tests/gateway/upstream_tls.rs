@@ -1,6 +1,6 @@
 //! Upstreams behind TLS: who is believed, and what is said when nobody is.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Then};
 use crate::ficus::Setup;
 
 /// A TLS server on 127.0.0.1 that answers every connection once; returns its port.
@@ -29,11 +29,9 @@ fn secure(certified: &CertifiedKey<KeyPair>) -> u16 {
             let config = Arc::clone(&config);
             std::thread::spawn(move || {
                 let mut tls = StreamOwned::new(ServerConnection::new(config).unwrap(), stream);
-                let mut head = [0; 4096];
-                if tls.read(&mut head).is_ok_and(|read| read > 0) {
-                    let name = tls.conn.server_name().unwrap_or("nobody").to_owned();
-                    let length = name.len();
-                    let _ = write!(tls, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{name}");
+                if let Some(length) = read_request(&mut tls) {
+                    let text = format!("{} {length}", tls.conn.server_name().unwrap_or("nobody"));
+                    let _ = write!(tls, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len());
                     tls.conn.send_close_notify();
                     let _ = tls.flush();
                 }
@@ -41,6 +39,24 @@ fn secure(certified: &CertifiedKey<KeyPair>) -> u16 {
         }
     });
     port
+}
+
+/// Reads a request to its end; the length of its body.
+fn read_request(stream: &mut impl Read) -> Option<usize> {
+    let mut stream = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).ok().filter(|read| *read > 0)?;
+        if line == "\r\n" {
+            break;
+        }
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length: ") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    stream.read_exact(&mut vec![0; length]).ok()?;
+    Some(length)
 }
 
 fn certified(name: &str) -> CertifiedKey<KeyPair> {
@@ -62,8 +78,22 @@ fn an_upstream_that_proves_its_name_is_asked_by_that_name() {
     let port = secure(&certified);
     let ficus = setup(&nobody, port, "localhost", Some(&certified)).start();
     assert!(ficus.said().contains("reachable"), "{}", ficus.said());
-    assert_eq!(ficus.connect().get("/").text(), "localhost");
-    assert_eq!(ficus.connect().request("POST", "/", "", "body").text(), "localhost");
+    assert_eq!(ficus.connect().get("/").text(), "localhost 0");
+    assert_eq!(ficus.connect().request("POST", "/", "", "body").text(), "localhost 4");
+}
+
+#[test]
+fn a_large_deferred_body_arrives_whole_inside_tls() {
+    let rust = Backend::tcp(|exchange| {
+        exchange.read_body();
+        exchange.answer("503 Service Unavailable", "X-Ficus-Defer: 1\r\n", "");
+        Then::Close
+    });
+    let certified = certified("localhost");
+    let port = secure(&certified);
+    let ficus = setup(&rust, port, "localhost", Some(&certified)).candidate(&rust).start();
+    let answer = ficus.connect().request("POST", "/items/7", "", &"x".repeat(300_000));
+    assert_eq!(answer.text(), "localhost 300000");
 }
 
 #[test]
