@@ -75,8 +75,10 @@ pub(super) struct Attempt {
     pub(super) trouble: Option<Trouble>,
     /// A dead connection was already replaced by a fresh one.
     pub(super) repeated: bool,
-    /// The backend broke off once, and was asked again.
-    pub(super) again: bool,
+    /// How often the backend broke off and shall be asked again.
+    pub(super) breaks: u32,
+    /// It has just done so.
+    pub(super) broke: bool,
 }
 
 impl Context {
@@ -117,7 +119,7 @@ impl Context {
     /// Requests that must not be repeated get a connection of their own: see `upstream`. So does one that has already
     /// met a dead connection in the pool, because there may be more of them.
     pub(super) fn single_use(&self) -> bool {
-        !self.safe || self.upgrade || self.attempt.repeated || self.attempt.again
+        !self.safe || self.upgrade || self.attempt.repeated || self.attempt.breaks > 0
     }
 
     /// The route's name, for the backend that is being tried for it.

@@ -12,6 +12,8 @@ use super::headers::{self, Forwarded};
 use super::{Gateway, TUNNEL_SILENCE};
 use crate::upstream::Patience;
 
+/// Pause after a connection broke.
+const DYING: Duration = Duration::from_millis(50);
 /// Pause before another connection is tried when this machine has no descriptor left.
 const BREATHER: Duration = Duration::from_millis(200);
 
@@ -19,6 +21,10 @@ impl Gateway {
     /// The next address to try; the fallback's if the backend has none left. Without a fallback a request waits: for a
     /// place, or for the backend's return.
     pub(super) async fn pick_upstream(&self, ctx: &mut Context) -> Result<Box<HttpPeer>> {
+        if std::mem::take(&mut ctx.attempt.broke) && !self.may_ask_again(ctx).await {
+            ctx.attempt.trouble = Some(Trouble::Broken);
+            return Error::e_explain(ErrorType::HTTPStatus(502), Trouble::Broken.word());
+        }
         loop {
             let found = match self.try_pick(ctx) {
                 Ok(peer) => {
@@ -44,6 +50,18 @@ impl Gateway {
                 ctx.attempt.trouble = Some(found);
                 return Error::e_explain(ErrorType::HTTPStatus(found.status()), found.word());
             }
+        }
+    }
+
+    /// After a connection broke. A server that is being killed dies process by process: whoever asks at once may meet
+    /// the next one that dies. After the second break it makes a difference whether somebody is still there.
+    async fn may_ask_again(&self, ctx: &Context) -> bool {
+        tokio::time::sleep(DYING).await;
+        match (&ctx.attempt.backend, &ctx.attempt.serving) {
+            (Some(backend), Some(serving)) if ctx.attempt.breaks > 1 => {
+                !backend.is_there(serving.upstream()).await
+            }
+            _ => true,
         }
     }
 

@@ -13,6 +13,10 @@ use crate::upstream::{InFlight, cause_of, is_our_shortage};
 /// Raised for an answer that the client does not get.
 const UNUSABLE: ErrorType = ErrorType::new("UnusableAnswer");
 
+/// So often a request is sent again because the connection broke. After the first time only if nobody is left at the
+/// other end: a process that is still there after two breaks would break again.
+const MOST_BREAKS: u32 = 3;
+
 impl Gateway {
     /// Looks at the head of a backend's answer. An error means that somebody else shall answer.
     pub(super) fn judge_answer(
@@ -109,7 +113,7 @@ impl Gateway {
             replayable: is_replayable(session, ctx),
             fallback: ctx.fallback.is_some(),
             stale: reused && !ctx.attempt.repeated,
-            again: !ctx.attempt.again,
+            again: ctx.attempt.breaks < MOST_BREAKS,
         };
         match fallback::next(trouble, progress) {
             Next::Fallback => {
@@ -147,7 +151,8 @@ impl Gateway {
             self.observer.trouble(backend.name(), "repeats");
             return false;
         }
-        attempt.again = true;
+        attempt.breaks += 1;
+        attempt.broke = true;
         // Its work until now was no waiting: the time to connect begins anew.
         attempt.began = None;
         if let Some(serving) = attempt.serving.as_ref().filter(|_| backend.has_several()) {

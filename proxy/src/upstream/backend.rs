@@ -322,6 +322,12 @@ impl Backend {
         super::probe::wait_for_return(self, deadline).await
     }
 
+    /// Whether an upstream accepts connections right now.
+    pub async fn is_there(&self, upstream: &Upstream) -> bool {
+        super::probe::knock(self, upstream).await;
+        upstream.breaker().failures() == 0
+    }
+
     fn is_up(&self, upstream: &Upstream, now: u64) -> bool {
         upstream.breaker().failures() == 0 && upstream.is_resolved() && self.is_usable(upstream, now)
     }

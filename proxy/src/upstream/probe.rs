@@ -194,7 +194,7 @@ async fn knock_at_all(backend: &Arc<Backend>, which: impl Fn(&Upstream) -> bool)
 }
 
 /// Connects as a request would, with TLS if there is some.
-async fn knock(backend: &Backend, upstream: &Upstream) {
+pub(super) async fn knock(backend: &Backend, upstream: &Upstream) {
     let Some(peer) = upstream.peer(true, Patience::default()) else { return };
     match backend.connector().new_stream(&*peer).await {
         Ok(_) => backend.reached(upstream),

@@ -184,3 +184,34 @@ fn a_safe_request_survives_a_restart_and_others_are_not_repeated() {
     assert_eq!(get.answer().text(), "legacy 0");
     assert_eq!(legacy.requests(), 1);
 }
+
+#[test]
+fn a_server_that_dies_process_by_process_costs_no_safe_request() {
+    let directory = Directory::new();
+    let socket = directory.path().join("legacy.sock");
+    let (entered, arrivals) = channel();
+    let (release, wait) = channel::<()>();
+    let (entered, wait) = (Mutex::new(entered), Mutex::new(wait));
+    let deaths = std::sync::atomic::AtomicUsize::new(0);
+    let path = socket.clone();
+    let dying = Backend::unix(&socket, move |exchange| {
+        exchange.read_body();
+        // The second process takes the socket along.
+        if deaths.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1 {
+            let _ = std::fs::remove_file(&path);
+        }
+        entered.lock().unwrap().send(()).unwrap();
+        let _ = wait.lock().unwrap().recv();
+        Then::Close
+    });
+    let ficus = Setup::new(&dying).set("timeouts.connect", "1m").start();
+    let mut get = asking(&ficus, "/");
+    arrivals.recv().unwrap();
+    release.send(()).unwrap();
+    arrivals.recv().unwrap();
+    release.send(()).unwrap();
+    eventually("the GET waits", || waiting(&ficus, "return") == 1);
+    let legacy = flask(&socket);
+    assert_eq!(get.answer().text(), "legacy 0");
+    assert_eq!((dying.requests(), legacy.requests()), (2, 1));
+}
