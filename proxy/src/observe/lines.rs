@@ -7,8 +7,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,8 @@ const PIPE_PAUSES: u32 = 100;
 
 enum Message {
     Line(Vec<u8>),
-    Reopen,
+    /// Look whether something else is to be done.
+    Wake,
     End,
 }
 
@@ -37,6 +39,8 @@ enum Message {
 pub struct Lines {
     sender: SyncSender<Message>,
     dropped: Counter,
+    /// The file shall be opened again. Not a message: those can be lost.
+    reopen: Arc<AtomicBool>,
     /// Disconnected when the thread is done.
     writing: Mutex<Receiver<()>>,
 }
@@ -59,11 +63,13 @@ impl Lines {
         let (sender, receiver) = sync_channel(WAITING_LINES);
         let (alive, writing) = channel();
         let lost = dropped.clone();
+        let reopen = Arc::new(AtomicBool::new(false));
+        let wanted = Arc::clone(&reopen);
         thread::Builder::new().name(name.to_owned()).spawn(move || {
-            write_lines(&receiver, output, &lost);
+            write_lines(&receiver, output, &lost, &wanted);
             drop(alive);
         })?;
-        Ok(Self { sender, dropped, writing: Mutex::new(writing) })
+        Ok(Self { sender, dropped, reopen, writing: Mutex::new(writing) })
     }
 
     /// Adds a line, with its end. Never waits.
@@ -85,7 +91,8 @@ impl Lines {
 
     /// Opens the file again, after it was renamed away.
     pub fn reopen(&self) {
-        let _ = self.sender.try_send(Message::Reopen);
+        self.reopen.store(true, Ordering::Release);
+        let _ = self.sender.try_send(Message::Wake);
     }
 
     /// Writes what waits; gives up after a while, because a pipe that nobody reads must not keep a process alive.
@@ -189,10 +196,13 @@ impl Output {
 
 /// Sleeps until there is a line, then writes what comes in batches: waking this thread and calling the system for
 /// every line would cost more than the rest of a request's bookkeeping.
-fn write_lines(receiver: &Receiver<Message>, mut output: Output, lost: &Counter) {
+fn write_lines(receiver: &Receiver<Message>, mut output: Output, lost: &Counter, reopen: &AtomicBool) {
     let mut batch = Vec::with_capacity(BATCH_BYTES);
     let mut troubled = false;
     while let Ok(first) = receiver.recv() {
+        if reopen.swap(false, Ordering::AcqRel) {
+            output.reopen();
+        }
         let mut waiting = Some(first);
         while let Some(message) = waiting.take().or_else(|| receiver.try_recv().ok()) {
             let end = match message {
@@ -203,11 +213,7 @@ fn write_lines(receiver: &Receiver<Message>, mut output: Output, lost: &Counter)
                     }
                     false
                 }
-                Message::Reopen => {
-                    write_batch(&mut output, &mut batch, &mut troubled, lost);
-                    output.reopen();
-                    false
-                }
+                Message::Wake => false,
                 Message::End => true,
             };
             write_batch(&mut output, &mut batch, &mut troubled, lost);

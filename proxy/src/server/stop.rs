@@ -16,7 +16,7 @@ use crate::gateway;
 /// it, a client that sends its next request at this very moment would find its connection closed.
 const LAST_REQUESTS: Duration = Duration::from_millis(250);
 /// The same after an upgrade, when nobody waits for this process to end.
-const LAST_REQUESTS_OF_OLD: Duration = Duration::from_secs(5);
+const LAST_REQUESTS_OF_OLD: Duration = Duration::from_secs(10);
 
 /// How long kept connections may bring one more request; `replaced`: another process has taken over.
 pub(super) fn last_requests(replaced: bool, patience: Duration) -> Duration {

@@ -82,6 +82,9 @@ impl Successor {
 
 /// Puts another process in our place. After an error everything is as before.
 pub(super) async fn upgrade(parts: &Parts) -> anyhow::Result<Successor> {
+    if std::process::id() == 1 {
+        bail!("this is the first process of a container, which would end with it: start another container");
+    }
     let patience = parts.settings.timeouts.upgrade;
     let (own, theirs) = StdStream::pair()?;
     handover::send_sockets(&own, &parts.sockets.to_hand_over(&parts.settings.listen)?)?;

@@ -26,4 +26,5 @@ mod reread;
 mod secrets;
 mod systemd;
 mod traces;
+mod tunnel;
 mod upgrade;

@@ -1,8 +1,16 @@
 //! Traces: continued from the client, a span per request and per attempt, sampled, harmless.
 
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::{ServerConfig, crypto::ring};
+
 use crate::backend::{Backend, Then, nobody};
+use crate::certificates::block_on;
 use crate::collector::{Collector, Span};
-use crate::ficus::{Setup, eventually};
+use crate::ficus::{Directory, Setup, eventually};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
@@ -219,4 +227,56 @@ fn an_exemplar_leads_from_a_histogram_to_a_trace() {
         assert!(text.lines().any(|line| line.starts_with(name) && line.contains(&marked)), "{name}\n{text}");
     }
     assert!(!ficus.metrics().contains(TRACE), "the older format has no exemplars");
+}
+
+/// A collector behind TLS, with a certificate that only `OTEL_EXPORTER_OTLP_CERTIFICATE` makes known; the heads that
+/// came.
+fn collector_with_tls(certificate: &std::path::Path) -> (u16, Arc<Mutex<Vec<String>>>) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(certificate, made.cert.pem()).unwrap();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let heads: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = Arc::clone(&heads);
+    std::thread::spawn(move || {
+        block_on(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let mut bytes = vec![0; 64 * 1024];
+                let read = stream.read(&mut bytes).await.unwrap();
+                seen.lock().unwrap().push(String::from_utf8_lossy(&bytes[..read]).into_owned());
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+                stream.shutdown().await.unwrap();
+            }
+        });
+    });
+    (port, heads)
+}
+
+#[test]
+fn a_collector_may_be_behind_tls() {
+    let legacy = Backend::saying("legacy");
+    let directory = Directory::new();
+    let certificate = directory.path().join("collector.pem");
+    let (port, heads) = collector_with_tls(&certificate);
+    let ficus = Setup::new(&legacy)
+        .set("telemetry.otlp_endpoint", &format!("https://localhost:{port}"))
+        .env("OTEL_EXPORTER_OTLP_CERTIFICATE", &certificate.display().to_string())
+        .env("OTEL_BSP_SCHEDULE_DELAY", "10")
+        .start();
+    ficus.connect().get("/");
+    eventually("a post over TLS", || {
+        heads.lock().unwrap().first().is_some_and(|head| head.starts_with("POST /v1/traces HTTP/1.1"))
+    });
+    eventually("2 counted spans", || ficus.metrics().contains("ficus_spans_total{reason=\"sent\"} 2"));
 }
