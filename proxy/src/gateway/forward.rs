@@ -9,7 +9,7 @@ use pingora::{Error, ErrorType, Result};
 use super::context::Context;
 use super::fallback::Trouble;
 use super::headers::{self, Forwarded};
-use super::{Gateway, TUNNEL_SILENCE};
+use super::{Gateway, TUNNEL_SILENCE, tunnel};
 use crate::upstream::Patience;
 
 /// Pause after a connection broke.
@@ -27,7 +27,10 @@ impl Gateway {
         }
         loop {
             let found = match self.try_pick(ctx) {
-                Ok(peer) => {
+                Ok(mut peer) => {
+                    if ctx.upgrade {
+                        tunnel::prepare(&mut peer);
+                    }
                     let now = Instant::now();
                     ctx.attempt.began.get_or_insert(now);
                     ctx.attempt.started = Some(now);

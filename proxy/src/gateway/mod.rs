@@ -29,6 +29,7 @@ mod spans;
 mod trace;
 mod transport;
 mod trouble;
+mod tunnel;
 mod wire;
 
 use std::sync::atomic::{AtomicBool, Ordering};
