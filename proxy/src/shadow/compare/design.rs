@@ -35,6 +35,8 @@ pub struct Design {
     pub(super) cookies: bool,
     /// `ETag`s are made by another hash.
     pub(super) etags: bool,
+    /// Fields of forms carry the limits of their validators as attributes (WTForms 3).
+    pub(super) forms: bool,
 }
 
 impl Design {
@@ -49,6 +51,7 @@ impl Design {
             vary: releases,
             cookies: releases,
             etags: releases,
+            forms: releases,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
+use super::design::Design;
 use super::path::Path;
 use crate::route::{Allows, IgnoreRule};
 
@@ -132,6 +133,7 @@ impl Incomparable {
 pub(super) struct Findings<'r> {
     rules: &'r [IgnoreRule],
     today: NaiveDate,
+    pub(super) design: Design,
     pub(super) differences: Vec<Difference>,
     /// Differences beyond the most that are kept.
     pub(super) more: usize,
@@ -141,9 +143,9 @@ pub(super) struct Findings<'r> {
 }
 
 impl<'r> Findings<'r> {
-    pub(super) fn new(rules: &'r [IgnoreRule], today: NaiveDate) -> Self {
+    pub(super) fn new(rules: &'r [IgnoreRule], today: NaiveDate, design: Design) -> Self {
         let (differences, ignored) = (Vec::new(), BTreeMap::new());
-        Self { rules, today, differences, more: 0, ignored, incomparable: None }
+        Self { rules, today, design, differences, more: 0, ignored, incomparable: None }
     }
 
     /// Takes a difference in: true if it is real.
@@ -237,6 +239,8 @@ fn time(text: &str) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::route::Pattern;
+    use crate::shadow::compare::design::Side;
+    use flask_compat::Profile;
 
     fn rule(path: &str, allows: Allows) -> IgnoreRule {
         IgnoreRule {
@@ -252,6 +256,11 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn strict() -> Design {
+        let side = Side::Flask(Profile::Werkzeug10);
+        Design::of(side, side)
+    }
+
     fn header(one: &str, other: &str) -> Difference {
         Difference::changed(Path::Header("x".to_owned()), one, other)
     }
@@ -260,7 +269,7 @@ mod tests {
     fn a_rule_counts_until_the_end_of_its_last_day() {
         let rules = [rule("header *", Allows::Anything)];
         for (today, real) in [("2026-06-30", false), ("2026-07-01", true)] {
-            let mut findings = Findings::new(&rules, day(today));
+            let mut findings = Findings::new(&rules, day(today), strict());
             assert_eq!(findings.report(header("a", "b")), real, "{today}");
             assert_eq!(findings.ignored.len(), usize::from(!real));
         }
@@ -279,14 +288,14 @@ mod tests {
         ];
         for (allows, one, other, real) in cases {
             let rules = [rule("header x", allows.clone())];
-            let mut findings = Findings::new(&rules, day("2026-01-01"));
+            let mut findings = Findings::new(&rules, day("2026-01-01"), strict());
             assert_eq!(findings.report(header(one, other)), real, "{allows:?} {one} {other}");
         }
     }
 
     #[test]
     fn differences_are_bounded() {
-        let mut findings = Findings::new(&[], day("2026-01-01"));
+        let mut findings = Findings::new(&[], day("2026-01-01"), strict());
         for number in 0..MOST + 5 {
             findings.report(header("a", &number.to_string()));
         }

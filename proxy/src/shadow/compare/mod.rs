@@ -109,7 +109,7 @@ impl Judge {
 
     /// Compares.
     pub fn compare(&self, case: &Case<'_>) -> Comparison {
-        let mut findings = Findings::new(case.rules, case.now.date_naive());
+        let mut findings = Findings::new(case.rules, case.now.date_naive(), case.design);
         if status_is_settled(case, &mut findings) {
             let sessions = Sessions::of(self, case);
             headers::compare(case, &mut findings);

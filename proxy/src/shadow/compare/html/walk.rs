@@ -88,6 +88,10 @@ impl Walk<'_, '_> {
                     }
                     Difference::changed(path(), one.as_str(), other.as_str())
                 }
+                _ if self.findings.design.forms && is_limit(name) => {
+                    self.findings.by_design("form-limits");
+                    continue;
+                }
                 (one, other) => Difference::one_sided(path(), one.cloned(), other.cloned()),
             };
             self.findings.report(difference);
@@ -107,6 +111,11 @@ impl Walk<'_, '_> {
             self.steps.pop();
         }
     }
+}
+
+/// What WTForms writes into fields from version 3 on.
+fn is_limit(attribute: &str) -> bool {
+    matches!(attribute, "maxlength" | "minlength" | "max" | "min")
 }
 
 /// The step to the `index`-th of some siblings.
