@@ -42,6 +42,7 @@ fn options(settings: &Settings) -> Options {
     };
     let named = shadow.profiles.iter().map(|(name, stack)| (name.clone(), side(stack)));
     Options {
+        backends: settings.backends.keys().cloned().collect(),
         body_bytes: usize::try_from(shadow.body_bytes).unwrap_or(usize::MAX),
         queue: shadow.queue,
         concurrency: shadow.concurrency,
@@ -54,6 +55,6 @@ fn options(settings: &Settings) -> Options {
 /// Begins to work; ends when the result is dropped.
 pub(super) fn start(shadow: &Arc<Shadow>, outlet: Outlet) -> anyhow::Result<Runtime> {
     let runtime = runtime("ficus-shadow", 1)?;
-    runtime.spawn(Arc::clone(shadow).work(outlet));
+    shadow.work(outlet, &runtime);
     Ok(runtime)
 }

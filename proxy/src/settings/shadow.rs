@@ -10,9 +10,9 @@ use flask_compat::Profile;
 pub struct ShadowSettings {
     /// Largest body of a request or an answer that is copied.
     pub body_bytes: u64,
-    /// Most copies that wait.
+    /// Most copies that wait for one backend.
     pub queue: usize,
-    /// Most copies in progress.
+    /// Most copies in progress on one backend.
     pub concurrency: usize,
     /// Longest wait for the whole answer to a copy.
     pub timeout: Duration,

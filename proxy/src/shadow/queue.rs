@@ -12,7 +12,7 @@ use super::compare::{Judge, Side};
 use super::job::Job;
 use super::sample::{Statuses, belongs};
 use super::tally::{RouteTally, Tally};
-use super::worker::Outlet;
+use super::worker::{LaneOutlet, Outlet};
 use crate::observe::{Evidence, Ongoing, ShadowMetrics};
 use crate::route::Route;
 use crate::store::Diffs;
@@ -22,9 +22,11 @@ use crate::store::Diffs;
 pub struct Options {
     /// Largest body that is copied.
     pub body_bytes: usize,
-    /// Most copies that wait; a fifth of them is kept free for rare ones.
+    /// The backends that may be asked; each has a lane of its own.
+    pub backends: Vec<String>,
+    /// Most copies that wait for one backend; a fifth of them is kept free for rare ones.
     pub queue: usize,
-    /// Most copies in progress.
+    /// Most copies in progress on one backend.
     pub concurrency: usize,
     /// Longest wait for an answer to a copy.
     pub timeout: Duration,
@@ -58,6 +60,12 @@ pub struct Shadow {
     pub(super) diffs: Arc<Diffs>,
     /// Who watches guarded routes.
     pub(super) guards: Option<Sender<Evidence>>,
+    lanes: BTreeMap<String, Lane>,
+}
+
+/// The queue to one backend: one that hangs holds up nobody but itself.
+#[derive(Debug)]
+struct Lane {
     rare: Sender<Waiting>,
     common: Sender<Waiting>,
 }
@@ -71,11 +79,17 @@ impl Shadow {
         diffs: Arc<Diffs>,
     ) -> (Arc<Self>, Outlet) {
         let reserve = (options.queue / 5).max(1);
-        let (rare, rare_out) = channel(reserve);
-        let (common, common_out) = channel((options.queue - reserve.min(options.queue - 1)).max(1));
+        let rest = (options.queue - reserve.min(options.queue - 1)).max(1);
+        let (mut lanes, mut outlets) = (BTreeMap::new(), Vec::new());
+        for backend in &options.backends {
+            let (rare, rare_out) = channel(reserve);
+            let (common, common_out) = channel(rest);
+            lanes.insert(backend.clone(), Lane { rare, common });
+            outlets.push(LaneOutlet { rare: rare_out, common: common_out });
+        }
         let (tally, statuses) = Default::default();
-        let shadow = Self { options, judge, metrics, tally, statuses, diffs, guards, rare, common };
-        (Arc::new(shadow), Outlet { rare: rare_out, common: common_out })
+        let shadow = Self { options, judge, metrics, tally, statuses, diffs, guards, lanes };
+        (Arc::new(shadow), Outlet(outlets))
     }
 
     /// What keeps the bodies of a request, if it may be copied.
@@ -104,14 +118,18 @@ impl Shadow {
     /// Puts a copy into the queue, if there is room.
     pub fn offer(&self, job: Job, rare: bool) {
         let route = Arc::clone(&job.served.route);
+        let Some(lane) = self.lanes.get(job.target.name()) else {
+            self.skip(&route, Dropped::NoBackend);
+            return;
+        };
         let mut waiting = Waiting { job, _counted: self.metrics.waits() };
         if rare {
-            match self.rare.try_send(waiting) {
+            match lane.rare.try_send(waiting) {
                 Ok(()) => return,
                 Err(refused) => waiting = refused.into_inner(),
             }
         }
-        if self.common.try_send(waiting).is_err() {
+        if lane.common.try_send(waiting).is_err() {
             self.skip(&route, Dropped::QueueFull);
         }
     }

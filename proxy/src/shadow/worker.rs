@@ -15,17 +15,28 @@ use crate::observe::Evidence;
 /// A handler's word that Flask shall answer.
 const DEFER: &str = "x-ficus-defer";
 
-/// The ends of the queue where copies come out.
+/// The ends of all queues where copies come out.
 #[derive(Debug)]
-pub struct Outlet {
+pub struct Outlet(pub(super) Vec<LaneOutlet>);
+
+/// The ends of the queue to one backend.
+#[derive(Debug)]
+pub(super) struct LaneOutlet {
     pub(super) rare: Receiver<Waiting>,
     pub(super) common: Receiver<Waiting>,
 }
 
 impl Shadow {
-    /// Works until the process ends. At most so many copies are in progress; while they all wait for a side that
-    /// hangs, the queue fills and what does not fit is counted.
-    pub async fn work(self: Arc<Self>, mut outlet: Outlet) {
+    /// Works until the process ends.
+    pub fn work(self: &Arc<Self>, outlet: Outlet, runtime: &tokio::runtime::Runtime) {
+        for lane in outlet.0 {
+            runtime.spawn(Arc::clone(self).work_lane(lane));
+        }
+    }
+
+    /// At most so many copies are in progress; while they all wait for a side that hangs, the queue fills and what does
+    /// not fit is counted.
+    async fn work_lane(self: Arc<Self>, mut outlet: LaneOutlet) {
         let places = Arc::new(Semaphore::new(self.options.concurrency));
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };

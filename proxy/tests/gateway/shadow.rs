@@ -132,6 +132,35 @@ fn a_hung_side_delays_nobody_and_nothing_is_served_twice() {
 }
 
 #[test]
+fn a_hung_side_takes_no_evidence_from_the_others() {
+    let legacy = html("<p>a</p>");
+    // Says nothing until the other end gives up.
+    let hung = Backend::tcp(|exchange| {
+        while !exchange.receive().is_empty() {}
+        Then::Close
+    });
+    let next = html("<p>a</p>");
+    let lines =
+        format!("{SHADOWED}[[route]]\nname = \"other\"\nrule = \"/other\"\ncandidate = \"next\"\n{SHADOWED}");
+    let ficus = Setup::new(&legacy)
+        .route(&lines)
+        .rust_at(&hung.url())
+        .set("backends.next", &next.url())
+        .set("shadow.queue", "5")
+        .set("shadow.concurrency", "1")
+        .set("shadow.timeout", "60s")
+        .start();
+    let mut client = ficus.connect();
+    for _ in 0..20 {
+        client.get("/items/7");
+    }
+    assert!(dropped(&ficus, "queue_full") > 10, "{}", numbers(&ficus));
+    client.get("/other");
+    let line = "ficus_shadow_compared_total{route=\"other\",result=\"match\"}";
+    eventually("the other route is compared", || counter(&ficus, line) == 1);
+}
+
+#[test]
 fn what_is_not_copied_is_counted_with_its_reason() {
     let large = "x".repeat(3_000);
     let legacy = Backend::tcp(move |exchange| {

@@ -148,3 +148,12 @@ proptest! {
         prop_assert_eq!(compare("application/json", &one, &other).verdict, Verdict::Mismatch);
     }
 }
+
+#[test]
+fn what_is_nested_too_deep_is_never_a_match_unless_it_is_the_same() {
+    for (media, open, close) in [("text/html", "<div>", "</div>"), ("application/json", "[", "]")] {
+        let deep = |inner: &str| format!("{}{inner}{}", open.repeat(3_000), close.repeat(3_000));
+        assert_eq!(compare(media, &deep("1"), &deep("2")).verdict, Verdict::Incomparable, "{media}");
+        assert_eq!(compare(media, &deep("1"), &deep("1")).verdict, Verdict::Match, "{media}");
+    }
+}

@@ -1,0 +1,141 @@
+"""What a user waits with shadow traffic off, on, and on with the other side hung, in one run.
+
+    target/python/tests/bin/python tests/shadow/latency.py [--requests 3000] [--binary target/release/ficus]
+
+One client asks three routes of one ficus in turn, so that whatever else the machine does hits all three alike. Nothing
+here decides about anything; it prints figures.
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = b"<!doctype html><title>t</title>" + b"<p class=\"row\">some text of a page</p>" * 100
+KINDS = ("off", "healthy", "hung")
+
+
+def origin(ready, answers: bool):
+    """An origin that answers at once, or never; counts what it was asked."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n" % len(PAGE)
+    asked = 0
+
+    async def serve(reader, writer):
+        nonlocal asked
+        try:
+            while True:
+                request = await reader.readuntil(b"\r\n\r\n")
+                if request.startswith(b"GET /asked"):
+                    body = b"%d" % asked
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                    continue
+                asked += 1
+                if answers:
+                    writer.write(head + PAGE)
+                    await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    async def main():
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        ready.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(main())
+
+
+def start_origin(answers: bool):
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=origin, args=(theirs, answers), daemon=True)
+    process.start()
+    return process, ours.recv()
+
+
+def ask(connection: socket.socket, path: str) -> float:
+    """Seconds from the request to the last byte of the answer."""
+    started = time.perf_counter()
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: crm.test\r\n\r\n".encode())
+    data = b""
+    while not data.endswith(PAGE):
+        part = connection.recv(65536)
+        assert part, "the connection was closed"
+        data += part
+    return time.perf_counter() - started
+
+
+def quantile(values: list, share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))] * 1000
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--requests", type=int, default=3000)
+    parser.add_argument("--rate", type=float, default=200.0, help="requests a second, all routes together")
+    parser.add_argument("--binary", type=Path, default=ROOT / "target" / "debug" / "ficus")
+    arguments = parser.parse_args()
+    origins = {name: start_origin(name != "hung") for name in ("legacy", "healthy", "hung")}
+    with tempfile.TemporaryDirectory() as folder:
+        backends = "".join(
+            f'{name} = {{ upstreams = ["http://127.0.0.1:{port}"] }}\n' for name, (_, port) in origins.items()
+        )
+        Path(folder, "ficus.toml").write_text(
+            '[listen]\nhttp = "127.0.0.1:0"\nadmin = "127.0.0.1:0"\n[shadow]\ntimeout = "30s"\n'
+            f'[log]\naccess = "off"\n[backends]\n{backends}'
+        )
+        routes = "version = 1\n" + "".join(
+            f'[[route]]\nname = "{kind}"\nrule = "/{kind}/<int:id>"\n'
+            + ("" if kind == "off" else f'candidate = "{kind}"\nshadow = {{ sample = 1.0 }}\n')
+            for kind in KINDS
+        )
+        Path(folder, "routes.toml").write_text(routes)
+        ficus = subprocess.Popen(
+            [arguments.binary, "serve", "--config", "ficus.toml"], cwd=folder, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "NO_COLOR": "1"},
+        )
+        try:
+            ports = {}
+            for line in ficus.stderr:
+                words = line.split()
+                if words and words[0] in ("http", "admin"):
+                    ports[words[0]] = int(words[1].rsplit(":", 1)[1])
+                if words and words[0] == "routes":
+                    break
+            measure(ports, origins, arguments)
+        finally:
+            ficus.terminate()
+            ficus.wait(20)
+            for process, _ in origins.values():
+                process.terminate()
+
+
+def measure(ports: dict, origins: dict, arguments):
+    connection = socket.create_connection(("127.0.0.1", ports["http"]))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    times = {kind: [] for kind in KINDS}
+    for kind in KINDS * 20:
+        ask(connection, f"/{kind}/1")
+    for number in range(arguments.requests):
+        for kind in KINDS:
+            times[kind].append(ask(connection, f"/{kind}/{number}"))
+            time.sleep(1 / arguments.rate)
+    for kind in KINDS:
+        quantiles = "  ".join(f"p{q:g} {quantile(times[kind], q / 100):.2f} ms" for q in (50, 90, 99, 99.9))
+        print(f"{kind:<8} {len(times[kind])} requests  {quantiles}")
+    with socket.create_connection(("127.0.0.1", origins["legacy"][1])) as origin_connection:
+        origin_connection.sendall(b"GET /asked HTTP/1.1\r\n\r\n")
+        asked = int(origin_connection.recv(4096).rsplit(b"\r\n", 1)[1])
+    print(f"the served side was asked {asked} times for {3 * (arguments.requests + 20)} requests")
+    with socket.create_connection(("127.0.0.1", ports["admin"])) as admin:
+        admin.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        text = b"".join(iter(lambda: admin.recv(65536), b"")).decode()
+    print("\n".join(line for line in text.splitlines() if line.startswith("ficus_shadow_")))
+
+
+if __name__ == "__main__":
+    main()
