@@ -139,7 +139,12 @@ fn numbers(tally: &Value) -> String {
         (entries.iter().map(|(_, count)| count).sum(), texts.join(", "))
     };
     let mut parts = Vec::new();
-    for (what, key) in [("compared", "compared"), ("not copied", "dropped"), ("allowed", "ignored")] {
+    for (what, key) in [
+        ("compared", "compared"),
+        ("incomparable", "incomparable"),
+        ("not copied", "dropped"),
+        ("allowed", "ignored"),
+    ] {
         let (sum, texts) = pairs(&tally[key]);
         if sum > 0 {
             parts.push(format!("{what} {sum}: {texts}"));

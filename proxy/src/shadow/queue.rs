@@ -150,6 +150,10 @@ impl Shadow {
         self.tally.compared(route, result);
     }
 
+    pub(super) fn count_incomparable(&self, route: &str, reason: &'static str) {
+        self.tally.incomparable(route, reason);
+    }
+
     pub(super) fn count_ignored(&self, route: &str, rule: &str, times: u64) {
         self.metrics.ignored(route, rule, times);
         self.tally.ignored(route, rule, times);

@@ -10,6 +10,8 @@ use serde::Serialize;
 pub struct RouteTally {
     /// Pairs of answers, by result.
     pub compared: BTreeMap<&'static str, u64>,
+    /// Of these, those that could not be compared in full, by reason.
+    pub incomparable: BTreeMap<&'static str, u64>,
     /// Requests that were not copied, by reason.
     pub dropped: BTreeMap<&'static str, u64>,
     /// Differences that a rule allowed, by rule.
@@ -23,6 +25,10 @@ pub(super) struct Tally(Mutex<BTreeMap<String, RouteTally>>);
 impl Tally {
     pub(super) fn compared(&self, route: &str, result: &'static str) {
         self.change(route, |tally| *tally.compared.entry(result).or_default() += 1);
+    }
+
+    pub(super) fn incomparable(&self, route: &str, reason: &'static str) {
+        self.change(route, |tally| *tally.incomparable.entry(reason).or_default() += 1);
     }
 
     pub(super) fn dropped(&self, route: &str, reason: &'static str) {

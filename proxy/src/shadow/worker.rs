@@ -68,6 +68,9 @@ impl Shadow {
         let comparison = self.compare(job, &answer);
         self.count_compared(route, comparison.verdict.word());
         self.tell_guards(job, comparison.verdict);
+        if let Some(why) = comparison.incomparable {
+            self.count_incomparable(route, why.word());
+        }
         for (rule, times) in &comparison.ignored {
             self.count_ignored(route, rule, *times);
         }

@@ -158,6 +158,30 @@ fn a_large_deferred_body_arrives_whole_over_http2() {
 }
 
 #[test]
+fn a_copy_of_an_http2_request_is_what_the_served_side_got() {
+    let (legacy, rust) = (Backend::saying("a"), Backend::saying("a"));
+    let https = start(Setup::new(&legacy).route("shadow = { sample = 1.0 }\n").rust_at(&rust.url()));
+    block_on(async {
+        let (client, connection) = h2::client::handshake(https.connect("h2").await).await.unwrap();
+        tokio::spawn(connection);
+        let mut client = client.ready().await.unwrap();
+        let request = http::Request::get("https://crm.example/items/7?q=%C3%BC")
+            .header("cookie", "x=1")
+            .header("cookie", "y=2")
+            .body(())
+            .unwrap();
+        let (answer, _) = client.send_request(request, true).unwrap();
+        assert_eq!(answer.await.unwrap().status(), 200);
+    });
+    crate::ficus::eventually("the copy", || rust.requests() == 1);
+    let (served, copy) = (legacy.only(), rust.only());
+    assert_eq!(copy.request_line(), served.request_line());
+    for name in ["host", "cookie", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"] {
+        assert_eq!(copy.all(name), served.all(name), "{name}");
+    }
+}
+
+#[test]
 fn http1_works_over_tls_and_says_so_upstream() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let legacy = Backend::saying("legacy");
