@@ -360,7 +360,7 @@ mod tests {
             check(&format!("GET {path} HTTP/1.1\r\nHost: a"), "reserved_path");
         }
         check("PUT http://a/_shim/session HTTP/1.1\r\nHost: a", "reserved_path");
-        let http2 = http2(b"a", b"/_shim/session", 10, &LIMITS).map_err(|rejection| rejection.status);
+        let http2 = http2(b"a", b"/_shim/session", 10, LIMITS).map_err(|rejection| rejection.status);
         assert_eq!(http2, Err(404));
         for path in ["/_shimmer", "/a/_shim/", "/?/_shim/", "/_SHIM/", "/%255Fshim/"] {
             check(&format!("GET {path} HTTP/1.1\r\nHost: a"), "ok");
