@@ -7,7 +7,7 @@
 mod support;
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -16,14 +16,17 @@ use axum::routing::{any, get, post};
 use flask_compat::Profile;
 use flask_compat::answer::error_page;
 use flask_compat::csrf::Csrf as CsrfProtect;
+use flask_compat::forms::{FormSpec, data_required, string};
 use flask_compat::login::{LoginConfig, LoginOptions};
 use flask_compat::routing::{Map, MapOptions, RuleSpec};
 use flask_compat::session::{Map as Data, Session as Stored, SessionCodec, SessionConfig, write_tagged_json};
+use flask_compat::templates::{authenticated_user, environment};
 use flask_compat::web::{
-    Abort, Application, Context, Csrf, CurrentUser, Flash, FreshUser, LoadUser, MaybeUser, RequireRole, Role,
-    Session, Views, html,
+    Abort, Application, Context, Csrf, CurrentUser, Flash, Form, FormClass, FreshUser, LoadUser, MaybeUser,
+    RequireRole, Role, Session, Templates, Views, html,
 };
 use http::{Request, StatusCode};
+use minijinja::Environment;
 use serde_json::Value;
 use support::{ENVIRONMENTS, cases, login_config, text, vectors};
 use tower::ServiceExt;
@@ -37,11 +40,15 @@ const SECRET: &str = "plain secret key";
 #[derive(Clone)]
 struct User(String);
 
-impl LoadUser<()> for User {
+impl<S: Sync> LoadUser<S> for User {
     type Error = Infallible;
 
-    async fn load(_: &(), id: &str) -> Result<Option<Self>, Infallible> {
+    async fn load(_: &S, id: &str) -> Result<Option<Self>, Infallible> {
         Ok(["1", "2"].contains(&id).then(|| User(id.to_owned())))
+    }
+
+    fn to_template(&self) -> minijinja::Value {
+        authenticated_user(&self.0, minijinja::context! { name => format!("user {}", self.0) })
     }
 }
 
@@ -424,6 +431,70 @@ async fn csrf_refusals_may_have_a_page_of_the_application() {
     assert_eq!(ours.body, "The CSRF token is missing. (nobody, Some(TokenMissing))");
     let ours = ask(&service, request("POST", "/asks", "").body(Body::empty()).unwrap()).await;
     assert_eq!(ours.status, 400, "before the view");
+}
+
+struct NoteForm;
+
+impl FormClass for NoteForm {
+    fn spec() -> Result<&'static FormSpec, String> {
+        static SPEC: LazyLock<Result<FormSpec, String>> = LazyLock::new(|| {
+            let fields = [string("text").validators([data_required().message("Say something.")])];
+            FormSpec::new(fields).map_err(|mistakes| mistakes.to_string())
+        });
+        SPEC.as_ref().map_err(Clone::clone)
+    }
+}
+
+type Pages = Arc<Environment<'static>>;
+
+/// As `return render_template("note.html", form=form)` in a Flask view.
+async fn note(templates: Templates<User>, mut form: Form<NoteForm>) -> Result<Response, String> {
+    let valid = form.validate_on_submit();
+    let errors: Vec<String> =
+        form.errors().map(|(name, errors)| format!("{name}: {}", errors.join(" "))).collect();
+    let context = minijinja::context! { form => form.to_template(), valid, errors };
+    templates
+        .with_g(minijinja::context! { team => "red" })
+        .render("note.html", context)
+        .map_err(|e| e.to_string())
+}
+
+/// Forms and templates as extractors: who is logged in, what is in the form, and Flask-WTF's own message where no
+/// `CSRFProtect` has looked before (the endpoint is exempt).
+#[tokio::test]
+async fn forms_and_templates_read_like_the_view() {
+    let profile = Profile::Werkzeug31;
+    let mut application = application(profile, LoginConfig::new(profile));
+    application.csrf_exempt.push("form".to_owned());
+    application.template_config = minijinja::context! { TITLE => "CRM" };
+    let mut pages = environment(profile);
+    let page = "{{ config.TITLE }} {{ g.team }} {{ current_user.name or 'nobody' }} {{ valid }} {{ errors|join(';') }} \
+        {{ form.text.data or '-' }}{% if form.csrf_token %} token{% endif %}";
+    pages.add_template("note.html", page).unwrap();
+    let service = Views::<Pages>::new(Arc::new(application))
+        .add("form", get(note).post(note))
+        .into_router(Arc::new(pages));
+    let ours = get_page(&service, "/form", "").await;
+    assert_eq!(ours.body, "CRM red nobody False  - token");
+    let id = flask_compat::login::identifier(Some(b"127.0.0.1"), Some(b"agent"));
+    let mut session = Stored::new(Data::new(), profile);
+    flask_compat::login::login_user(&mut session, "2", &id, LoginOptions::default());
+    let token = CsrfProtect::new(&[SECRET], profile).generate(&mut session, &[1; 64], NOW);
+    let cookie = format!("session={}", codec(profile).encode(session.data(), NOW));
+    for (body, shown) in [
+        (format!("text=hi&csrf_token={token}"), "True  hi token"),
+        (format!("text=+&csrf_token={token}"), "False text: Say something.   token"),
+        ("text=hi".to_owned(), "False csrf_token: The CSRF token is missing. hi token"),
+        ("text=hi&csrf_token=x".to_owned(), "False csrf_token: The CSRF token is invalid. hi token"),
+    ] {
+        let asked =
+            request("POST", "/form", &cookie).header("content-type", "application/x-www-form-urlencoded");
+        let ours = ask(&service, asked.body(Body::from(body)).unwrap()).await;
+        assert_eq!((ours.status, ours.body), (200, format!("CRM red user 2 {shown}")));
+    }
+    let asked = request("POST", "/form", &cookie).header("content-type", "application/json");
+    let ours = ask(&service, asked.body(Body::from("{}")).unwrap()).await;
+    assert!(ours.deferred, "Flask-WTF takes JSON for a form, this crate does not");
 }
 
 #[tokio::test]

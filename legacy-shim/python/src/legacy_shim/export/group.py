@@ -140,7 +140,8 @@ def _name_parts(endpoint: str, parts: List[Route], taken: Set[str]) -> None:
     disjoint = sum(len(some) for some in methods) == len(set().union(*methods))
     for number, route in enumerate(parts, 1):
         if disjoint:
-            route.name = _free("{}.{}".format(endpoint, "-".join(route.first.methods).lower().replace("*", "any")), taken)
+            names = ["any" if method == "*" else method.lower() for method in route.first.methods]
+            route.name = _free("{}.{}".format(endpoint, "-".join(names)), taken)
         elif number > 1:
             route.name = _free(f"{endpoint}.{number}", taken)
 
