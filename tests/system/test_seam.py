@@ -60,10 +60,10 @@ def test_a_token_of_flask_is_good_on_rust(person):
     assert (created.status, created.header("x-ficus-backend")) == (302, "rust")
 
 
-def test_a_bad_token_is_answered_by_flasks_own_page(person):
+def test_a_bad_token_is_answered_with_the_applications_page(person):
     fields = customer_fields(person, "/customers/new", csrf_token="bad", name="Never")
     refused = person.post_form("/customers/new", fields)
-    assert (refused.status, refused.header("x-ficus-backend")) == (400, "legacy")
+    assert (refused.status, refused.header("x-ficus-backend")) == (400, "rust")
     assert "Please send it again" in refused.text
 
 
