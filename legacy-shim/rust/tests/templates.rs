@@ -156,5 +156,5 @@ fn gives_the_text_of_jinja2() {
     }
     assert!(wrong.is_empty(), "{} probes:\n{}", wrong.len(), wrong.join("\n"));
     // 96 of 100 at least, in every environment.
-    assert!(probes >= 3 * 363 && DIFFERENT.len() * 25 < probes / 3, "{probes} probes");
+    assert!(probes >= 3 * 362 && DIFFERENT.len() * 25 < probes / 3, "{probes} probes");
 }

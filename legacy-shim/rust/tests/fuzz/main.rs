@@ -61,7 +61,8 @@ fn run(name: &'static str, default: u32) {
     let (count, time) = bounds(u64::from(default));
     let corpus = corpus(name);
     let inputs: Vec<Vec<u8>> = corpus.iter().map(|(_, data)| data.clone()).collect();
-    let mutator = Mutator::new(&format!("{name}{}", number("FUZZ_SEED").unwrap_or_default()), inputs);
+    let mutator =
+        Mutator::new(&number("FUZZ_SEED").map_or(name.to_owned(), |seed| format!("{name}{seed}")), inputs);
     let long = mutator.long(LONG).into_iter().enumerate().map(|(n, data)| (format!("long {n}"), data));
     let corpus: Vec<_> = corpus.into_iter().chain(long).collect();
     let end = Instant::now() + time;

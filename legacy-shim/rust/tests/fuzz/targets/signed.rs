@@ -145,8 +145,10 @@ pub(crate) fn itsdangerous(data: &[u8]) {
     assert!(both.unsign(&signed).is_ok_and(|found| found.value == text && found.key_index == 1));
     assert!(Signer::new(&["new"], "fuzz", derivation, digest).unsign(&signed).is_err());
     let damaged = tamper(&signed, &mut random);
+    // What is left may be one of the real ones, if the input was: signed twice, cut once.
+    let genuine = known().signed.iter().any(|(_, _, real)| essence(&damaged) == essence(real));
     assert!(
-        essence(&damaged) == essence(&signed) || signer.unsign(&damaged).is_err(),
+        genuine || essence(&damaged) == essence(&signed) || signer.unsign(&damaged).is_err(),
         "accepted {damaged:?} for {signed:?}"
     );
 }
