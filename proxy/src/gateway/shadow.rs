@@ -107,6 +107,9 @@ impl Gateway {
         let forwarded = Forwarded { client: &ctx.client, trace: &ctx.trace, route, single_use: true };
         headers::to_backend(&mut request, &forwarded).map_err(|_| Dropped::Unsendable)?;
         let target = PathAndQuery::try_from(request.raw_path()).map_err(|_| Dropped::Unsendable)?;
+        if target.as_str().as_bytes() != request.raw_path() {
+            return Err(Dropped::Unsendable);
+        }
         let method = request.method.clone();
         let headers = end_to_end(request.headers.clone());
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();

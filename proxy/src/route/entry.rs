@@ -54,7 +54,7 @@ pub(super) fn read<'d>(
     let merge_slashes = section.get("merge_slashes").and_then(|value| value.boolean(report));
     let (name, name_place) = name?;
     let canary = trial::canary(&section, &name, &serving, report);
-    let shadow = trial::shadow(&section, &serving, context.today.map(|today| today()), report);
+    let shadow = trial::shadow(&section, &serving, context, report);
     let guard = trial::guard(&section, &serving, report);
     let rules = rules?;
     let route = Route {

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use chrono::NaiveDate;
-
 use crate::diagnostic::{Network, Report, Section, Value, percent};
 
 use super::entry::Serving;
-use super::{Canary, Guard, OnTrip, Serve, Shadow, keys};
+use super::{Canary, Context, Guard, OnTrip, Serve, Shadow, keys};
 
 /// How long a user stays on the side that answered a write, when nobody says otherwise.
 pub(super) const PIN: Duration = Duration::from_secs(10);
@@ -113,16 +111,23 @@ fn user_list(value: &Value<'_>, report: &mut Report) -> Option<Vec<String>> {
 pub(super) fn shadow(
     section: &Section<'_>,
     serving: &Serving,
-    today: Option<NaiveDate>,
+    context: &Context,
     report: &mut Report,
 ) -> Option<Shadow> {
-    let shadow = super::shadow::read(section, today, report)?;
+    let shadow = super::shadow::read(section, context.today.map(|today| today()), report)?;
     if shadow.sample > 0.0 && serving.candidate == serving.fallback {
         let key = section.get("shadow")?;
         report
             .error(key.key(), "this shadow compares nothing")
             .label(format!("candidate and fallback are both `{}`", serving.fallback));
         return None;
+    }
+    let known = context.backends.as_ref().is_none_or(|backends| backends.contains(&serving.candidate));
+    if shadow.sample > 0.0 && !known {
+        let key = section.get("shadow")?;
+        report
+            .warning(key.key(), "this shadow copies nothing")
+            .label(format!("there is no backend `{}`, the candidate", serving.candidate));
     }
     Some(shadow)
 }

@@ -160,6 +160,7 @@ fn start(
     // Answers have been sent; what is left are tasks that watch something.
     runtime.shutdown_timeout(LAST_MOMENT);
     copies.shutdown_background();
+    parts.diffs.flush(LAST_MOMENT * 5);
     parts.observer.finish();
     let replaced = matches!(&ended, Ok(Some(successor)) if successor.has("admin_socket"));
     admin.stop(Some(parts.settings.listen.admin_socket.as_path()).filter(|_| !replaced));

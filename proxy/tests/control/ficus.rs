@@ -127,6 +127,15 @@ access = "off"
         i32::try_from(self.child.as_ref().unwrap().id()).unwrap()
     }
 
+    /// Asks the process to end, and waits until it has.
+    pub(crate) fn terminate(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+            child.wait().unwrap();
+        }
+    }
+
     /// Ends the process without warning.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

@@ -96,6 +96,37 @@ fn differences_are_listed_shown_and_allowed() {
 }
 
 #[test]
+fn a_shadow_without_its_candidate_is_warned_about() {
+    let directory = tempfile::tempdir().unwrap();
+    let routes = "version = 1\n[[route]]\nname = \"a\"\nrule = \"/a\"\nshadow = { sample = 1.0 }\n";
+    std::fs::write(directory.path().join("routes.toml"), routes).unwrap();
+    std::fs::write(directory.path().join("ficus.toml"), "[log]\naccess = \"off\"\n").unwrap();
+    let check =
+        crate::ficus::command(directory.path()).args(["check", "--routes", "routes.toml"]).output().unwrap();
+    let (_, err) = texts(&check);
+    assert!(check.status.success(), "{err}");
+    assert!(
+        err.contains("this shadow copies nothing") && err.contains("there is no backend `rust`"),
+        "{err}"
+    );
+}
+
+#[test]
+fn what_was_found_is_stored_before_the_process_ends() {
+    let mut ficus = Ficus::start(ROUTES);
+    json(&ficus, &["shadow", "customers.list"]);
+    for _ in 0..50 {
+        ficus.answered_by("/customers/");
+    }
+    ficus.wait("all copies are compared", |ficus| {
+        json(ficus, &["diffs"])["routes"]["customers.list"]["compared"]["mismatch"] == 50
+    });
+    ficus.terminate();
+    ficus.run();
+    assert_eq!(json(&ficus, &["diffs"])["groups"][0]["count"], 50);
+}
+
+#[test]
 fn groups_outlive_a_restart_and_can_be_forgotten() {
     let mut ficus = compared();
     let before = json(&ficus, &["diffs", "export"])["groups"].clone();

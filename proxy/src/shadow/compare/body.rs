@@ -178,9 +178,11 @@ impl Media {
             name if is_json(name) => Kind::Json,
             "text/html" | "application/xhtml+xml" => Kind::Html,
             name if name.starts_with("text/") || name.ends_with("+xml") => Kind::Text,
-            "application/javascript" | "application/xml" | "application/x-www-form-urlencoded" | "" => {
-                Kind::Text
-            }
+            "application/javascript"
+            | "application/x-ndjson"
+            | "application/xml"
+            | "application/x-www-form-urlencoded"
+            | "" => Kind::Text,
             _ => Kind::Binary,
         }
     }

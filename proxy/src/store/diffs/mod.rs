@@ -139,6 +139,15 @@ impl Diffs {
         }
     }
 
+    /// Waits a moment until everything that was reported is stored: this process is about to end.
+    pub fn flush(&self, patience: Duration) {
+        let (answer, stored) = channel();
+        let nothing = Wanted { id: Some(-1), ..Wanted::default() };
+        if self.commands.try_send(Command::Groups(nothing, answer)).is_ok() {
+            let _ = stored.recv_timeout(patience);
+        }
+    }
+
     /// Mismatches that were not stored since start-up: the disk was too slow or not there.
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
