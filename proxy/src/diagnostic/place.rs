@@ -8,12 +8,16 @@ use std::sync::Arc;
 pub struct Source {
     name: String,
     text: String,
+    /// Where each line begins: every entry of a long file is asked for its line.
+    lines: Vec<usize>,
 }
 
 impl Source {
     /// A text with the name that people know it by.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { name: name.into(), text: text.into() })
+        let text = text.into();
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Arc::new(Self { name: name.into(), text, lines })
     }
 
     /// The name that people know it by.
@@ -104,10 +108,10 @@ impl Place {
 
     /// Line and column of its beginning, both from 1; the column counts characters.
     pub fn line_and_column(&self) -> (usize, usize) {
-        let before = self.source.text.get(..self.span.start).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        (line, column)
+        let line = self.source.lines.partition_point(|begin| *begin <= self.span.start).max(1);
+        let begin = self.source.lines.get(line - 1).copied().unwrap_or_default();
+        let before = self.source.text.get(begin..self.span.start).unwrap_or_default();
+        (line, before.chars().count() + 1)
     }
 
     /// The place of a part of a quoted string; the whole string if its text is not verbatim what is meant (escapes).
@@ -132,6 +136,10 @@ mod tests {
         let source = Source::new("x.toml", "a = 1\nbé = 2\n");
         assert_eq!(Place::new(&source, 0..1).line_and_column(), (1, 1));
         assert_eq!(Place::new(&source, 12..13).line_and_column(), (2, 6));
+        assert_eq!(Place::new(&source, 5..6).line_and_column(), (1, 6), "the end of a line belongs to it");
+        assert_eq!(Place::new(&source, 6..6).line_and_column(), (2, 1));
+        assert_eq!(Place::new(&source, 14..99).line_and_column(), (3, 1), "behind the last line");
+        assert_eq!(Place::start(&Source::new("empty", "")).line_and_column(), (1, 1));
     }
 
     #[test]
