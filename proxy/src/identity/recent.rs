@@ -34,12 +34,7 @@ impl<T> Default for Recent<T> {
 
 impl<T: Clone> Recent<T> {
     /// The user of these cookies, as found a moment ago or by `check`; `now` is in unix seconds.
-    pub(super) fn user(
-        &self,
-        cookies: &[u8],
-        now: i64,
-        check: impl FnOnce() -> Option<T>,
-    ) -> Option<T> {
+    pub(super) fn user(&self, cookies: &[u8], now: i64, check: impl FnOnce() -> Option<T>) -> Option<T> {
         if cookies.len() > LONGEST {
             return check();
         }
