@@ -6,12 +6,13 @@
 //! arguments, `{% trans %}` becomes a call of the application's `gettext`. A template that is included or imported
 //! without context is loaded under a name of its own ([`ALONE`]), in which free names mean globals only.
 //!
-//! `lexer` cuts the source, `expression` rewrites expressions, `statement` tags, `macros` and `trans` the longer ones.
+//! `lexer` cuts the source, `expression` and `operand` rewrite expressions, `statement` tags, `macros` and `trans` the longer ones.
 //! What minijinja cannot do at all is left to it, and fails there.
 
 mod expression;
 mod lexer;
 mod macros;
+mod operand;
 mod scope;
 mod statement;
 mod trans;
