@@ -287,12 +287,16 @@ async fn serve(
             ));
         }
         None => {
+            let before_drain = parts.settings.timeouts.before_drain;
             admin.drain();
+            parts.draining.store(before_drain.is_zero(), Ordering::Release);
             notify(&[NotifyState::Stopping, NotifyState::Status("waiting for requests in progress")]);
             parts.log.say("ficus: stopping, waiting for requests in progress\n");
-            tokio::select! {
-                () = tokio::time::sleep(parts.settings.timeouts.before_drain) => {}
-                () = signals.stop() => {}
+            if !before_drain.is_zero() {
+                tokio::select! {
+                    () = tokio::time::sleep(before_drain) => {}
+                    () = signals.stop() => {}
+                }
             }
         }
     }

@@ -163,6 +163,10 @@ fn https_goes_on_through_an_upgrade() {
     };
     block_on(async {
         let mut kept = ask("keep-alive").await;
+        let mut first = Vec::new();
+        while !first.ends_with(b"legacy") {
+            assert!(kept.read_buf(&mut first).await.unwrap() > 0, "{}", String::from_utf8_lossy(&first));
+        }
         ficus.json(&["upgrade"]);
         let mut text = String::new();
         ask("close").await.read_to_string(&mut text).await.unwrap();
@@ -170,6 +174,6 @@ fn https_goes_on_through_an_upgrade() {
         kept.write_all(b"GET / HTTP/1.1\r\nHost: crm.example\r\n\r\n").await.unwrap();
         let mut text = String::new();
         kept.read_to_string(&mut text).await.unwrap();
-        assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 2, "{text}");
+        assert!(text.starts_with("HTTP/1.1 200 OK") && text.ends_with("legacy"), "{text}");
     });
 }

@@ -295,7 +295,12 @@ async fn http2_load(tls: &Tls, ficus: &Ficus, stop: &AtomicBool, answered: &Atom
             let Ok(mut ready) = client.clone().ready().await else { break };
             let request = http::Request::get("https://crm.example/load").body(()).unwrap();
             let Ok((answer, _)) = ready.send_request(request, true) else { break };
-            let mut answer = answer.await.unwrap();
+            let mut answer = match answer.await {
+                Ok(answer) => answer,
+                // The goodbye was there before the request was on its way: nobody has seen it.
+                Err(error) if error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR) => break,
+                Err(error) => panic!("{error:?}"),
+            };
             assert_eq!(answer.status(), 200);
             while let Some(data) = answer.body_mut().data().await {
                 assert_eq!(data.unwrap(), "legacy");
@@ -332,5 +337,6 @@ fn an_upgrade_fails_no_request_over_http2() {
         }
     });
     assert!(ficus.ended().success());
+    assert_eq!(legacy.requests(), answered.load(Ordering::Relaxed), "none is lost, none is executed twice");
     println!("2 upgrades, {} answers over HTTP/2, 0 failed", answered.load(Ordering::Relaxed));
 }
