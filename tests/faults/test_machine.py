@@ -53,7 +53,7 @@ def test_the_disk_of_the_state_is_full(start_node):
     """
     ballast = "".join(f"# {'x' * 118}\n" for _ in range(3_000))
     node = start_node(routes=ROUTES + ballast, shell="trap '' XFSZ; ulimit -f 512")
-    with OpenLoop(node.port) as load:
+    with OpenLoop(node.port, rate=160) as load:
         wait_until(lambda: load.done() >= 40, "the load runs")
         flipped = node.cli("rollback", "moved")
         # The table changed although nothing could be written down; what could not is shown.
