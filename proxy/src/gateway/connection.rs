@@ -8,7 +8,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -27,6 +27,7 @@ use tokio::time::Instant;
 
 use super::arrival::{Arrival, Heads, Rules, Turn};
 use super::request_checks::Rejection;
+use super::rest::{Idle, Rest};
 use super::transport::Transport;
 use super::{linger, wire};
 
@@ -49,8 +50,7 @@ pub(super) struct Marks {
     unread: AtomicBool,
     /// Time spent waiting for the client during this request, in milliseconds.
     waited: AtomicU64,
-    /// See [`Rest`].
-    rest: AtomicU8,
+    rest: Arc<Rest>,
     /// Whether that time is of interest.
     body_expected: AtomicBool,
 }
@@ -72,42 +72,6 @@ pub struct Connection {
     client_left: bool,
 }
 
-/// Whether a connection rests between two requests.
-#[repr(u8)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rest {
-    /// It is at work.
-    None = 0,
-    /// It waits for the next request.
-    Resting = 1,
-    /// It was given up for others while it rested.
-    GivenUp = 2,
-}
-
-/// Tells whether a connection is between two requests.
-#[derive(Debug, Clone)]
-pub struct Idle(Arc<Marks>);
-
-impl Idle {
-    /// Whether no request is on the connection, nor a part of one.
-    pub fn is_idle(&self) -> bool {
-        self.0.rest.load(Ordering::Acquire) == Rest::Resting as u8
-    }
-
-    /// The connection is given up; false if it already was, or is no longer idle.
-    pub fn give_up(&self) -> bool {
-        self.0.changes(Rest::Resting, Rest::GivenUp)
-    }
-
-    /// Of a connection that does nothing, for tests.
-    #[cfg(test)]
-    pub fn always() -> Self {
-        let marks = Marks::default();
-        marks.rests();
-        Self(Arc::new(marks))
-    }
-}
-
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Connection")
@@ -121,18 +85,9 @@ impl Marks {
         self.heads.take()
     }
 
-    /// The connection waits for its next request.
-    pub(super) fn rests(&self) {
-        self.rest.store(Rest::Resting as u8, Ordering::Release);
-    }
-
-    /// Something has arrived; false: too late, the connection was given up.
-    pub(super) fn wakes(&self) -> bool {
-        self.changes(Rest::Resting, Rest::None)
-    }
-
-    fn changes(&self, from: Rest, to: Rest) -> bool {
-        self.rest.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    /// Whether the connection rests between two requests.
+    pub(super) fn rest(&self) -> &Rest {
+        &self.rest
     }
 
     /// Whether the connection can bring no more requests.
@@ -237,7 +192,7 @@ impl Connection {
 
     /// Tells whether it is idle; HTTP/2 connections carry many requests and never say so.
     pub fn idle(&self) -> Option<Idle> {
-        (!self.is_http2()).then(|| Idle(Arc::clone(&self.marks)))
+        (!self.is_http2()).then(|| Idle(Arc::clone(&self.marks.rest)))
     }
 
     /// Whether nothing has been read but requests that are answered.

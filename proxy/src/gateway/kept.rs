@@ -16,8 +16,7 @@ use pingora::proxy::HttpProxy;
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::connection::{self, Marks};
-use super::{Connection, Gateway};
+use super::{Connection, Gateway, connection};
 
 /// Answers what comes on a connection until it ends; `idle` is the longest time between two requests. When all
 /// connections are being closed, it may bring one more request for `last_requests`, which is answered with
@@ -44,7 +43,7 @@ pub async fn serve(
     while let Some((mut stream, settings)) = next.map(ReusedHttpStream::consume) {
         alarm.since = Instant::now();
         if let Some(marks) = connection::marks(Some(&stream)) {
-            marks.rests();
+            marks.rest().begins();
         }
         let arrived = poll_fn(|cx| {
             if connection::poll_arrival(&mut stream, cx).is_ready() {
@@ -53,7 +52,7 @@ pub async fn serve(
             let over = alarm.poll(cx).is_ready() || closed.as_mut().poll(cx).is_ready();
             if over { Poll::Ready(false) } else { Poll::Pending }
         });
-        if !arrived.await || !connection::marks(Some(&stream)).is_none_or(Marks::wakes) {
+        if !arrived.await || !connection::marks(Some(&stream)).is_none_or(|marks| marks.rest().ends()) {
             return;
         }
         let mut session = ServerSession::new_http1(stream);

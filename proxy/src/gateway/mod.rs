@@ -24,6 +24,7 @@ mod pages;
 pub mod probe;
 mod rate;
 mod request_checks;
+mod rest;
 mod shadow;
 mod spans;
 mod trace;
@@ -46,9 +47,10 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, Result};
 
 pub use arrival::Rules;
-pub use connection::{Connection, Idle};
+pub use connection::Connection;
 pub use context::Context;
 pub use linger::goodbyes_said;
+pub use rest::Idle;
 pub use transport::Transport;
 
 use contain::{contained, contained_while};

@@ -16,6 +16,7 @@ mod report;
 mod reread;
 mod shadow;
 mod sockets;
+mod sources;
 mod stop;
 mod tls;
 mod upgrade;
@@ -38,7 +39,7 @@ use tokio::sync::{mpsc, watch};
 use crate::admin::{Ask, Asks};
 use crate::control::{Control, Reloaded};
 use crate::gateway::{Gateway, Rules};
-use crate::observe::{BackendState, Observer, Sources, UpstreamState, count_panics};
+use crate::observe::{Observer, count_panics};
 use crate::rollout::{self, Incidents};
 use crate::settings::{Current, Inputs, Settings};
 use crate::shadow::Shadow;
@@ -133,7 +134,7 @@ fn start(
     let incidents = Arc::new(Incidents::new(&settings.store.directory));
     let control = Arc::new(Control::start(&settings)?);
     let observer = Arc::new(Observer::new(Arc::clone(control.live()), &settings, &log.dropped())?);
-    observer.ask(sources(&control, &backends));
+    observer.ask(sources::of(&control, &backends));
     let evidence = observer.watch_guarded(EVIDENCE);
     runtime.spawn(rollout::watch(Arc::clone(&control), Arc::clone(&incidents), evidence));
     let (shadow, outlet, diffs) = shadow::build(&settings, &observer)?;
@@ -216,28 +217,6 @@ impl Parts {
             tokio::spawn(tls::watch(Arc::clone(certificates), settings, observer));
         }
         Ok(())
-    }
-}
-
-/// What a scrape asks the other rooms.
-fn sources(control: &Arc<Control>, backends: &Arc<Backends>) -> Sources {
-    let (control, backends) = (Arc::clone(control), Arc::clone(backends));
-    let upstream = |upstream: crate::upstream::UpstreamHealth| UpstreamState {
-        address: upstream.address,
-        up: upstream.up,
-        in_flight: upstream.in_flight,
-        ejections: upstream.ejections,
-    };
-    let state = move |backend: crate::upstream::BackendHealth| BackendState {
-        name: backend.name,
-        in_flight: backend.in_flight,
-        queued: backend.queued,
-        waiting: backend.waiting,
-        upstreams: backend.upstreams.into_iter().map(upstream).collect(),
-    };
-    Sources {
-        backends: Box::new(move || backends.health().into_iter().map(state).collect()),
-        reload: Box::new(move || control.reload_state()),
     }
 }
 
