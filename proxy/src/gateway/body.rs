@@ -160,6 +160,10 @@ impl Gateway {
             kept.due = true;
             return peer;
         }
+        if let Some(capture) = &mut ctx.capture {
+            // These bytes do not come through `pass_body`.
+            kept.chunks.iter().for_each(|chunk| capture.request_body(chunk));
+        }
         ctx.replayed = Some(kept.size);
         backend.replaying(peer, kept.chunks.clone())
     }

@@ -141,34 +141,36 @@ const MIN_REQUESTS: u64 = 50;
 pub(super) fn guard(section: &Section<'_>, serving: &Serving, report: &mut Report) -> Option<Guard> {
     let value = section.get("guard")?;
     let table = value.section(keys::GUARD, report)?;
-    let max_error_ratio = match table.get("max_error_ratio") {
-        Some(ratio) => ratio.number(0.0, 1.0, report)?,
-        None => MAX_ERROR_RATIO,
-    };
-    let max_p95_ratio = match table.get("max_p95_ratio") {
-        Some(ratio) => Some(ratio.number(1.0, 1_000.0, report)?),
-        None => None,
-    };
-    let window = match table.get("window") {
-        Some(window) => window.duration(report)?,
-        None => WINDOW,
-    };
-    let min_requests = match table.get("min_requests") {
-        Some(requests) => requests.integer(1, report)?,
-        None => MIN_REQUESTS,
-    };
-    let on_trip = match table.get("on_trip") {
-        Some(action) => action.parsed(report, |text| match text {
+    // `Some(None)`: not there; `None`: there, and wrong.
+    let max_error_ratio = optional(table.get("max_error_ratio"), |ratio| ratio.number(0.0, 1.0, report));
+    let max_p95_ratio = optional(table.get("max_p95_ratio"), |ratio| ratio.number(1.0, 1_000.0, report));
+    let window = optional(table.get("window"), |window| window.duration(report));
+    let min_requests = optional(table.get("min_requests"), |requests| requests.integer(1, report));
+    let on_trip = optional(table.get("on_trip"), |action| {
+        action.parsed(report, |text| match text {
             "rollback" => Ok(OnTrip::Rollback),
             "freeze" => Ok(OnTrip::Freeze),
             _ => Err("write `rollback` or `freeze`".to_owned()),
-        })?,
-        None => OnTrip::Rollback,
-    };
+        })
+    });
     if serving.candidate == serving.fallback {
         report
             .warning(value.key(), "this guard has nothing to watch")
             .label(format!("candidate and fallback are both `{}`", serving.fallback));
     }
-    Some(Guard { max_error_ratio, max_p95_ratio, window, min_requests, on_trip })
+    Some(Guard {
+        max_error_ratio: max_error_ratio?.unwrap_or(MAX_ERROR_RATIO),
+        max_p95_ratio: max_p95_ratio?,
+        window: window?.unwrap_or(WINDOW),
+        min_requests: min_requests?.unwrap_or(MIN_REQUESTS),
+        on_trip: on_trip?.unwrap_or(OnTrip::Rollback),
+    })
+}
+
+/// A key that may be left out.
+fn optional<'d, T>(value: Option<Value<'d>>, read: impl FnOnce(Value<'d>) -> Option<T>) -> Option<Option<T>> {
+    match value {
+        Some(value) => read(value).map(Some),
+        None => Some(None),
+    }
 }

@@ -247,13 +247,7 @@ async fn serve(
     let _watch = parts.control.watch().context("cannot watch the routing file")?;
     parts.accept(&door)?;
     drop(door);
-    parts.log.say(&report::report(parts));
-    if let Some(predecessor) = predecessor.take() {
-        predecessor.ready(&parts.sockets.inherited)?;
-    }
-    let revision = parts.control.live().load().revision;
-    notify(&[NotifyState::Ready, NotifyState::Status(&format!("answering requests, revision {revision}"))]);
-    watchdog::start(tokio::runtime::Handle::current()).context("cannot start the watchdog")?;
+    announce(parts, predecessor)?;
 
     let successor = run_until_told(parts, &mut signals, &mut questions).await;
     match &successor {
@@ -289,6 +283,18 @@ async fn serve(
         Stopped::Cut => parts.log.say("ficus: stopped before every request was answered\n"),
     }
     Ok(successor)
+}
+
+/// Everything is up: says so to whoever looks, to the process before us, and to systemd.
+fn announce(parts: &Parts, predecessor: &mut Option<Predecessor>) -> anyhow::Result<()> {
+    parts.log.say(&report::report(parts));
+    if let Some(predecessor) = predecessor.take() {
+        predecessor.ready(&parts.sockets.inherited)?;
+    }
+    let revision = parts.control.live().load().revision;
+    notify(&[NotifyState::Ready, NotifyState::Status(&format!("answering requests, revision {revision}"))]);
+    watchdog::start(tokio::runtime::Handle::current()).context("cannot start the watchdog")?;
+    Ok(())
 }
 
 /// Does what signals and the admin API ask for; the process that goes on, or nobody: the process shall stop.

@@ -26,19 +26,13 @@ fn shadow_goes_through_the_one_door() {
     let ficus = Ficus::start(ROUTES);
     let (out, err) = texts(&ficus.cli(&["shadow", "customers.list", "25%", "--reason", "CRM-812"]));
     assert_eq!(err, "");
-    assert_eq!(
-        out,
-        "customers.list: no shadow -> shadow 25% (revision 2)\nundo: ficus shadow customers.list off\n"
-    );
+    assert_eq!(out, "customers.list: no shadow -> shadow 25% (revision 2)\nundo: ficus undo 2\n");
     let text = std::fs::read_to_string(ficus.routes()).unwrap();
     let line = "serve = 'legacy'             # CRM-812: flip me\n";
     assert_eq!(text, ROUTES.replace(line, &format!("{line}shadow = {{ sample = 0.25 }}\n")));
 
     let (out, _) = texts(&ficus.cli(&["shadow", "customers.list", "off"]));
-    assert_eq!(
-        out,
-        "customers.list: shadow 25% -> no shadow (revision 3)\nundo: ficus shadow customers.list 25%\n"
-    );
+    assert_eq!(out, "customers.list: shadow 25% -> no shadow (revision 3)\nundo: ficus undo 3\n");
     let history = json(&ficus, &["history", "customers.list"]);
     assert_eq!(history["changes"][1]["action"], "shadow");
     assert_eq!(history["changes"][1]["reason"], "CRM-812");
