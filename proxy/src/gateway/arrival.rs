@@ -112,6 +112,11 @@ impl Arrival {
         Self { follower: Follower::new(limits), fault: None, head_started: None, deadline: None }
     }
 
+    /// The settings may have been read again since the connection began.
+    pub(super) fn limit(&mut self, limits: HeadLimits) {
+        self.follower.limit(limits);
+    }
+
     /// What is wrong with the head that pingora refuses by itself.
     pub(super) fn refusal(&self) -> Rejection {
         let malformed = Rejection { status: 400, reason: "malformed" };

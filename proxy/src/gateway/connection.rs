@@ -216,6 +216,7 @@ impl Connection {
     /// Looks at what was read; how much of it pingora may see.
     fn look_at(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(arrival) = &mut self.arrival else { return Ok(bytes.len()) };
+        arrival.limit(self.rules.head_limits());
         let good = arrival.arrived(bytes, &self.marks.heads);
         if !self.marks.is_busy()
             && arrival.head_arrives()

@@ -81,6 +81,11 @@ impl Follower {
         Self { limits, state: State::Head, partial: BytesMut::new(), heads: 0 }
     }
 
+    /// From now on these limits hold.
+    pub(super) fn limit(&mut self, limits: HeadLimits) {
+        self.limits = limits;
+    }
+
     /// How many heads were complete and in order.
     pub(super) fn heads(&self) -> u64 {
         self.heads

@@ -59,21 +59,21 @@ fn a_panic_takes_no_neighbour_on_the_same_http2_connection_with_it() {
 }
 
 #[test]
-fn without_descriptors_clients_wait_and_nothing_breaks() {
+fn a_crowd_beyond_the_descriptors_is_turned_away_and_nothing_breaks() {
     let legacy = Backend::saying("legacy");
     let ficus = Setup::new(&legacy)
         .set("log.level", "warn")
         .set("timeouts.upstream_idle", "20s")
         .launched_by(&["sh", "-c", "ulimit -n 96; exec \"$@\"", "sh"])
         .start();
-    let mut first = ficus.connect();
-    assert_eq!(first.get("/").text(), "legacy");
     let crowd: Vec<Client> = (0..150).map(|_| ficus.connect()).collect();
-    ficus.wait_for("cannot accept a connection");
-    assert_eq!(first.get("/").text(), "legacy", "who is connected is served");
+    eventually("refused connections", || {
+        ficus.metrics().contains("ficus_connections_refused_total{reason=\"full\"}")
+    });
     drop(crowd);
+    eventually("the crowd to be gone", || number(&ficus.metrics(), "ficus_connections") == 0);
     assert_eq!(ficus.connect().get("/").text(), "legacy", "and then everybody is again");
-    assert!(ficus.said().matches("cannot accept a connection").count() < 20, "{}", ficus.said());
+    assert!(!ficus.said().contains("cannot accept a connection"), "{}", ficus.said());
 }
 
 #[test]
@@ -132,10 +132,10 @@ fn a_closed_pipe_is_no_reason_to_end() {
 }
 
 #[test]
-fn flips_go_on_when_the_state_directory_is_lost() {
+fn a_rollback_needs_no_state_directory_and_a_flip_to_rust_does() {
     let legacy = Backend::saying("legacy");
     let rust = Backend::saying("rust");
-    let ficus = Setup::new(&legacy).rust_at(&rust.url()).route("serve = \"legacy\"\n").start();
+    let ficus = Setup::new(&legacy).rust_at(&rust.url()).route("serve = \"rust\"\n").start();
     // A file where the directory was: nothing can be written there, not even by root.
     let state = ficus.file("state");
     std::fs::rename(&state, ficus.file("elsewhere")).unwrap();
@@ -145,9 +145,12 @@ fn flips_go_on_when_the_state_directory_is_lost() {
     std::fs::create_dir(state.join("routing.json")).unwrap();
     std::fs::create_dir(state.join("journal.jsonl")).unwrap();
     std::fs::create_dir(state.join("ficus.db")).unwrap();
-    let flipped = ficus.json(&["flip", "item", "rust"]);
-    assert!(!flipped["warnings"].as_array().unwrap().is_empty(), "{flipped}");
     assert_eq!(ficus.connect().get("/items/7").text(), "rust");
-    ficus.json(&["rollback", "item"]);
+    let back = ficus.json(&["rollback", "item"]);
+    assert!(!back["warnings"].as_array().unwrap().is_empty(), "{back}");
+    assert_eq!(ficus.connect().get("/items/7").text(), "legacy");
+    // A flip that is on no disk would be lost by a restart: more of Rust has to wait for one.
+    let said = ficus.fails(&["resume", "item"]);
+    assert!(said.contains("cannot be put on record, so it is not made"), "{said}");
     assert_eq!(ficus.connect().get("/items/7").text(), "legacy");
 }

@@ -13,6 +13,8 @@ impl Ficus {
             .arg("--socket")
             .arg(self.file("state/admin.sock"))
             .args(arguments)
+            // Nobody is here to say yes to a flip.
+            .env("FICUS_YES", "1")
             .stdin(Stdio::null())
             .output()
             .unwrap()

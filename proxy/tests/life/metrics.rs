@@ -99,8 +99,10 @@ fn every_metric_is_described_in_the_reference() {
         assert!(labels.is_empty() || labels == described, "{name} has {labels:?}: {row}");
     }
     // What has not happened has no line yet; the source names all there are.
-    let source = include_str!("../../src/observe/metrics.rs");
-    for line in source.lines().filter_map(|line| line.trim().strip_prefix("r.register(\"")) {
+    let sources = [include_str!("../../src/observe/metrics.rs"), include_str!("../../src/observe/shadow.rs")];
+    for line in
+        sources.into_iter().flat_map(str::lines).filter_map(|line| line.trim().strip_prefix("r.register(\""))
+    {
         let mut parts = line.split('"');
         let (name, help) = (parts.next().unwrap(), parts.nth(1).unwrap());
         let described = page.lines().any(|row| {
