@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -152,10 +153,10 @@ class Node:
 
     def cli(self, *arguments) -> dict:
         """What `ficus ARGUMENTS --json` prints; fails if the command does."""
-        import subprocess
-
         command = [BINARIES / "ficus", "--socket", self.sockets / "admin.sock", *arguments, "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        # Nobody is here to say yes to a flip.
+        environment = os.environ | {"FICUS_YES": "1"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, f"ficus {arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
         return json.loads(done.stdout)
 
