@@ -20,6 +20,7 @@ pub mod kept;
 mod linger;
 mod outcome;
 mod pages;
+mod preface;
 #[doc(hidden)]
 pub mod probe;
 mod rate;
