@@ -5,7 +5,9 @@
 //! `compare` is the pure half: what two answers have in common by meaning. What is stored of a difference is its
 //! shape (`mask`). Users never wait for anything in this room, and what the other side answers is never sent to anyone.
 
+mod bound;
 mod capture;
+pub mod certificate;
 pub mod compare;
 mod job;
 pub mod mask;
@@ -16,7 +18,9 @@ mod sample;
 mod tally;
 mod worker;
 
+pub use bound::{clean_needed, upper_bound};
 pub use capture::{Capture, Dropped};
+pub use certificate::Certificate;
 pub use compare::Asked;
 pub use job::{Copied, Job, Served};
 pub use queue::{Options, Shadow, Told};
