@@ -153,6 +153,11 @@ pub struct Provenance {
 }
 
 impl Certificate {
+    /// Ends it for whoever reads it.
+    pub(super) fn expire(&mut self, reason: &str) {
+        self.expired = Some(Expired { at: Utc::now(), reason: reason.to_owned() });
+    }
+
     /// Whether it proves anything about what runs now.
     pub fn stands(&self) -> bool {
         self.expired.is_none() && matches!(self.self_test, SelfTest::Passed { .. }) && self.comparisons > 0
