@@ -89,6 +89,7 @@ impl Gateway {
                 by: served.name().to_owned(),
                 waited: ctx.attempt.waited,
                 trace_id: ctx.trace.trace_id().to_owned(),
+                fallback: self.backends.get(&route.fallback).cloned(),
             },
             target.clone(),
             copied,

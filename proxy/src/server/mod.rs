@@ -137,7 +137,7 @@ fn start(
     observer.ask(sources::of(&control, &backends));
     let evidence = observer.watch_guarded(EVIDENCE);
     runtime.spawn(rollout::watch(Arc::clone(&control), Arc::clone(&incidents), evidence));
-    let (shadow, outlet, diffs) = shadow::build(&settings, &observer)?;
+    let (shadow, outlet, diffs) = shadow::build(&settings, &observer, (control.live(), &backends))?;
     let copies = shadow::start(&shadow, outlet)?;
     let mut parts = Parts {
         settings: Arc::new(Current::new(settings)),
@@ -161,6 +161,7 @@ fn start(
     // Answers have been sent; what is left are tasks that watch something.
     runtime.shutdown_timeout(LAST_MOMENT);
     copies.shutdown_background();
+    parts.shadow.finish(LAST_MOMENT * 5);
     parts.diffs.flush(LAST_MOMENT * 5);
     parts.observer.finish();
     let replaced = matches!(&ended, Ok(Some(successor)) if successor.has("admin_socket"));

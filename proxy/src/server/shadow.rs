@@ -6,16 +6,20 @@ use anyhow::Context;
 use tokio::runtime::Runtime;
 
 use super::runtime;
+use crate::identity::Reader;
 use crate::observe::Observer;
+use crate::route::Live;
 use crate::settings::{Settings, Stack};
 use crate::shadow::compare::{Judge, Side};
-use crate::shadow::{Options, Outlet, Shadow};
-use crate::store::{Bounds, Diffs};
+use crate::shadow::{Channel, Options, Outlet, Roles, Shadow, Surroundings};
+use crate::store::{Bounds, Diffs, Records};
+use crate::upstream::Backends;
 
 /// The entry for served requests, the outlet for [`start`], and where differences are stored.
 pub(super) fn build(
     settings: &Settings,
     observer: &Observer,
+    (live, backends): (&Arc<Live>, &Arc<Backends>),
 ) -> anyhow::Result<(Arc<Shadow>, Outlet, Arc<Diffs>)> {
     let shadow = &settings.shadow;
     let bounds = Bounds { groups: shadow.groups, samples: shadow.samples, keep: shadow.keep };
@@ -24,12 +28,16 @@ pub(super) fn build(
     let flask = &settings.flask;
     let key = flask.secret_key.as_ref().map(|key| key.0.as_str());
     let judge = Judge::new(key, &flask.session_cookie, flask.profile);
-    let (shadow, outlet) = Shadow::new(
-        options(settings),
-        judge,
-        (observer.shadow().clone(), observer.watcher()),
-        Arc::clone(&diffs),
-    );
+    let records = Records::start(&settings.store.url).context("cannot start the store of evidence")?;
+    let around = Surroundings {
+        metrics: observer.shadow().clone(),
+        guards: observer.watcher(),
+        diffs: Arc::clone(&diffs),
+        records: Arc::new(records),
+        live: Arc::clone(live),
+        backends: Arc::clone(backends),
+    };
+    let (shadow, outlet) = Shadow::new(options(settings), judge, around);
     Ok((shadow, outlet, diffs))
 }
 
@@ -40,6 +48,7 @@ fn options(settings: &Settings) -> Options {
         Stack::Flask(profile) => Side::Flask(*profile),
         Stack::Rust => Side::Rust(profile),
     };
+    let reader = Reader::new(settings);
     let named = shadow.profiles.iter().map(|(name, stack)| (name.clone(), side(stack)));
     Options {
         backends: settings.backends.keys().cloned().collect(),
@@ -49,6 +58,11 @@ fn options(settings: &Settings) -> Options {
         timeout: shadow.timeout,
         sides: std::iter::once(("rust".to_owned(), Side::Rust(profile))).chain(named).collect(),
         side: Side::Flask(profile),
+        self_test: shadow.self_test,
+        noise: (shadow.noise, shadow.noise_per_route),
+        keep: shadow.keep,
+        channel_secret: Channel(settings.flask.channel_secret.as_ref().map(|secret| secret.0.clone())),
+        roles: Roles(Arc::new(move |cookies, now| reader.roles(cookies, now))),
     }
 }
 

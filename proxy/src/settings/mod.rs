@@ -111,6 +111,8 @@ pub struct Flask {
     pub role_key: Option<String>,
     /// Whose matching, cookies and redirects to follow.
     pub profile: Profile,
+    /// What opens the private channel of legacy-shim; absent: the application is not asked what it runs.
+    pub channel_secret: Option<Secret>,
 }
 
 /// What canaries need to know of this node.

@@ -189,6 +189,7 @@ impl Reader<'_> {
     fn flask(&mut self) -> Option<Flask> {
         let before = self.report.count(Severity::Error);
         let secret_key = values::flask_secret(&self.layers, &mut self.report);
+        let channel_secret = values::secret("flask.channel_secret", &self.layers, &mut self.report);
         let good = self.report.count(Severity::Error) == before;
         let session_cookie = self.key("flask.session_cookie", values::cookie_name);
         let remember_cookie = self.key("flask.remember_cookie", values::cookie_name);
@@ -201,6 +202,7 @@ impl Reader<'_> {
             remember_cookie: remember_cookie?,
             role_key: role_key.filter(|key| !key.is_empty()),
             profile: profile?,
+            channel_secret,
         })
     }
 
@@ -292,6 +294,11 @@ impl Reader<'_> {
         let [queue, concurrency, groups, samples] =
             ["queue", "concurrency", "groups", "samples"].map(|name| self.number(&format!("shadow.{name}")));
         let (timeout, keep) = (self.duration("shadow.timeout"), self.duration("shadow.keep"));
+        let self_test = self.duration("shadow.self_test");
+        let [noise, noise_per_route] = ["noise", "noise_per_route"].map(|name| {
+            let name = format!("shadow.{name}");
+            self.layers.value(&name).unwrap_or_else(|| unset(&name)).integer(0, &mut self.report)
+        });
         let profiles = match self.layers.value("shadow.profiles") {
             None => Some(BTreeMap::new()),
             Some(value) => {
@@ -309,6 +316,9 @@ impl Reader<'_> {
             samples: u32::try_from(samples?).ok()?,
             keep: keep?,
             profiles: profiles?,
+            self_test: self_test?,
+            noise: u32::try_from(noise?).unwrap_or(u32::MAX),
+            noise_per_route: u32::try_from(noise_per_route?).unwrap_or(u32::MAX),
         })
     }
 

@@ -24,6 +24,12 @@ pub struct ShadowSettings {
     pub keep: Duration,
     /// What stands behind a backend, where it is not what `flask.profile` says.
     pub profiles: BTreeMap<String, Stack>,
+    /// How often it is tested that comparing a route works.
+    pub self_test: Duration,
+    /// How often the fallback may be asked twice, a minute, of all routes; 0: never.
+    pub noise: u32,
+    /// How often of each route.
+    pub noise_per_route: u32,
 }
 
 /// What stands behind a backend.

@@ -162,7 +162,11 @@ pub(super) fn secret(name: &str, layers: &Layers<'_>, report: &mut Report) -> Op
     let value = layers.value(name)?;
     if value.is_text() {
         let key = name.rsplit('.').next().unwrap_or(name);
-        let example = if name == "flask.secret_key" { "FLASK_SECRET_KEY" } else { "CANARY_SECRET_KEY" };
+        let example = match name {
+            "flask.secret_key" => "FLASK_SECRET_KEY",
+            "flask.channel_secret" => "LEGACY_SHIM_CHANNEL_SECRET",
+            _ => "CANARY_SECRET_KEY",
+        };
         report
             .error(value.key(), "a secret must not stand in the file")
             .label("name where it is kept")

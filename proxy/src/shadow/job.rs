@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use http::{HeaderMap, Method};
 
 use super::compare::{Answer, Asked};
+use super::self_test::Probe;
 use crate::route::Route;
 use crate::upstream::Backend;
 
@@ -24,10 +25,23 @@ pub struct Job {
     pub answer: Answer,
     /// When it was answered.
     pub at: DateTime<Utc>,
+    /// Why it is made.
+    pub purpose: Purpose,
+}
+
+/// Why a copy is made.
+#[derive(Debug)]
+pub enum Purpose {
+    /// A user's request.
+    Traffic,
+    /// A request of a recording: it counts, marked as such.
+    Recording,
+    /// A test of the way itself: it counts nowhere.
+    Probe(Probe),
 }
 
 /// A request that can be sent again.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Copied {
     /// The method.
     pub method: Method,
@@ -71,10 +85,13 @@ pub struct Served {
     pub waited: Option<Duration>,
     /// The trace it belongs to.
     pub trace_id: String,
+    /// The fallback, for who wants to know whether it answers the same twice.
+    pub fallback: Option<Arc<Backend>>,
 }
 
 impl Job {
-    /// A copy of a request that was just answered with this status, these headers and this body.
+    /// A copy of a request that was just answered with this status, these headers and this body. A user's, until
+    /// `purpose` says otherwise.
     pub fn new(
         served: Served,
         target: Arc<Backend>,
@@ -83,6 +100,6 @@ impl Job {
     ) -> Self {
         let (status, headers, body) = answer;
         let answer = Answer { status, headers, body, complete: true };
-        Self { served, target, request, answer, at: Utc::now() }
+        Self { served, target, request, answer, at: Utc::now(), purpose: Purpose::Traffic }
     }
 }

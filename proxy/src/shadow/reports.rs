@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::Shadow;
 use super::compare::{Answer, Comparison, Difference, Path};
-use super::job::Job;
+use super::job::{Job, Purpose};
 use super::mask;
+use super::self_test::STORED_AS;
 use crate::route::Pattern;
 use crate::store::{DiffGroup, Mismatch};
 
@@ -25,7 +26,10 @@ impl Shadow {
             }
         }
         self.diffs.add(Mismatch {
-            route: job.route().to_owned(),
+            route: match job.purpose {
+                Purpose::Probe(_) => format!("{STORED_AS}{}", job.route()),
+                Purpose::Traffic | Purpose::Recording => job.route().to_owned(),
+            },
             revision: job.served.revision,
             at: job.at,
             groups,
@@ -69,7 +73,8 @@ fn side(backend: &str, answer: &Answer) -> Value {
     json!({ "backend": backend, "status": answer.status, "bytes": answer.body.len() })
 }
 
-fn masked(difference: &Difference, show: &[Pattern]) -> Value {
+/// A difference as it may be stored: `show` names paths whose values stay readable.
+pub(super) fn masked(difference: &Difference, show: &[Pattern]) -> Value {
     let path = &difference.path;
     let (text, signature) = (path.text(), path.signature());
     let shown = show.iter().any(|pattern| pattern.matches(&text) || pattern.matches(&signature));

@@ -7,9 +7,10 @@ use tokio::sync::mpsc::Receiver;
 
 use super::Shadow;
 use super::compare::{Answer, Case, Comparison, Design, Verdict};
-use super::job::Job;
+use super::evidence::Came;
+use super::job::{Job, Purpose};
 use super::queue::Waiting;
-use super::replay::ask;
+use super::replay::{To, ask};
 use crate::observe::Evidence;
 
 /// A handler's word that Flask shall answer.
@@ -32,6 +33,8 @@ impl Shadow {
         for lane in outlet.0 {
             runtime.spawn(Arc::clone(self).work_lane(lane));
         }
+        runtime.spawn(Arc::clone(self).keep_evidence());
+        runtime.spawn(Arc::clone(self).keep_testing());
     }
 
     /// At most so many copies are in progress; while they all wait for a side that hangs, the queue fills and what does
@@ -55,17 +58,34 @@ impl Shadow {
     }
 
     async fn treat(&self, job: &Job) {
-        let answer = ask(job, self.options.body_bytes, self.options.timeout).await;
+        let bounds = (self.options.body_bytes, self.options.timeout);
+        if let Purpose::Probe(probe) = &job.purpose {
+            let answer = ask(To::Probe(probe), &job.request, bounds).await;
+            let comparison = answer.map(|(answer, _)| {
+                let comparison = self.compare(job, &answer);
+                if comparison.verdict == Verdict::Mismatch {
+                    self.report(job, &answer, &comparison);
+                }
+                comparison
+            });
+            probe.tell(comparison.as_ref());
+            return;
+        }
+        let answer = ask(To::Backend(&job.target), &job.request, bounds).await;
         let route = job.route();
-        let Some(answer) = answer else {
+        let Some((answer, waited)) = answer else {
             self.count_compared(route, "unanswered");
+            self.add_evidence(job, Came::Unanswered, None, None);
             return;
         };
         if job.asks_candidate() && is_deferred(&answer) {
             self.count_compared(route, "deferred");
+            self.add_evidence(job, Came::Deferred, None, None);
             return;
         }
         let comparison = self.compare(job, &answer);
+        let reference = if job.asks_candidate() { &job.answer } else { &answer };
+        self.add_evidence(job, Came::Compared(comparison.verdict), Some(reference), Some(waited));
         self.count_compared(route, comparison.verdict.word());
         self.tell_guards(job, comparison.verdict);
         if let Some(why) = comparison.incomparable {
@@ -77,6 +97,7 @@ impl Shadow {
         if comparison.verdict == Verdict::Mismatch {
             self.report(job, &answer, &comparison);
         }
+        self.learn_noise(job, reference).await;
     }
 
     /// A guarded route that gives other answers too often rolls itself back.

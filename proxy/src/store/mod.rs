@@ -9,6 +9,7 @@ mod chain;
 mod diffs;
 mod journal;
 mod recorder;
+mod records;
 mod sqlite;
 mod step;
 mod worker;
@@ -21,6 +22,7 @@ pub use audit::Audit;
 pub use chain::{Broken, Link};
 pub use diffs::{Bounds, DiffGroup, Diffs, GroupRow, Mismatch, Wanted};
 pub use recorder::{Paused, Recorder, StoreHealth, Texts};
+pub use records::{Document, Records};
 pub use step::step;
 
 /// One revision and how it came to be.

@@ -23,8 +23,12 @@
 //! | `jsonify(...)` | [`jsonify`] |
 //! | a Flask-RESTful resource | [`restful`], [`restful_abort`] |
 //! | `app.session_interface` | [`SessionSource`] |
+//!
+//! Beside the endpoints stands `GET /_ficus/about`, for the proxy alone: which build this is, and the schema heads that
+//! [`Views::schema_heads`] names.
 
 mod abort;
+mod about;
 mod answer;
 mod application;
 mod context;
