@@ -87,6 +87,7 @@ impl Gateway {
                 route: route.clone(),
                 revision: routing.revision,
                 by: served.name().to_owned(),
+                backend: served.clone(),
                 waited: ctx.attempt.waited,
                 trace_id: ctx.trace.trace_id().to_owned(),
             },

@@ -292,6 +292,8 @@ impl Reader<'_> {
         let [queue, concurrency, groups, samples] =
             ["queue", "concurrency", "groups", "samples"].map(|name| self.number(&format!("shadow.{name}")));
         let (timeout, keep) = (self.duration("shadow.timeout"), self.duration("shadow.keep"));
+        let confirm = self.layers.value("shadow.confirm").unwrap_or_else(|| unset("shadow.confirm"));
+        let confirm = confirm.integer(0, &mut self.report);
         let profiles = match self.layers.value("shadow.profiles") {
             None => Some(BTreeMap::new()),
             Some(value) => {
@@ -305,6 +307,7 @@ impl Reader<'_> {
             queue: usize::try_from(queue?).ok()?,
             concurrency: usize::try_from(concurrency?).ok()?,
             timeout: timeout?,
+            confirm: u32::try_from(confirm?).ok()?,
             groups: u32::try_from(groups?).ok()?,
             samples: u32::try_from(samples?).ok()?,
             keep: keep?,

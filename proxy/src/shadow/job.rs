@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use http::{HeaderMap, Method};
 
 use super::compare::{Answer, Asked};
-use crate::route::Route;
+use crate::route::{IgnoreRule, Route};
 use crate::upstream::Backend;
 
 /// A copy of one exchange.
@@ -52,6 +52,11 @@ impl Job {
         &self.served.route.name
     }
 
+    /// What may differ because somebody said so.
+    pub(super) fn rules(&self) -> &[IgnoreRule] {
+        self.served.route.shadow.as_ref().map(|shadow| shadow.ignore.as_slice()).unwrap_or_default()
+    }
+
     /// The query, without its `?`.
     pub(super) fn query(&self) -> &str {
         self.request.target.query().unwrap_or_default()
@@ -67,6 +72,8 @@ pub struct Served {
     pub revision: u64,
     /// Who served it.
     pub by: String,
+    /// The same, to be asked again.
+    pub backend: Arc<Backend>,
     /// How long the backend took to begin its answer.
     pub waited: Option<Duration>,
     /// The trace it belongs to.

@@ -1,12 +1,14 @@
 //! Proof before the switch: the side that does not serve gets a copy of the request, and both answers are compared.
 //!
 //! A served request leaves a `capture`; `sample` decides which ones become a `job`, `queue` is the way to the `worker`, who
-//! asks the other side (`replay`), compares, and hands mismatches to the store (`reports`).
+//! asks the other side (`replay`), compares, asks again where answers differ (`confirm`), and hands mismatches to the store
+//! (`reports`).
 //! `compare` is the pure half: what two answers have in common by meaning. What is stored of a difference is its
 //! shape (`mask`). Users never wait for anything in this room, and what the other side answers is never sent to anyone.
 
 mod capture;
 pub mod compare;
+mod confirm;
 mod job;
 pub mod mask;
 mod queue;

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{Sender, channel};
 
 use super::capture::{Capture, Dropped};
 use super::compare::{Judge, Side};
+use super::confirm::Allowance;
 use super::job::Job;
 use super::sample::{Statuses, belongs};
 use super::tally::{RouteTally, Tally};
@@ -30,6 +31,8 @@ pub struct Options {
     pub concurrency: usize,
     /// Longest wait for an answer to a copy.
     pub timeout: Duration,
+    /// Differences of one route that are asked about again in a minute.
+    pub confirm: u32,
     /// What stands behind each backend.
     pub sides: BTreeMap<String, Side>,
     /// What stands behind a backend that is not named.
@@ -57,6 +60,7 @@ pub struct Shadow {
     metrics: ShadowMetrics,
     tally: Tally,
     statuses: Statuses,
+    pub(super) allowance: Allowance,
     pub(super) diffs: Arc<Diffs>,
     /// Who watches guarded routes.
     pub(super) guards: Option<Sender<Evidence>>,
@@ -88,7 +92,8 @@ impl Shadow {
             outlets.push(LaneOutlet { rare: rare_out, common: common_out });
         }
         let (tally, statuses) = Default::default();
-        let shadow = Self { options, judge, metrics, tally, statuses, diffs, guards, lanes };
+        let allowance = Allowance::new(options.confirm);
+        let shadow = Self { options, judge, metrics, tally, statuses, allowance, diffs, guards, lanes };
         (Arc::new(shadow), Outlet(outlets))
     }
 
@@ -148,6 +153,11 @@ impl Shadow {
     pub(super) fn count_compared(&self, route: &str, result: &'static str) {
         self.metrics.compared(route, result);
         self.tally.compared(route, result);
+    }
+
+    pub(super) fn count_again(&self, route: &str, result: &'static str) {
+        self.metrics.again(route, result);
+        self.tally.again(route, result);
     }
 
     pub(super) fn count_incomparable(&self, route: &str, reason: &'static str) {

@@ -10,30 +10,39 @@ use tokio::time::timeout;
 
 use super::compare::Answer;
 use super::job::Job;
+use crate::upstream::Backend;
 
 /// The mark of a copy. Clients cannot set it: the gateway removes every header of ours from what they send.
 pub const MARK: &str = "x-ficus-shadow";
 
-/// Asks; `None` if there is no answer in time.
-pub(super) async fn ask(job: &Job, limit: usize, patience: Duration) -> Option<Answer> {
-    match timeout(patience, exchange(job, limit)).await {
+/// What only candidates are told.
+const ROUTE: &str = "x-ficus-route";
+
+/// Asks one of both sides; `None` if there is no answer in time.
+pub(super) async fn ask((job, target): (&Job, &Backend), limit: usize, patience: Duration) -> Option<Answer> {
+    match timeout(patience, exchange((job, target), limit)).await {
         Ok(Ok(answer)) => Some(answer),
         Ok(Err(error)) => {
-            tracing::debug!(route = job.route(), backend = job.target.name(), %error, "no answer to a copy");
+            tracing::debug!(route = job.route(), backend = target.name(), %error, "no answer to a copy");
             None
         }
         Err(_) => None,
     }
 }
 
-async fn exchange(job: &Job, limit: usize) -> anyhow::Result<Answer> {
-    let stream = job.target.dial().await?;
+async fn exchange((job, target): (&Job, &Backend), limit: usize) -> anyhow::Result<Answer> {
+    let stream = target.dial().await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
     let mut request = Request::new(Full::new(job.request.body.clone()));
     *request.method_mut() = job.request.method.clone();
     *request.uri_mut() = http::Uri::from(job.request.target.clone());
     request.headers_mut().clone_from(&job.request.headers);
+    if target.name() == job.served.route.fallback {
+        request.headers_mut().remove(ROUTE);
+    } else {
+        request.headers_mut().insert(ROUTE, HeaderValue::from_str(job.route())?);
+    }
     request.headers_mut().insert(MARK, HeaderValue::from_static("1"));
     request.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
     let response = sender.send_request(request).await;
