@@ -71,6 +71,9 @@ def record(stack) -> list:
     tokens = {email: grant([stack], email) for email in PEOPLE}
     for client in (*people.values(), Client(stack.port)):
         crawl(recorder, client)
+    for target in looking_back(stack):
+        for client in people.values():
+            recorder.add("GET", target, client.cookies)
     samples = one_of_each(recorder.requests)
     waiting, remembered = with_message(stack), remembered_only(stack)
     for target in samples:
@@ -97,6 +100,16 @@ def record(stack) -> list:
         token = tokens.get(case.user, "")
         recorder.add(method, target, cookies, [(k, v.replace("{{api_token}}", token)) for k, v in case.headers])
     return [request for request in recorder.requests if request.route]
+
+
+def looking_back(stack) -> list:
+    """Where the demo data are: they end some time before today."""
+    (last,), = stack.query("SELECT max(closed_at)::date FROM deals")
+    month = f"{last:%Y-%m}"
+    return [
+        f"/reports/monthly?month={month}", f"/activities/calendar?month={month}", f"/activities/calendar?month={month}&who=all",
+        f"/admin/audit?until={date.today()}", f"/admin/audit?since={last}", "/admin/audit?action=customer.create&page=2",
+    ]
 
 
 def logged_in(stack, email: str) -> Client:
