@@ -9,6 +9,10 @@ from stack.process import Process, free_port, wait_until
 from stack.stack import BINARIES, SECRETS
 
 COUNTED = re.compile(r'^ficus_shadow_compared_total\{route="([^"]*)",result="([^"]*)"\} (\d+)', re.M)
+# The one GET of the CRM that changes its own answer: the export of a person's data is an entry in that person's data.
+RULES = {
+    "gdpr.export": '{ path = "json $.processing[]", reason = "an export is an entry of it", author = "ana", expires = "2099-01-01" }'
+}
 JUDGED = ("match", "ignored", "empty", "mismatch")
 
 
@@ -21,7 +25,12 @@ class SideFicus:
         self._socket = stack.sockets / f"{folder.name}.sock"
         routes = folder / "routes.toml"
         text = stack.routes_file.read_text().replace('candidate = "rust"', f'candidate = "{candidate}"')
-        routes.write_text(re.sub(r"^\[\[route\]\]\n", "[[route]]\nshadow = { sample = 1.0 }\n", text, flags=re.M))
+        text = re.sub(r"^\[\[route\]\]\n", "[[route]]\nshadow = { sample = 1.0 }\n", text, flags=re.M)
+        for route, rule in RULES.items():
+            told = f'shadow = {{ sample = 1.0 }}\nname = "{route}"'
+            assert text.count(told) == 1, route
+            text = text.replace(told, told.replace("1.0 }", f"1.0, ignore = [{rule}] }}"))
+        routes.write_text(text)
         settings = {
             **SECRETS,
             "FICUS_LISTEN_HTTP": f"127.0.0.1:{self.port}",

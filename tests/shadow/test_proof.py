@@ -13,6 +13,7 @@ import os
 import random
 import re
 import threading
+import time
 
 import pytest
 
@@ -194,7 +195,7 @@ def test_what_a_port_may_do_in_its_own_way_is_no_difference(wrong, traffic):
 
 
 class Writer(threading.Thread):
-    """A colleague who works all the time: through Flask, on what the others look at."""
+    """A colleague who works all the time: through Flask, on what the others look at; slower on a slow machine."""
 
     def __init__(self, port: int, token: str, seed: int):
         super().__init__()
@@ -202,7 +203,9 @@ class Writer(threading.Thread):
         self._port, self._token, self._random = port, token, random.Random(seed)
 
     def run(self):
-        while not self.ended.wait(0.1):
+        began = time.monotonic()
+        while not self.ended.wait(max(0.25, 4 * (time.monotonic() - began))):
+            began = time.monotonic()
             number = self._random.randrange(1, 60)
             what = self._random.choice(("customer", "customer", "activity", "done"))
             if what == "customer":

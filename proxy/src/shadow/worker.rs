@@ -90,7 +90,7 @@ impl Shadow {
         if comparison.verdict != Verdict::Mismatch {
             return None;
         }
-        let again = self.confirm(job, answer).await;
+        let again = self.confirm(job, answer, comparison).await;
         self.count_again(job.route(), again.word());
         Some(again)
     }
