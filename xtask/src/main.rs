@@ -19,6 +19,7 @@ mod processes;
 mod progress;
 mod promtool;
 mod python;
+mod shadow;
 mod signals;
 mod soak;
 mod supervise;
@@ -51,6 +52,10 @@ cargo xtask COMMAND
     python [NAME]...           makes virtual environments under target/python (all of them by default)
     conformance [CASE]...      Ficus beside nginx, HAProxy and Envoy: the scoreboard of tests/conformance
     soak [--minutes N]         Ficus under load and faults for an hour: memory must not grow
+    prove-shadow [--comparisons N] [--fault NAME]
+                               seeded faults that shadow traffic finds, and false mismatches under load
+    shadow-latency [--requests N] [--rate N]
+                               what users wait with shadow traffic off, on, and on with the other side hung
     floor-plan                 checks who imports whom in proxy/src
     licences                   checks the licences of all dependencies against deny.toml
     links                      checks the relative links in all Markdown files
@@ -92,6 +97,8 @@ fn run() -> Outcome<u8> {
         "python" => make_environments(&workspace, &rest(&mut parser)?).map(done),
         "conformance" => conformance(&workspace, &rest(&mut parser)?),
         "soak" => soak::run(&workspace, soak::minutes(&mut parser)?),
+        "prove-shadow" => shadow::Proof::parse(&mut parser)?.run(&workspace),
+        "shadow-latency" => shadow::latency(&workspace, &rest(&mut parser)?),
         "floor-plan" => floor_plan::check(&workspace).map(|found| println!("{found}")).map(done),
         "licences" => licences::check(&workspace).map(|found| println!("{found}")).map(done),
         "links" => links::check(&workspace).map(|found| println!("{found}")).map(done),

@@ -147,7 +147,7 @@ fn facts(route: &str, answer: &Value) -> Vec<String> {
 }
 
 fn uncounted(uncounted: &Value) -> String {
-    let kinds = ["empty", "incomparable", "unanswered", "deferred"];
+    let kinds = ["empty", "incomparable", "unanswered", "deferred", "raced"];
     kinds.map(|kind| format!("{kind} {}", uncounted[kind])).join(", ")
 }
 

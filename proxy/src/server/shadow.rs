@@ -56,6 +56,7 @@ fn options(settings: &Settings) -> Options {
         queue: shadow.queue,
         concurrency: shadow.concurrency,
         timeout: shadow.timeout,
+        confirm: shadow.confirm,
         sides: std::iter::once(("rust".to_owned(), Side::Rust(profile))).chain(named).collect(),
         side: Side::Flask(profile),
         self_test: shadow.self_test,

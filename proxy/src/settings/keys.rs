@@ -58,6 +58,7 @@ pub const KEYS: &[Key] = &[
     key("shadow.queue", "256"),
     key("shadow.concurrency", "8"),
     key("shadow.timeout", "5s"),
+    key("shadow.confirm", "30"),
     key("shadow.groups", "200"),
     key("shadow.samples", "5"),
     key("shadow.keep", "720h"),

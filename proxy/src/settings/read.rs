@@ -299,6 +299,8 @@ impl Reader<'_> {
             let name = format!("shadow.{name}");
             self.layers.value(&name).unwrap_or_else(|| unset(&name)).integer(0, &mut self.report)
         });
+        let confirm = self.layers.value("shadow.confirm").unwrap_or_else(|| unset("shadow.confirm"));
+        let confirm = confirm.integer(0, &mut self.report);
         let profiles = match self.layers.value("shadow.profiles") {
             None => Some(BTreeMap::new()),
             Some(value) => {
@@ -312,6 +314,7 @@ impl Reader<'_> {
             queue: usize::try_from(queue?).ok()?,
             concurrency: usize::try_from(concurrency?).ok()?,
             timeout: timeout?,
+            confirm: u32::try_from(confirm?).ok()?,
             groups: u32::try_from(groups?).ok()?,
             samples: u32::try_from(samples?).ok()?,
             keep: keep?,

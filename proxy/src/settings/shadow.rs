@@ -16,6 +16,8 @@ pub struct ShadowSettings {
     pub concurrency: usize,
     /// Longest wait for the whole answer to a copy.
     pub timeout: Duration,
+    /// Differences of one route about which both sides are asked again in a minute.
+    pub confirm: u32,
     /// Most groups of differences that are kept for a route.
     pub groups: u32,
     /// Most samples that are kept for a group.

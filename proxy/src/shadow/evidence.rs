@@ -34,6 +34,8 @@ pub(super) enum Came {
     Compared(Verdict),
     Unanswered,
     Deferred,
+    /// The data changed between the answers.
+    Raced,
 }
 
 impl Shadow {
@@ -96,6 +98,7 @@ impl Shadow {
         self.ledger.count(&route.name, &hash, |counts| match came {
             Came::Unanswered => counts.uncounted.unanswered += 1,
             Came::Deferred => counts.uncounted.deferred += 1,
+            Came::Raced => counts.uncounted.raced += 1,
             Came::Compared(Verdict::Empty) => counts.uncounted.empty += 1,
             Came::Compared(Verdict::Incomparable) => counts.uncounted.incomparable += 1,
             Came::Compared(verdict) => {

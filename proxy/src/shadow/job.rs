@@ -9,7 +9,7 @@ use http::{HeaderMap, Method};
 
 use super::compare::{Answer, Asked};
 use super::self_test::Probe;
-use crate::route::Route;
+use crate::route::{IgnoreRule, Route};
 use crate::upstream::Backend;
 
 /// A copy of one exchange.
@@ -61,9 +61,19 @@ impl Job {
         self.served.by == self.served.route.fallback
     }
 
+    /// The fallback, whichever side it is.
+    pub(super) fn fallback(&self) -> &Arc<Backend> {
+        if self.asks_candidate() { &self.served.backend } else { &self.target }
+    }
+
     /// The route's name.
     pub(super) fn route(&self) -> &str {
         &self.served.route.name
+    }
+
+    /// What may differ because somebody said so.
+    pub(super) fn rules(&self) -> &[IgnoreRule] {
+        self.served.route.shadow.as_ref().map(|shadow| shadow.ignore.as_slice()).unwrap_or_default()
     }
 
     /// The query, without its `?`.
@@ -81,12 +91,12 @@ pub struct Served {
     pub revision: u64,
     /// Who served it.
     pub by: String,
+    /// The same, to be asked again.
+    pub backend: Arc<Backend>,
     /// How long the backend took to begin its answer.
     pub waited: Option<Duration>,
     /// The trace it belongs to.
     pub trace_id: String,
-    /// The fallback, for who wants to know whether it answers the same twice.
-    pub fallback: Option<Arc<Backend>>,
 }
 
 impl Job {

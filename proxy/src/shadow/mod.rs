@@ -1,7 +1,8 @@
 //! Proof before the switch: the side that does not serve gets a copy of the request, and both answers are compared.
 //!
 //! A served request leaves a `capture`; `sample` decides which ones become a `job`, `queue` is the way to the `worker`, who
-//! asks the other side (`replay`), compares, and hands mismatches to the store (`reports`).
+//! asks the other side (`replay`), compares, asks again where answers differ (`confirm`), and hands mismatches to the store
+//! (`reports`).
 //! `compare` is the pure half: what two answers have in common by meaning. What is stored of a difference is its
 //! shape (`mask`). What comparisons prove is kept by `ledger` in a `period` and read as a `certificate`, which ends when one
 //! of the programs (`about`) or the rules change; `self_test` proves that comparing works; `noise` finds what differs from
@@ -12,6 +13,7 @@ mod bound;
 mod capture;
 pub mod certificate;
 pub mod compare;
+mod confirm;
 mod evidence;
 mod job;
 mod latency;

@@ -60,6 +60,7 @@ impl Counts {
         self.uncounted.incomparable += other.uncounted.incomparable;
         self.uncounted.unanswered += other.uncounted.unanswered;
         self.uncounted.deferred += other.uncounted.deferred;
+        self.uncounted.raced += other.uncounted.raced;
         self.reference.merge(&other.reference);
         self.candidate.merge(&other.candidate);
         self.rows.compared += other.rows.compared;

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{Sender, channel};
 use super::about::Abouts;
 use super::capture::{Capture, Dropped};
 use super::compare::{Judge, Side};
+use super::confirm::Allowance;
 use super::job::Job;
 use super::ledger::Ledger;
 use super::noise::Noise;
@@ -36,6 +37,8 @@ pub struct Options {
     pub concurrency: usize,
     /// Longest wait for an answer to a copy.
     pub timeout: Duration,
+    /// Differences of one route that are asked about again in a minute.
+    pub confirm: u32,
     /// What stands behind each backend.
     pub sides: BTreeMap<String, Side>,
     /// What stands behind a backend that is not named.
@@ -112,6 +115,7 @@ pub struct Shadow {
     pub(super) metrics: ShadowMetrics,
     tally: Tally,
     statuses: Statuses,
+    pub(super) allowance: Allowance,
     pub(super) diffs: Arc<Diffs>,
     pub(super) records: Arc<Records>,
     pub(super) live: Arc<Live>,
@@ -149,6 +153,7 @@ impl Shadow {
         let Surroundings { metrics, guards, diffs, records, live, backends } = around;
         let (tally, statuses, abouts, self_tests, wake) = Default::default();
         let noise = Noise::new(options.noise.0, options.noise.1);
+        let allowance = Allowance::new(options.confirm);
         let ledger = Ledger::new(Arc::clone(&records));
         let shadow = Self {
             options,
@@ -156,6 +161,7 @@ impl Shadow {
             metrics,
             tally,
             statuses,
+            allowance,
             diffs,
             records,
             live,
@@ -231,6 +237,11 @@ impl Shadow {
     pub(super) fn count_compared(&self, route: &str, result: &'static str) {
         self.metrics.compared(route, result);
         self.tally.compared(route, result);
+    }
+
+    pub(super) fn count_again(&self, route: &str, result: &'static str) {
+        self.metrics.again(route, result);
+        self.tally.again(route, result);
     }
 
     pub(super) fn count_incomparable(&self, route: &str, reason: &'static str) {

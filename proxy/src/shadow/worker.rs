@@ -7,6 +7,7 @@ use tokio::sync::mpsc::Receiver;
 
 use super::Shadow;
 use super::compare::{Answer, Case, Comparison, Design, Verdict};
+use super::confirm::Again;
 use super::evidence::Came;
 use super::job::{Job, Purpose};
 use super::queue::Waiting;
@@ -60,18 +61,18 @@ impl Shadow {
     async fn treat(&self, job: &Job) {
         let bounds = (self.options.body_bytes, self.options.timeout);
         if let Purpose::Probe(probe) = &job.purpose {
-            let answer = ask(To::Probe(probe), &job.request, bounds).await;
+            let answer = ask(To::Probe(probe), job, bounds).await;
             let comparison = answer.map(|(answer, _)| {
-                let comparison = self.compare(job, &answer);
+                let comparison = self.compare(job, (&job.answer, &answer));
                 if comparison.verdict == Verdict::Mismatch {
-                    self.report(job, &answer, &comparison);
+                    self.report(job, (&answer, Again::NotAsked), &comparison);
                 }
                 comparison
             });
             probe.tell(comparison.as_ref());
             return;
         }
-        let answer = ask(To::Backend(&job.target), &job.request, bounds).await;
+        let answer = ask(To::Backend(&job.target), job, bounds).await;
         let route = job.route();
         let Some((answer, waited)) = answer else {
             self.count_compared(route, "unanswered");
@@ -83,7 +84,13 @@ impl Shadow {
             self.add_evidence(job, Came::Deferred, None, None);
             return;
         }
-        let comparison = self.compare(job, &answer);
+        let comparison = self.compare(job, (&job.answer, &answer));
+        let again = self.again(job, &answer, &comparison).await;
+        if again == Some(Again::Raced) {
+            self.count_compared(route, Again::Raced.word());
+            self.add_evidence(job, Came::Raced, None, None);
+            return;
+        }
         let reference = if job.asks_candidate() { &job.answer } else { &answer };
         self.add_evidence(job, Came::Compared(comparison.verdict), Some(reference), Some(waited));
         self.count_compared(route, comparison.verdict.word());
@@ -94,10 +101,20 @@ impl Shadow {
         for (rule, times) in &comparison.ignored {
             self.count_ignored(route, rule, *times);
         }
-        if comparison.verdict == Verdict::Mismatch {
-            self.report(job, &answer, &comparison);
+        if let Some(again) = again {
+            self.report(job, (&answer, again), &comparison);
         }
         self.learn_noise(job, reference).await;
+    }
+
+    /// What asking again has shown, if the answers differ.
+    async fn again(&self, job: &Job, answer: &Answer, comparison: &Comparison) -> Option<Again> {
+        if comparison.verdict != Verdict::Mismatch {
+            return None;
+        }
+        let again = self.confirm(job, answer, comparison).await;
+        self.count_again(job.route(), again.word());
+        Some(again)
     }
 
     /// A guarded route that gives other answers too often rolls itself back.
@@ -115,19 +132,16 @@ impl Shadow {
         }
     }
 
-    /// The fallback is the reference, whoever served.
-    fn compare(&self, job: &Job, answer: &Answer) -> Comparison {
-        let (reference, candidate) =
-            if job.asks_candidate() { (&job.answer, answer) } else { (answer, &job.answer) };
+    /// What the served side and the other one answered; the fallback is the reference, whoever served.
+    pub(super) fn compare(&self, job: &Job, (served, answer): (&Answer, &Answer)) -> Comparison {
+        let (reference, candidate) = if job.asks_candidate() { (served, answer) } else { (answer, served) };
         let other = if job.asks_candidate() { job.target.name() } else { &job.served.by };
         let design = Design::of(self.options.side(&job.served.route.fallback), self.options.side(other));
-        let rules =
-            job.served.route.shadow.as_ref().map(|shadow| shadow.ignore.as_slice()).unwrap_or_default();
-        let asked = &job.request.asked;
+        let (asked, rules) = (&job.request.asked, job.rules());
         self.judge.compare(&Case { asked, reference, candidate, design, rules, now: job.at })
     }
 }
 
-fn is_deferred(answer: &Answer) -> bool {
+pub(super) fn is_deferred(answer: &Answer) -> bool {
     answer.status == 503 && answer.headers.get(DEFER).is_some_and(|value| value == "1")
 }

@@ -14,6 +14,7 @@ mod disks;
 mod ficus;
 mod flips;
 mod holds;
+mod hostile;
 mod journeys;
 mod offline;
 mod origin;
