@@ -12,6 +12,7 @@ pub mod mask;
 mod queue;
 mod replay;
 mod reports;
+pub mod rows;
 mod sample;
 mod tally;
 mod worker;
