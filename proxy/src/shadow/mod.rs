@@ -22,6 +22,7 @@ mod period;
 mod queue;
 mod replay;
 mod reports;
+pub mod rows;
 mod rules;
 mod sample;
 mod self_test;
