@@ -32,6 +32,7 @@ pub(super) fn router(admin: &Arc<Admin>) -> Router {
         .route("/v1/reload", post(reload))
         .route("/v1/upgrade", post(upgrade))
         .merge(super::diffs::router())
+        .merge(super::evidence::router())
         .with_state(Arc::clone(admin))
         .merge(super::changes::router(admin))
 }
@@ -53,6 +54,7 @@ async fn status(State(admin): State<Arc<Admin>>) -> Answer {
         "routes": routing.table.routes().len(),
         "routes_by_serve": by_standing,
         "backends": backend_lines(&admin.backends.health()),
+        "self_tests_failed": super::evidence::alarms(&admin),
     });
     if let (Value::Object(all), Ok(Value::Object(control))) = (&mut answer, serde_json::to_value(status)) {
         all.extend(control);

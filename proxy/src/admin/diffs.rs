@@ -20,7 +20,7 @@ use crate::diagnostic::percent;
 use crate::store::{GroupRow, Wanted};
 
 /// How long a rule counts if nobody says otherwise.
-const LIFE_OF_A_RULE: Days = Days::new(90);
+pub(super) const LIFE_OF_A_RULE: Days = Days::new(90);
 
 pub(super) fn router() -> Router<Arc<Admin>> {
     Router::new()
@@ -28,7 +28,7 @@ pub(super) fn router() -> Router<Arc<Admin>> {
         .route("/v1/diffs/{id}", get(one))
         .route("/v1/diffs/{id}", delete(forget))
         .route("/v1/diffs/{id}/ignore", post(ignore))
-        .route("/v1/shadow", post(shadow))
+        .route("/v1/shadow", get(super::evidence::shadowed).post(shadow))
 }
 
 #[derive(Debug, Deserialize)]

@@ -8,6 +8,7 @@ mod api;
 mod ask;
 mod changes;
 mod diffs;
+mod evidence;
 mod explain;
 mod health;
 mod incidents;

@@ -80,6 +80,16 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "no_rule", detail)
     }
 
+    pub(super) fn unknown_noise(route: &str, number: u64) -> Self {
+        let detail = format!("no field {number} of `{route}` was seen to differ from itself");
+        Self::new(StatusCode::NOT_FOUND, "unknown_noise", detail)
+    }
+
+    pub(super) fn noise_refused(signature: &str, because: &str) -> Self {
+        let detail = format!("`{signature}` is refused: {because}; `--anyway WHY` says why it is safe here");
+        Self::new(StatusCode::CONFLICT, "noise_refused", detail)
+    }
+
     pub(super) fn unknown_route(route: &str, near: Vec<String>) -> Self {
         Refused::UnknownRoute { route: route.to_owned(), near }.into()
     }

@@ -17,7 +17,7 @@ use super::change_flags::{Apply, Canary, Flip, Hold, Resume, Rollback, Undo};
     max_term_width = 100,
     after_help = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage or --yes is missing, 3 held, a template differs, or (only with --exit-code) \
-not healthy or changed, 4 somebody else changed it first, 5 ficus cannot be reached, 130 interrupted."
+not healthy, changed or not proved, 4 somebody else changed it first, 5 ficus cannot be reached, 130 interrupted."
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -96,6 +96,10 @@ pub(super) enum Command {
     Shadow(super::shadow::Flags),
     /// Show where the answers of both sides differ
     Diffs(super::diffs::Flags),
+    /// Show what differs from itself on the legacy side, and make rules of it
+    Noise(super::noise::Flags),
+    /// Show what the comparisons of a route prove, and what is missing
+    Certificate(super::certificate::Flags),
     /// Show who changed what, when and why
     History(History),
     /// Show what made a guard roll a route back

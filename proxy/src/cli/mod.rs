@@ -8,6 +8,7 @@ mod application;
 mod arguments;
 mod audit;
 mod census;
+mod certificate;
 mod change;
 mod change_flags;
 mod check;
@@ -21,6 +22,7 @@ mod history;
 mod incident;
 mod init;
 mod manual;
+mod noise;
 mod offline;
 mod offline_rollback;
 mod process;
@@ -61,6 +63,8 @@ pub fn main() -> ExitCode {
         Command::TesterToken(flags) => tester::run(&common, &flags),
         Command::Shadow(flags) => shadow::run(&common, &flags),
         Command::Diffs(flags) => diffs::run(&common, &flags),
+        Command::Noise(flags) => noise::run(&common, &flags),
+        Command::Certificate(flags) => certificate::run(&common, &flags),
         Command::History(flags) => history::run(&common, &flags),
         Command::Reload => process::reload(&common),
         Command::Upgrade => process::upgrade(&common),

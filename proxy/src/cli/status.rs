@@ -91,6 +91,10 @@ fn alarms(answer: &Value) -> Vec<String> {
         );
         lines.push(screen::bad(&line));
     }
+    for test in answer["self_tests_failed"].as_array().into_iter().flatten() {
+        let (route, why) = (word(&test["route"]), word(&test["why"]));
+        lines.push(screen::bad(&format!("! comparing {route} does not work, it has no evidence: {why}")));
+    }
     for backend in
         answer["backends"].as_array().into_iter().flatten().filter(|backend| backend["up"] == false)
     {
