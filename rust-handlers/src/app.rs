@@ -120,6 +120,7 @@ pub fn application(config: &Config, routes_toml: &str) -> anyhow::Result<Applica
 /// Every endpoint that moved, under its Flask name.
 pub fn router(app: App, application: Application) -> Router {
     Views::new(Arc::new(application))
+        .schema_heads(crate::schema::KNOWN_REVISIONS)
         .add("customers.list", get(customers::list::list))
         .add("customers.detail", get(customers::detail::detail))
         .add("customers.create", get(customers::create::empty_form).post(customers::create::create))

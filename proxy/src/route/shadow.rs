@@ -14,6 +14,8 @@ use super::keys;
 pub struct Shadow {
     /// The share of requests that is copied, 0 to 1.
     pub sample: f64,
+    /// Whether requests that may change something are tried out by the candidate before the fallback answers them.
+    pub writes: bool,
     /// What may differ.
     pub ignore: Vec<IgnoreRule>,
     /// Whose values are kept readable in stored samples.
@@ -139,7 +141,11 @@ pub(super) fn read(section: &Section<'_>, today: Option<NaiveDate>, report: &mut
     for (_, value) in table.get("show").and_then(|value| value.texts(report)).unwrap_or_default() {
         show.extend(value.parsed(report, Pattern::parse));
     }
-    Some(Shadow { sample, ignore, show })
+    let writes = match table.get("writes") {
+        Some(writes) => writes.boolean(report)?,
+        None => false,
+    };
+    Some(Shadow { sample, writes, ignore, show })
 }
 
 fn rule(value: &Value<'_>, today: Option<NaiveDate>, report: &mut Report) -> Option<IgnoreRule> {

@@ -9,6 +9,7 @@ use http::{HeaderMap, Method};
 
 use super::compare::{Answer, Asked};
 use super::self_test::Probe;
+use super::writes::Rehearsal;
 use crate::route::Route;
 use crate::upstream::Backend;
 
@@ -36,6 +37,8 @@ pub enum Purpose {
     Traffic,
     /// A request of a recording: it counts, marked as such.
     Recording,
+    /// A user's request that was tried out before it was answered.
+    Write(Box<Rehearsal>),
     /// A test of the way itself: it counts nowhere.
     Probe(Probe),
 }

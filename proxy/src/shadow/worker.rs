@@ -35,6 +35,7 @@ impl Shadow {
         }
         runtime.spawn(Arc::clone(self).keep_evidence());
         runtime.spawn(Arc::clone(self).keep_testing());
+        runtime.spawn(Arc::clone(self).keep_rows());
     }
 
     /// At most so many copies are in progress; while they all wait for a side that hangs, the queue fills and what does
@@ -71,6 +72,10 @@ impl Shadow {
             probe.tell(comparison.as_ref());
             return;
         }
+        if let Purpose::Write(rehearsal) = &job.purpose {
+            self.treat_write(job, rehearsal).await;
+            return;
+        }
         let answer = ask(To::Backend(&job.target), &job.request, bounds).await;
         let route = job.route();
         let Some((answer, waited)) = answer else {
@@ -101,7 +106,7 @@ impl Shadow {
     }
 
     /// A guarded route that gives other answers too often rolls itself back.
-    fn tell_guards(&self, job: &Job, verdict: Verdict) {
+    pub(super) fn tell_guards(&self, job: &Job, verdict: Verdict) {
         let served = &job.served;
         let mismatch = match verdict {
             Verdict::Mismatch => true,
@@ -116,7 +121,7 @@ impl Shadow {
     }
 
     /// The fallback is the reference, whoever served.
-    fn compare(&self, job: &Job, answer: &Answer) -> Comparison {
+    pub(super) fn compare(&self, job: &Job, answer: &Answer) -> Comparison {
         let (reference, candidate) =
             if job.asks_candidate() { (&job.answer, answer) } else { (answer, &job.answer) };
         let other = if job.asks_candidate() { job.target.name() } else { &job.served.by };
@@ -128,6 +133,6 @@ impl Shadow {
     }
 }
 
-fn is_deferred(answer: &Answer) -> bool {
+pub(super) fn is_deferred(answer: &Answer) -> bool {
     answer.status == 503 && answer.headers.get(DEFER).is_some_and(|value| value == "1")
 }

@@ -25,8 +25,12 @@
 //! | `app.session_interface` | [`SessionSource`] |
 //! | `db.session`, `db.session.commit()` | `Tx` (feature `sqlx`): commits after a good answer |
 //! | `send_mail(...)`, a webhook | `Outbox` (feature `sqlx`): sent after the commit |
+//!
+//! Beside the endpoints stands `GET /_ficus/about`, for the proxy alone: which build this is, and the schema heads that
+//! [`Views::schema_heads`] names.
 
 mod abort;
+mod about;
 mod answer;
 mod application;
 mod context;

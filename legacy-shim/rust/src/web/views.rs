@@ -16,7 +16,7 @@ use tracing::Instrument;
 use super::answer::html;
 use super::application::Application;
 use super::dry_run::{self, Wanted};
-use super::{Abort, Context, Defer, csrf, open, trace};
+use super::{Abort, Context, Defer, about, csrf, open, trace};
 use crate::dry_run::Mark;
 
 /// The endpoints that were moved.
@@ -26,6 +26,7 @@ pub struct Views<S> {
     handlers: HashMap<String, MethodRouter<S>>,
     errors: HashMap<Failed, MethodRouter<S>>,
     dry_runs: HashSet<String>,
+    heads: Vec<String>,
 }
 
 /// What an error handler is for.
@@ -39,7 +40,16 @@ impl<S: Clone + Send + Sync + 'static> Views<S> {
     /// No endpoint yet: every request is deferred.
     #[must_use]
     pub fn new(application: Arc<Application>) -> Self {
-        Self { application, handlers: HashMap::new(), errors: HashMap::new(), dry_runs: HashSet::new() }
+        let (handlers, errors) = (HashMap::new(), HashMap::new());
+        Self { application, handlers, errors, dry_runs: HashSet::new(), heads: Vec::new() }
+    }
+
+    /// The schema heads (Alembic's revisions) that the handlers were written for; the proxy shows them beside the one
+    /// that the database has.
+    #[must_use]
+    pub fn schema_heads<H: Into<String>>(mut self, heads: impl IntoIterator<Item = H>) -> Self {
+        self.heads.extend(heads.into_iter().map(Into::into));
+        self
     }
 
     /// Registers the handlers of an endpoint, by method: `views.add("customers.detail", get(detail))`.
@@ -108,9 +118,15 @@ impl<S: Clone + Send + Sync + 'static> Views<S> {
             errors: errors.collect(),
             dry_runs: self.dry_runs,
         });
+        let heads: Arc<[String]> = self.heads.into();
+        about::begin();
         Router::new().fallback(move |request: Request| {
             let span = trace::span(request.headers());
-            answer(Arc::clone(&table), request).instrument(span)
+            let (table, heads) = (Arc::clone(&table), Arc::clone(&heads));
+            async move {
+                if about::is_asked(&request) { about::answer(&heads) } else { answer(table, request).await }
+            }
+            .instrument(span)
         })
     }
 }

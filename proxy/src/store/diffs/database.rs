@@ -164,9 +164,11 @@ async fn count(
         if fits { (group.signature.as_str(), group.rule.as_deref()) } else { (OTHER, None) };
     let revision = i64::try_from(mismatch.revision).unwrap_or(i64::MAX);
     let row = sqlx::query(
+        // Tests of shadowing take no numbers that people see.
         "INSERT INTO shadow_group
-            (route, signature, kind, rule, count, first_at, last_at, first_revision, last_revision)
-         VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5, ?6, ?6)
+            (id, route, signature, kind, rule, count, first_at, last_at, first_revision, last_revision)
+         VALUES (CASE WHEN ?1 LIKE '% %' THEN (SELECT min(coalesce(min(id), 0), 0) - 1 FROM shadow_group) END,
+            ?1, ?2, ?3, ?4, 1, ?5, ?5, ?6, ?6)
          ON CONFLICT (route, signature) DO UPDATE
             SET count = count + 1, last_at = excluded.last_at, last_revision = excluded.last_revision
          RETURNING id",
