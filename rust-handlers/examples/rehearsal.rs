@@ -27,7 +27,8 @@ use tokio::net::UnixListener;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let config = Config::read(|name| std::env::var(name).ok()).map_err(|errors| anyhow::anyhow!(errors.join("\n")))?;
+    let config =
+        Config::read(|name| std::env::var(name).ok()).map_err(|errors| anyhow::anyhow!(errors.join("\n")))?;
     let options = PgPoolOptions::new().max_connections(10).acquire_timeout(Duration::from_secs(3));
     let pool = guarded(options).connect(&config.database_url).await?;
     install_outbox(&pool).await?;
@@ -71,10 +72,12 @@ async fn faulty(
     }
     let response = create::create(state, user, (request.clone(), tx.clone()), templates, form).await?;
     let wrong = match fault.as_str() {
-        "wrong_value" => Some("UPDATE customers SET notes = upper(name) WHERE id = (SELECT max(id) FROM customers)"),
-        "swapped_columns" => {
-            Some("UPDATE customers SET city = country, country = city WHERE id = (SELECT max(id) FROM customers)")
+        "wrong_value" => {
+            Some("UPDATE customers SET notes = upper(name) WHERE id = (SELECT max(id) FROM customers)")
         }
+        "swapped_columns" => Some(
+            "UPDATE customers SET city = country, country = city WHERE id = (SELECT max(id) FROM customers)",
+        ),
         "forgotten_row" => Some("DELETE FROM audit_log WHERE id = (SELECT max(id) FROM audit_log)"),
         "extra_row" => Some(EXTRA),
         "other_row" => Some("UPDATE customers SET notes = 'x' WHERE id = (SELECT min(id) FROM customers)"),

@@ -123,8 +123,7 @@ impl Mark {
             return None;
         }
         let milliseconds: u64 = budget.parse().ok().filter(|budget| (1..=LONGEST_BUDGET).contains(budget))?;
-        let right: bool =
-            signature(purpose, content, secret_key).as_bytes().ct_eq(given.as_bytes()).into();
+        let right: bool = signature(purpose, content, secret_key).as_bytes().ct_eq(given.as_bytes()).into();
         let budget = Duration::from_millis(milliseconds);
         right.then(|| Self { id: id.to_owned(), budget, method: method.to_owned() })
     }
@@ -137,7 +136,9 @@ impl Mark {
 /// Whether a request with this method can have a mark: the point is what separates its parts.
 #[must_use]
 pub fn is_method(method: &str) -> bool {
-    !method.is_empty() && method != METHOD && method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-')
+    !method.is_empty()
+        && method != METHOD
+        && method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-')
 }
 
 fn signature(purpose: Purpose, content: &str, secret_key: &str) -> String {
@@ -162,9 +163,12 @@ mod tests {
         assert_eq!(Mark::verify(&header, Purpose::DryRun, "key"), Some(mark()));
         assert_eq!(Mark::verify(&header, Purpose::Capture, "key"), None, "another purpose");
         assert_eq!(Mark::verify(&header, Purpose::DryRun, "other"), None, "another key");
-        for wrong in
-            [header.replace(".500.", ".900."), header.replace("POST", "PUT"), format!("{header}.x"), String::new()]
-        {
+        for wrong in [
+            header.replace(".500.", ".900."),
+            header.replace("POST", "PUT"),
+            format!("{header}.x"),
+            String::new(),
+        ] {
             assert_eq!(Mark::verify(&wrong, Purpose::DryRun, "key"), None, "{wrong}");
         }
         let endless = Mark { budget: Duration::from_secs(3_600), ..mark() };

@@ -25,7 +25,8 @@ impl Gateway {
         if ctx.safe || ctx.upgrade || route.shadow.as_ref().is_none_or(|shadow| !shadow.writes) {
             return Ok(());
         }
-        let by_fallback = ctx.attempt.backend.as_ref().is_some_and(|backend| backend.name() == route.fallback);
+        let by_fallback =
+            ctx.attempt.backend.as_ref().is_some_and(|backend| backend.name() == route.fallback);
         let place = match shadow.admit(&route, &session.req_header().method, ctx.trace.trace_id()) {
             Ok(None) => return Ok(()),
             Ok(Some(_)) if !by_fallback => Err(Dropped::CandidateServes),
@@ -100,7 +101,8 @@ impl Gateway {
         let (Some(rehearsal), Some(shadow), Some(route)) = (&ctx.rehearsal, &self.shadow, &ctx.route) else {
             return Ok(());
         };
-        let by_fallback = ctx.attempt.backend.as_ref().is_some_and(|backend| backend.name() == route.fallback);
+        let by_fallback =
+            ctx.attempt.backend.as_ref().is_some_and(|backend| backend.name() == route.fallback);
         if let Some(mark) = shadow.capture_mark(rehearsal).filter(|_| by_fallback) {
             request.insert_header(flask_compat::dry_run::CAPTURE, mark)?;
         }

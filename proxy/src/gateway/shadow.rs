@@ -98,7 +98,12 @@ impl Gateway {
     }
 
     /// The request as the other side would have got it.
-    pub(super) fn copied(&self, session: &Session, ctx: &Context, route: Option<&str>) -> Result<Copied, Dropped> {
+    pub(super) fn copied(
+        &self,
+        session: &Session,
+        ctx: &Context,
+        route: Option<&str>,
+    ) -> Result<Copied, Dropped> {
         let mut request: RequestHeader = session.req_header().clone();
         if !request.headers.contains_key(HOST)
             && let Some(authority) = request.uri.authority().map(ToString::to_string)

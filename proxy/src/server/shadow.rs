@@ -51,7 +51,8 @@ fn writes(settings: &Settings) -> anyhow::Result<Option<Writes>> {
         let names = keys.0.split(',').map(str::trim).filter(|key| !key.is_empty());
         names.map(str::to_owned).collect()
     };
-    let keys = shadow.fernet_keys.as_ref().map(|keys| MultiFernet::new(names(keys).iter().map(String::as_str)));
+    let keys =
+        shadow.fernet_keys.as_ref().map(|keys| MultiFernet::new(names(keys).iter().map(String::as_str)));
     let keys = keys.transpose().context("`shadow.fernet_keys`")?;
     let bounds = (shadow.dry_run_timeout, shadow.dry_runs);
     let writes = Writes::new(key.0.clone(), Captured::new(&database.0), bounds);

@@ -34,7 +34,10 @@ pub(super) fn wanted(application: &Application, request: &mut Request) -> Wanted
     let Some(header) = header else { return if marked { Wanted::Unbelieved } else { Wanted::No } };
     let key = &application.mark_key.0;
     let mark = header.to_str().ok().and_then(|header| Mark::verify(header, Purpose::DryRun, key));
-    match mark.filter(|_| marked).and_then(|mark| Some((Method::from_bytes(mark.method.as_bytes()).ok()?, mark))) {
+    match mark
+        .filter(|_| marked)
+        .and_then(|mark| Some((Method::from_bytes(mark.method.as_bytes()).ok()?, mark)))
+    {
         Some((method, mark)) => {
             *request.method_mut() = method;
             Wanted::Yes(mark)

@@ -61,15 +61,11 @@ pub struct Difference {
 
 impl Difference {
     /// A value that is another one.
-<<<<<<< HEAD
     pub(in crate::shadow) fn changed(
         path: Path,
         reference: impl Into<String>,
         candidate: impl Into<String>,
     ) -> Self {
-=======
-    pub(in crate::shadow) fn changed(path: Path, reference: impl Into<String>, candidate: impl Into<String>) -> Self {
->>>>>>> part-a
         let (reference, candidate) = (Some(clip(reference.into())), Some(clip(candidate.into())));
         Self { path, kind: Kind::Changed, reference, candidate, own_words: false }
     }

@@ -75,7 +75,12 @@ mod tests {
 
     #[test]
     fn new_rows_are_paired_in_their_order() {
-        let reference = [insert("a", &json!(12)), insert("b", &json!("x")), insert("c", &json!(1)), insert("d", &json!(5))];
+        let reference = [
+            insert("a", &json!(12)),
+            insert("b", &json!("x")),
+            insert("c", &json!(1)),
+            insert("d", &json!(5)),
+        ];
         let candidate = [insert("b", &json!("y")), insert("a", &json!(13)), insert("d", &json!(5))];
         let expected = [("12", "13"), ("x", "y")].map(|(one, other)| (one.to_owned(), other.to_owned()));
         assert_eq!(pairs(&reference, &candidate), expected);

@@ -112,7 +112,10 @@ impl Shadow {
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut troubled, true) {
-                        tracing::warn!(error, "write parity cannot read the database; `ficus capture install`?");
+                        tracing::warn!(
+                            error,
+                            "write parity cannot read the database; `ficus capture install`?"
+                        );
                     }
                 }
             }

@@ -77,7 +77,12 @@ impl Shadow {
         self.options.body_bytes
     }
 
-    async fn ask_candidate(&self, target: &Backend, mut request: Copied, number: u128) -> Result<Rehearsal, Came> {
+    async fn ask_candidate(
+        &self,
+        target: &Backend,
+        mut request: Copied,
+        number: u128,
+    ) -> Result<Rehearsal, Came> {
         let writes = self.writes.as_ref().ok_or(Came::Dropped(Dropped::NotSetUp))?;
         let unsendable = || Came::Dropped(Dropped::Unsendable);
         // The handlers stop a little earlier than we stop waiting.

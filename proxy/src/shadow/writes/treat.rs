@@ -29,7 +29,8 @@ impl Shadow {
         };
         let verdict = comparison.verdict;
         if verdict != Verdict::Incomparable {
-            let different = comparison.differences.iter().any(|found| matches!(found.path, Path::Rows { .. }));
+            let different =
+                comparison.differences.iter().any(|found| matches!(found.path, Path::Rows { .. }));
             self.count_rows(&job.served.route, 1, u64::from(different));
         }
         self.add_evidence(job, Came::Compared(verdict), Some(&job.answer), Some(rehearsal.waited));
@@ -49,7 +50,8 @@ impl Shadow {
     async fn compare_write(&self, job: &Job, rehearsal: &Rehearsal) -> Result<Comparison, String> {
         let writes = self.writes.as_ref().ok_or("write parity is not set up")?;
         let taken = writes.captured.take(&rehearsal.mark.id).await?;
-        let reference: Result<Vec<RowChange>, _> = taken.changes.into_iter().map(serde_json::from_value).collect();
+        let reference: Result<Vec<RowChange>, _> =
+            taken.changes.into_iter().map(serde_json::from_value).collect();
         let reference = reference.map_err(|error| format!("a captured row cannot be read: {error}"))?;
         let (candidate, sent) = without_outbox(&rehearsal.changes, &reference);
         let mut comparison = self.compare(job, &rehearsal.answer);
@@ -69,7 +71,8 @@ impl Shadow {
         let before = comparison.differences.len();
         let of_answer = |found: &Difference| !matches!(found.path, Path::Rows { .. });
         comparison.differences.retain(|found| !(of_answer(found) && ids::explain(found, &pairs)));
-        count(&mut comparison, "built-in generated-id", (before - comparison.differences.len()) as u64);
+        let explained = before - comparison.differences.len();
+        count(&mut comparison, "built-in generated-id", explained as u64);
         count(&mut comparison, "built-in outbox", sent);
         if !(taken.complete && rehearsal.complete) {
             comparison.incomparable = Some(Incomparable::Truncated);
@@ -83,7 +86,8 @@ impl Shadow {
 fn without_outbox(candidate: &[RowChange], reference: &[RowChange]) -> (Vec<RowChange>, u64) {
     let is_message = |change: &RowChange| change.table == OUTBOX;
     let both = reference.iter().any(is_message);
-    let kept: Vec<RowChange> = candidate.iter().filter(|change| both || !is_message(change)).cloned().collect();
+    let kept: Vec<RowChange> =
+        candidate.iter().filter(|change| both || !is_message(change)).cloned().collect();
     let sent = (candidate.len() - kept.len()) as u64;
     (kept, sent)
 }

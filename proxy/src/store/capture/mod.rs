@@ -57,7 +57,9 @@ impl Installation {
     pub async fn open(url: &str) -> Result<Self, String> {
         let options = options(url)?;
         let connection = PgConnection::connect_with(&options).await;
-        Ok(Self { connection: connection.map_err(|error| format!("cannot connect to the database: {error}"))? })
+        Ok(Self {
+            connection: connection.map_err(|error| format!("cannot connect to the database: {error}"))?,
+        })
     }
 
     /// Brings everything up to date: the schema, and a trigger on each table. Returns the tables. Each table is locked for
@@ -79,8 +81,11 @@ impl Installation {
         for table in self.tables().await?.iter().filter(|table| table.state != TriggerState::Captured) {
             let (drop, create) = trigger(table);
             let what = format!("cannot put the trigger on `{}.{}`", table.schema, table.name);
-            let mut transaction =
-                self.connection.begin().await.map_err(|error| failed("cannot begin a transaction", &error))?;
+            let mut transaction = self
+                .connection
+                .begin()
+                .await
+                .map_err(|error| failed("cannot begin a transaction", &error))?;
             for statement in [drop, create] {
                 let done = sqlx::query(AssertSqlSafe(statement)).execute(&mut *transaction).await;
                 done.map_err(|error| failed(&what, &error))?;
@@ -135,7 +140,9 @@ fn table(row: &PgRow) -> Result<CapturedTable, sqlx::Error> {
     let definition: Option<String> = row.try_get("trigger")?;
     let state = match definition {
         None => TriggerState::Missing,
-        Some(definition) if row.try_get("enabled")? && definition.ends_with(&call(&key)) => TriggerState::Captured,
+        Some(definition) if row.try_get("enabled")? && definition.ends_with(&call(&key)) => {
+            TriggerState::Captured
+        }
         Some(_) => TriggerState::Stale,
     };
     Ok(CapturedTable { schema: row.try_get("schema")?, name: row.try_get("name")?, key, state })
@@ -143,7 +150,8 @@ fn table(row: &PgRow) -> Result<CapturedTable, sqlx::Error> {
 
 /// How the database writes the call of the trigger's function.
 fn call(key: &[String]) -> String {
-    let arguments: Vec<String> = key.iter().map(|column| format!("'{}'", column.replace('\'', "''"))).collect();
+    let arguments: Vec<String> =
+        key.iter().map(|column| format!("'{}'", column.replace('\'', "''"))).collect();
     format!("ficus_capture.note({})", arguments.join(", "))
 }
 
@@ -166,7 +174,8 @@ fn quoted(name: &str) -> String {
 
 /// Reads a database's address, as libpq or SQLAlchemy write it.
 fn options(url: &str) -> Result<PgConnectOptions, String> {
-    let (scheme, rest) = url.split_once("://").ok_or("the address of the database is written as `postgresql://…`")?;
+    let (scheme, rest) =
+        url.split_once("://").ok_or("the address of the database is written as `postgresql://…`")?;
     // SQLAlchemy names the driver behind a plus.
     if !matches!(scheme.split('+').next(), Some("postgresql" | "postgres")) {
         return Err("rows are captured in PostgreSQL only: `postgresql://…`".to_owned());

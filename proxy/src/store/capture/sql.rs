@@ -104,7 +104,8 @@ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> '
 ORDER BY 1, 2";
 
 /// Foreign keys, column by column.
-pub(super) const REFERENCES: &str = "SELECT n.nspname, c.relname, a.attname, fn.nspname, fc.relname, fa.attname
+pub(super) const REFERENCES: &str =
+    "SELECT n.nspname, c.relname, a.attname, fn.nspname, fc.relname, fa.attname
 FROM pg_constraint k
 CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS pair (here, there)
 JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace

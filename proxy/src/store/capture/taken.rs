@@ -102,7 +102,10 @@ impl Captured {
                     (place(schema, table, column), place(to_schema, to_table, to_column))
                 })
                 .collect(),
-            generated: generated.into_iter().map(|(schema, table, column)| place(schema, table, column)).collect(),
+            generated: generated
+                .into_iter()
+                .map(|(schema, table, column)| place(schema, table, column))
+                .collect(),
         })
     }
 

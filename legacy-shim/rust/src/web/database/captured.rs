@@ -59,7 +59,10 @@ impl Captured {
 
 /// Bounds a transaction and turns the triggers on in it. The server keeps the bounds even if this process stands still: a
 /// dry run that hangs holds its locks for a moment only.
-pub(super) async fn prepare(transaction: &mut Transaction<'static, Postgres>, mark: &Mark) -> sqlx::Result<()> {
+pub(super) async fn prepare(
+    transaction: &mut Transaction<'static, Postgres>,
+    mark: &Mark,
+) -> sqlx::Result<()> {
     let whole = mark.budget.max(Duration::from_millis(1));
     let milliseconds = |time: Duration| time.as_millis().max(1).to_string();
     query(
@@ -79,9 +82,10 @@ pub(super) async fn prepare(transaction: &mut Transaction<'static, Postgres>, ma
 /// The rows after `last`. What is checked at a commit only is checked now: a dry run fails where the real one would.
 pub(super) async fn read(connection: &mut PgConnection, last: i64) -> sqlx::Result<Read> {
     query("SET CONSTRAINTS ALL IMMEDIATE").execute(&mut *connection).await?;
-    let installed: Option<String> = query_scalar("SELECT to_regprocedure('ficus_capture.rows(bigint)')::text")
-        .fetch_one(&mut *connection)
-        .await?;
+    let installed: Option<String> =
+        query_scalar("SELECT to_regprocedure('ficus_capture.rows(bigint)')::text")
+            .fetch_one(&mut *connection)
+            .await?;
     if installed.is_none() {
         return Ok(None);
     }

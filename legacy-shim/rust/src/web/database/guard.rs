@@ -51,8 +51,9 @@ async fn release(connection: &mut PgConnection) -> sqlx::Result<()> {
     if READ_ONLY.load(Ordering::Acquire) == 0 {
         return Ok(());
     }
-    let setting: String =
-        query_scalar("SELECT current_setting('default_transaction_read_only')").fetch_one(&mut *connection).await?;
+    let setting: String = query_scalar("SELECT current_setting('default_transaction_read_only')")
+        .fetch_one(&mut *connection)
+        .await?;
     if setting == "on" {
         query("RESET default_transaction_read_only").execute(connection).await?;
         let less = |number: usize| Some(number.saturating_sub(1));

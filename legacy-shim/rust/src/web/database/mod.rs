@@ -72,7 +72,9 @@ impl Slot {
     async fn connection(&self, pool: &PgPool) -> sqlx::Result<Connection> {
         let state = Arc::clone(&self.state);
         let mut state = state.try_lock_owned().map_err(|_| {
-            protocol("the connection of this request's transaction is in use: drop it before asking for it again")
+            protocol(
+                "the connection of this request's transaction is in use: drop it before asking for it again",
+            )
         })?;
         if let State::Unused = *state {
             *state = State::Open(self.begin(pool).await?);
@@ -91,7 +93,8 @@ impl Slot {
     /// Commits what was done so far, whatever the answer will be.
     async fn commit(&self) -> sqlx::Result<()> {
         let state = Arc::clone(&self.state);
-        let mut state = state.try_lock_owned().map_err(|_| protocol("the connection is in use: drop it first"))?;
+        let mut state =
+            state.try_lock_owned().map_err(|_| protocol("the connection is in use: drop it first"))?;
         match std::mem::replace(&mut *state, State::Unused) {
             State::Open(mut transaction) if self.dry_run.is_some() => {
                 let read = self.read_rows(&mut transaction).await;

@@ -119,7 +119,12 @@ impl Sender {
             }
         };
         match result {
-            Ok(()) => query("DELETE FROM ficus_outbox.message WHERE id = $1").bind(id).execute(&mut *transaction).await?,
+            Ok(()) => {
+                query("DELETE FROM ficus_outbox.message WHERE id = $1")
+                    .bind(id)
+                    .execute(&mut *transaction)
+                    .await?
+            }
             Err(error) => {
                 tracing::warn!(id, attempts, "a message of the outbox was not delivered");
                 query(
