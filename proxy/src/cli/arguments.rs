@@ -94,6 +94,8 @@ pub(super) enum Command {
     Diff(Diff),
     /// Copy a route's requests to the other side and compare the answers
     Shadow(super::shadow::Flags),
+    /// Put triggers into the application's database that tell which rows a request changes
+    Capture(super::capture::Flags),
     /// Show where the answers of both sides differ
     Diffs(super::diffs::Flags),
     /// Show what differs from itself on the legacy side, and make rules of it

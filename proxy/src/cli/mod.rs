@@ -7,6 +7,7 @@
 mod application;
 mod arguments;
 mod audit;
+mod capture;
 mod census;
 mod certificate;
 mod change;
@@ -61,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Diff(flags) => difference::run(&common, &flags),
         Command::Audit(flags) => audit::run(&common, &flags),
         Command::TesterToken(flags) => tester::run(&common, &flags),
+        Command::Capture(flags) => capture::run(&common, &flags),
         Command::Shadow(flags) => shadow::run(&common, &flags),
         Command::Diffs(flags) => diffs::run(&common, &flags),
         Command::Noise(flags) => noise::run(&common, &flags),

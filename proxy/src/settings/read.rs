@@ -290,6 +290,12 @@ impl Reader<'_> {
     }
 
     fn shadow(&mut self) -> Option<ShadowSettings> {
+        let before = self.report.count(Severity::Error);
+        let [database, fernet_keys] = ["shadow.database", "shadow.fernet_keys"]
+            .map(|name| values::secret(name, &self.layers, &mut self.report));
+        let good = self.report.count(Severity::Error) == before;
+        let (dry_runs, dry_run_timeout) =
+            (self.count("shadow.dry_runs"), self.duration("shadow.dry_run_timeout"));
         let body_bytes = self.bytes("shadow.body_bytes");
         let [queue, concurrency, groups, samples] =
             ["queue", "concurrency", "groups", "samples"].map(|name| self.number(&format!("shadow.{name}")));
@@ -309,7 +315,12 @@ impl Reader<'_> {
                 read.into_iter().collect()
             }
         };
+        good.then_some(())?;
         Some(ShadowSettings {
+            database,
+            fernet_keys,
+            dry_runs: dry_runs?,
+            dry_run_timeout: dry_run_timeout?,
             body_bytes: body_bytes?,
             queue: usize::try_from(queue?).ok()?,
             concurrency: usize::try_from(concurrency?).ok()?,

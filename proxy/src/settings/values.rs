@@ -165,6 +165,8 @@ pub(super) fn secret(name: &str, layers: &Layers<'_>, report: &mut Report) -> Op
         let example = match name {
             "flask.secret_key" => "FLASK_SECRET_KEY",
             "flask.channel_secret" => "LEGACY_SHIM_CHANNEL_SECRET",
+            "shadow.database" => "DATABASE_URL",
+            "shadow.fernet_keys" => "FERNET_KEYS",
             _ => "CANARY_SECRET_KEY",
         };
         report

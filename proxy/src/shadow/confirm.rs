@@ -55,8 +55,11 @@ impl Shadow {
         let mut stayed = places(first);
         for turn in 0..MOST {
             let target = if turn % 2 == 0 { &job.served.backend } else { &job.target };
-            let next = ask(To::Backend(target), job, (self.options.body_bytes, self.options.timeout)).await;
-            let Some((next, _)) = next.filter(|(next, _)| !is_deferred(next)) else { return Again::Unsettled };
+            let bounds = (self.options.body_bytes, self.options.timeout);
+            let next = ask(To::Backend(target), &job.request_to(target), bounds).await;
+            let Some((next, _)) = next.filter(|(next, _)| !is_deferred(next)) else {
+                return Again::Unsettled;
+            };
             if self.agree(job, target.name(), (&of_this_side, &next)) {
                 return Again::Real;
             }

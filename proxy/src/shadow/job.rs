@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 
 use super::compare::{Answer, Asked};
 use super::self_test::Probe;
+use super::writes::Rehearsal;
 use crate::route::{IgnoreRule, Route};
 use crate::upstream::Backend;
+
+/// What tells a candidate its route.
+const ROUTE: &str = "x-ficus-route";
 
 /// A copy of one exchange.
 #[derive(Debug)]
@@ -36,6 +40,8 @@ pub enum Purpose {
     Traffic,
     /// A request of a recording: it counts, marked as such.
     Recording,
+    /// A user's request that was tried out before it was answered.
+    Write(Box<Rehearsal>),
     /// A test of the way itself: it counts nowhere.
     Probe(Probe),
 }
@@ -64,6 +70,16 @@ impl Job {
     /// The fallback, whichever side it is.
     pub(super) fn fallback(&self) -> &Arc<Backend> {
         if self.asks_candidate() { &self.served.backend } else { &self.target }
+    }
+
+    /// The request as this backend gets it: only candidates are told the route.
+    pub(super) fn request_to(&self, backend: &Backend) -> Copied {
+        let mut request = self.request.clone();
+        match HeaderValue::from_str(self.route()) {
+            Ok(route) if backend.name() != self.served.route.fallback => request.headers.insert(ROUTE, route),
+            _ => request.headers.remove(ROUTE),
+        };
+        request
     }
 
     /// The route's name.

@@ -19,6 +19,7 @@ use super::sample::{Statuses, belongs};
 use super::self_test::SelfTests;
 use super::tally::{RouteTally, Tally};
 use super::worker::{LaneOutlet, Outlet};
+use super::writes::Writes;
 use crate::observe::{Evidence, Ongoing, ShadowMetrics};
 use crate::route::{Live, Route};
 use crate::store::{Diffs, Records};
@@ -92,6 +93,8 @@ pub struct Surroundings {
     pub live: Arc<Live>,
     /// The backends.
     pub backends: Arc<Backends>,
+    /// What trying out writes needs, if the settings have it.
+    pub writes: Option<Writes>,
 }
 
 impl Options {
@@ -126,6 +129,7 @@ pub struct Shadow {
     pub(super) abouts: Abouts,
     pub(super) self_tests: SelfTests,
     pub(super) noise: Noise,
+    pub(super) writes: Option<Writes>,
     /// A backend did not answer: something may have changed.
     pub(super) wake: Notify,
     lanes: BTreeMap<String, Lane>,
@@ -150,7 +154,7 @@ impl Shadow {
             lanes.insert(backend.clone(), Lane { rare, common });
             outlets.push(LaneOutlet { rare: rare_out, common: common_out });
         }
-        let Surroundings { metrics, guards, diffs, records, live, backends } = around;
+        let Surroundings { metrics, guards, diffs, records, live, backends, writes } = around;
         let (tally, statuses, abouts, self_tests, wake) = Default::default();
         let noise = Noise::new(options.noise.0, options.noise.1);
         let allowance = Allowance::new(options.confirm);
@@ -171,6 +175,7 @@ impl Shadow {
             abouts,
             self_tests,
             noise,
+            writes,
             wake,
             lanes,
         };
@@ -179,10 +184,12 @@ impl Shadow {
 
     /// What keeps the bodies of a request, if it may be copied.
     pub fn begin(&self, route: &Route, method: &Method, upgrade: bool) -> Option<Box<Capture>> {
-        route.shadow.as_ref().filter(|shadow| shadow.sample > 0.0)?;
+        let writes = route.shadow.as_ref().filter(|shadow| shadow.sample > 0.0)?.writes;
         let reason = match *method {
             _ if upgrade => Dropped::Upgrade,
             Method::GET | Method::HEAD => return Some(Capture::new(self.options.body_bytes)),
+            // Whether it is tried out is decided when it is known who answers it.
+            _ if writes && *method != Method::OPTIONS => return None,
             _ => Dropped::UnsafeMethod,
         };
         self.skip(route, reason);

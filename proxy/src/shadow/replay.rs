@@ -9,15 +9,12 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
 use super::compare::Answer;
-use super::job::Job;
+use super::job::Copied;
 use super::self_test::Probe;
 use crate::upstream::Backend;
 
 /// The mark of a copy. Clients cannot set it: the gateway removes every header of ours from what they send.
 pub const MARK: &str = "x-ficus-shadow";
-
-/// What only candidates are told.
-const ROUTE: &str = "x-ficus-route";
 
 /// Who is asked.
 #[derive(Debug, Clone, Copy)]
@@ -32,39 +29,31 @@ pub(super) enum To<'a> {
 /// that is kept, and how long all of it may take.
 pub(super) async fn ask(
     to: To<'_>,
-    job: &Job,
+    request: &Copied,
     (limit, patience): (usize, Duration),
 ) -> Option<(Answer, Duration)> {
-    match timeout(patience, exchange(to, job, limit)).await {
+    match timeout(patience, exchange(to, request, limit)).await {
         Ok(Ok(answer)) => Some(answer),
         Ok(Err(error)) => {
             let backend = if let To::Backend(backend) = to { backend.name() } else { "self-test" };
-            tracing::debug!(route = job.route(), backend, %error, "no answer to a copy");
+            tracing::debug!(backend, %error, "no answer to a copy");
             None
         }
         Err(_) => None,
     }
 }
 
-async fn exchange(to: To<'_>, job: &Job, limit: usize) -> anyhow::Result<(Answer, Duration)> {
+async fn exchange(to: To<'_>, copied: &Copied, limit: usize) -> anyhow::Result<(Answer, Duration)> {
     let stream = match to {
         To::Backend(backend) => backend.dial().await?,
         To::Probe(probe) => probe.dial(),
     };
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
-    let mut request = Request::new(Full::new(job.request.body.clone()));
-    *request.method_mut() = job.request.method.clone();
-    *request.uri_mut() = http::Uri::from(job.request.target.clone());
-    request.headers_mut().clone_from(&job.request.headers);
-    match to {
-        To::Backend(backend) if backend.name() != job.served.route.fallback => {
-            request.headers_mut().insert(ROUTE, HeaderValue::from_str(job.route())?);
-        }
-        _ => {
-            request.headers_mut().remove(ROUTE);
-        }
-    }
+    let mut request = Request::new(Full::new(copied.body.clone()));
+    *request.method_mut() = copied.method.clone();
+    *request.uri_mut() = http::Uri::from(copied.target.clone());
+    request.headers_mut().clone_from(&copied.headers);
     request.headers_mut().insert(MARK, HeaderValue::from_static("1"));
     request.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
     let began = Instant::now();

@@ -29,7 +29,7 @@ impl Shadow {
         self.diffs.add(Mismatch {
             route: match job.purpose {
                 Purpose::Probe(_) => format!("{STORED_AS}{}", job.route()),
-                Purpose::Traffic | Purpose::Recording => job.route().to_owned(),
+                Purpose::Traffic | Purpose::Recording | Purpose::Write(_) => job.route().to_owned(),
             },
             revision: job.served.revision,
             at: job.at,

@@ -36,6 +36,7 @@ impl Shadow {
         }
         runtime.spawn(Arc::clone(self).keep_evidence());
         runtime.spawn(Arc::clone(self).keep_testing());
+        runtime.spawn(Arc::clone(self).keep_rows());
     }
 
     /// At most so many copies are in progress; while they all wait for a side that hangs, the queue fills and what does
@@ -61,7 +62,7 @@ impl Shadow {
     async fn treat(&self, job: &Job) {
         let bounds = (self.options.body_bytes, self.options.timeout);
         if let Purpose::Probe(probe) = &job.purpose {
-            let answer = ask(To::Probe(probe), job, bounds).await;
+            let answer = ask(To::Probe(probe), &job.request, bounds).await;
             let comparison = answer.map(|(answer, _)| {
                 let comparison = self.compare(job, (&job.answer, &answer));
                 if comparison.verdict == Verdict::Mismatch {
@@ -72,7 +73,11 @@ impl Shadow {
             probe.tell(comparison.as_ref());
             return;
         }
-        let answer = ask(To::Backend(&job.target), job, bounds).await;
+        if let Purpose::Write(rehearsal) = &job.purpose {
+            self.treat_write(job, rehearsal).await;
+            return;
+        }
+        let answer = ask(To::Backend(&job.target), &job.request, bounds).await;
         let route = job.route();
         let Some((answer, waited)) = answer else {
             self.count_compared(route, "unanswered");
@@ -118,7 +123,7 @@ impl Shadow {
     }
 
     /// A guarded route that gives other answers too often rolls itself back.
-    fn tell_guards(&self, job: &Job, verdict: Verdict) {
+    pub(super) fn tell_guards(&self, job: &Job, verdict: Verdict) {
         let served = &job.served;
         let mismatch = match verdict {
             Verdict::Mismatch => true,

@@ -2,9 +2,11 @@
 //!
 //! The last step of a flip. Nothing here decides anything, and nobody waits for it: a record goes into a journal
 //! file on this node first (`journal`), a thread of its own (`worker`, driven by `recorder`) adds it to the audit's chain
-//! (`chain`) and carries it into the database, and while the database is away the journal grows. SQL is in `sqlite` only.
+//! (`chain`) and carries it into the database, and while the database is away the journal grows. SQL is in `sqlite`,
+//! `diffs`, `records` and `capture` only.
 
 mod audit;
+mod capture;
 mod chain;
 mod diffs;
 mod journal;
@@ -19,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use audit::Audit;
+pub use capture::{Captured, CapturedTable, Catalogue, Installation, Taken, TriggerState};
 pub use chain::{Broken, Link};
 pub use diffs::{Bounds, DiffGroup, Diffs, GroupRow, Mismatch, Wanted};
 pub use recorder::{Paused, Recorder, StoreHealth, Texts};

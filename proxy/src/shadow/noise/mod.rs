@@ -48,7 +48,8 @@ impl Shadow {
             return;
         }
         let bounds = (self.options.body_bytes, self.options.timeout);
-        let Some((second, _)) = ask(To::Backend(job.fallback()), job, bounds).await else { return };
+        let (fallback, request) = (job.fallback(), job.request_to(job.fallback()));
+        let Some((second, _)) = ask(To::Backend(fallback), &request, bounds).await else { return };
         let sightings = self.sightings(job, first, &second);
         let (at, route) = (job.at, job.route().to_owned());
         let change = move |documents: Vec<Document>| {
