@@ -54,7 +54,7 @@ impl Shadow {
             match all.first_mut() {
                 // Counting begins anew with the next look; the old one must not count until then.
                 Some(last) if last.expired.is_none() && last.provenance.rules != rules => {
-                    last.expire("the rules changed");
+                    last.expire("the rules or the backends of the route changed");
                 }
                 Some(_) => {}
                 None => {

@@ -130,7 +130,9 @@ impl Shadow {
             Verdict::Match | Verdict::Ignored => false,
             _ => return,
         };
-        if let Some(guards) = self.guards.as_ref().filter(|_| served.route.guard.is_some()) {
+        // A recording says nothing about what users get now.
+        let watched = served.route.guard.is_some() && matches!(job.purpose, Purpose::Traffic);
+        if let Some(guards) = self.guards.as_ref().filter(|_| watched) {
             let route = Arc::clone(&served.route);
             // A guard that is behind misses this one.
             let _ = guards.try_send(Evidence::compared(route, served.revision, mismatch, &served.trace_id));
