@@ -46,7 +46,7 @@ impl Shadow {
     pub fn certificates(&self, route: &str) -> Vec<Certificate> {
         let routing = self.live.load();
         let known = routing.table.route(route).filter(|route| route.shadow.is_some());
-        let mut all = self.ledger.certificates(route, self.self_test(route));
+        let mut all = self.ledger.certificates(route, &self.self_test(route));
         if let Some(known) = known {
             let rules = self.rules_now(known);
             match all.first_mut() {
