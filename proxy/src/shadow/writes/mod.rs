@@ -12,8 +12,9 @@ mod ids;
 mod rehearse;
 mod treat;
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use flask_compat::dry_run::{Mark, Purpose};
@@ -23,13 +24,15 @@ use tokio::time::sleep;
 use super::Shadow;
 use super::compare::Answer;
 use super::rows::{RowChange, Schema};
-use crate::store::Captured;
+use crate::store::{Captured, Catalogue};
 
 use gate::Gate;
 pub use gate::Place;
 
 /// Captured rows that nobody took are removed after this time.
 const KEEP: Duration = Duration::from_secs(600);
+/// How soon the catalogue is read again for a table that is not in it.
+const AGAIN: Duration = Duration::from_secs(2);
 /// How often that is looked after, and the catalogue read again.
 const ROUND: Duration = Duration::from_secs(60);
 
@@ -44,7 +47,15 @@ pub struct Writes {
     /// Reads encrypted columns.
     pub keys: Option<MultiFernet>,
     gate: Gate,
-    schema: Mutex<Arc<Schema>>,
+    known: Mutex<Known>,
+}
+
+/// What is known about the database.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    schema: Arc<Schema>,
+    tables: Arc<BTreeSet<String>>,
+    read: Option<Instant>,
 }
 
 /// Keys stay out of dumps.
@@ -74,8 +85,7 @@ pub struct Rehearsal {
 impl Writes {
     /// With at most so many dry runs at a time.
     pub fn new(secret_key: String, captured: Captured, (budget, places): (Duration, usize)) -> Self {
-        let schema = Mutex::default();
-        Self { secret_key, captured, budget, keys: None, gate: Gate::new(places), schema }
+        Self { secret_key, captured, budget, keys: None, gate: Gate::new(places), known: Mutex::default() }
     }
 
     /// With the keys of encrypted columns.
@@ -84,9 +94,30 @@ impl Writes {
         Self { keys, ..self }
     }
 
-    fn schema(&self) -> Arc<Schema> {
-        Arc::clone(&self.schema.lock().unwrap_or_else(PoisonError::into_inner))
+    /// What is known about these tables. A migration may have made one a moment ago: then the catalogue is read again.
+    async fn schema_of(&self, changes: impl Iterator<Item = &RowChange>) -> Arc<Schema> {
+        let known = lock(&self.known).clone();
+        let lately = known.read.is_some_and(|read| read.elapsed() < AGAIN);
+        let mut changes = changes;
+        if lately || changes.all(|change| known.tables.contains(&change.table)) {
+            return known.schema;
+        }
+        match self.read_catalogue().await {
+            Ok(()) => Arc::clone(&lock(&self.known).schema),
+            Err(_) => known.schema,
+        }
     }
+
+    async fn read_catalogue(&self) -> Result<(), String> {
+        let Catalogue { references, generated, tables } = self.captured.catalogue().await?;
+        let schema = Arc::new(Schema { references, generated: Some(generated) });
+        *lock(&self.known) = Known { schema, tables: Arc::new(tables), read: Some(Instant::now()) };
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shadow {
@@ -102,14 +133,8 @@ impl Shadow {
         let mut troubled = false;
         loop {
             let swept = writes.captured.sweep(KEEP).await;
-            let catalogue = writes.captured.catalogue().await;
-            match swept.and(catalogue) {
-                Ok(catalogue) => {
-                    troubled = false;
-                    let schema =
-                        Schema { references: catalogue.references, generated: Some(catalogue.generated) };
-                    *writes.schema.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(schema);
-                }
+            match swept.and(writes.read_catalogue().await) {
+                Ok(()) => troubled = false,
                 Err(error) => {
                     if !std::mem::replace(&mut troubled, true) {
                         tracing::warn!(

@@ -58,7 +58,7 @@ impl Shadow {
         let (candidate, sent) = without_outbox(&rehearsal.changes, &reference);
         let mut comparison = self.compare(job, (&job.answer, &rehearsal.answer));
         if comparison.differences.iter().all(|found| found.path != Path::Status) {
-            let schema = writes.schema();
+            let schema = writes.schema_of(reference.iter().chain(&candidate)).await;
             let ignore = job.served.route.shadow.as_ref().map(|shadow| shadow.ignore.as_slice());
             let rules = RowRules {
                 ignore: ignore.unwrap_or_default(),

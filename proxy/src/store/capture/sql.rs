@@ -121,6 +121,10 @@ LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_'
     AND (a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) ~ '(nextval|gen_random_uuid|uuid_generate)')";
 
+/// The names of all tables.
+pub(super) const NAMES: &str = "SELECT n.nspname, c.relname FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_'";
+
 /// Takes the rows of a request away.
 pub(super) const TAKE: &str =
     "DELETE FROM ficus_capture.row_change WHERE request = $1 RETURNING id, change::text AS change";

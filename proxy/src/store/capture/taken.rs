@@ -44,6 +44,8 @@ pub struct Catalogue {
     pub references: BTreeMap<(String, String), (String, String)>,
     /// Columns that the database fills.
     pub generated: BTreeSet<(String, String)>,
+    /// All tables: of one that is not among them nothing is known yet.
+    pub tables: BTreeSet<String>,
 }
 
 impl Captured {
@@ -91,10 +93,9 @@ impl Captured {
             self.ask(async |pool| sqlx::query_as(sql::REFERENCES).fetch_all(pool).await).await?;
         let generated: Vec<(String, String, String)> =
             self.ask(async |pool| sqlx::query_as(sql::GENERATED).fetch_all(pool).await).await?;
-        let place = |schema: String, table: String, column: String| match schema.as_str() {
-            "public" => (table, column),
-            _ => (format!("{schema}.{table}"), column),
-        };
+        let names: Vec<(String, String)> =
+            self.ask(async |pool| sqlx::query_as(sql::NAMES).fetch_all(pool).await).await?;
+        let place = |schema: String, table: String, column: String| (named(&schema, &table), column);
         Ok(Catalogue {
             references: references
                 .into_iter()
@@ -106,6 +107,7 @@ impl Captured {
                 .into_iter()
                 .map(|(schema, table, column)| place(schema, table, column))
                 .collect(),
+            tables: names.into_iter().map(|(schema, table)| named(&schema, &table)).collect(),
         })
     }
 
@@ -123,4 +125,9 @@ impl Captured {
             Err(_) => Err("the database of the captured rows does not answer".to_owned()),
         }
     }
+}
+
+/// A table, with its schema unless that is `public`.
+fn named(schema: &str, table: &str) -> String {
+    if schema == "public" { table.to_owned() } else { format!("{schema}.{table}") }
 }
