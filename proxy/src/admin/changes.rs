@@ -63,7 +63,11 @@ request!(FlipRequest {
     canary: Option<String>,
 });
 
-pub(super) async fn flip(State(admin): State<Arc<Admin>>, Extension(author): By, request: Body<FlipRequest>) -> Answer {
+pub(super) async fn flip(
+    State(admin): State<Arc<Admin>>,
+    Extension(author): By,
+    request: Body<FlipRequest>,
+) -> Answer {
     let request = body(request)?;
     let share = request.canary.as_deref().map(percent).transpose().map_err(Problem::bad_request)?;
     let canary = share.map(|buckets| Crowd { buckets: Some(buckets), ..Crowd::default() });
@@ -125,7 +129,11 @@ request!(HoldRequest {
     lasts: Option<String>,
 });
 
-pub(super) async fn hold(State(admin): State<Arc<Admin>>, Extension(author): By, request: Body<HoldRequest>) -> Answer {
+pub(super) async fn hold(
+    State(admin): State<Arc<Admin>>,
+    Extension(author): By,
+    request: Body<HoldRequest>,
+) -> Answer {
     let request = body(request)?;
     let (lasts, manner) = (time(request.lasts.as_deref())?, request.manner());
     change(admin, author, Edit::Hold { route: request.route, lasts }, manner).await
@@ -150,7 +158,11 @@ request!(UndoRequest {
     force: bool,
 });
 
-pub(super) async fn undo(State(admin): State<Arc<Admin>>, Extension(author): By, request: Body<UndoRequest>) -> Answer {
+pub(super) async fn undo(
+    State(admin): State<Arc<Admin>>,
+    Extension(author): By,
+    request: Body<UndoRequest>,
+) -> Answer {
     let request = body(request)?;
     let manner = request.manner();
     change(admin, author, Edit::Undo { revision: request.revision, force: request.force }, manner).await

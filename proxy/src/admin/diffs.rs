@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, State};
-use axum::Json;
 use chrono::{Days, NaiveDate, Utc};
 use serde::Deserialize;
 use serde_json::json;
@@ -28,7 +28,10 @@ pub(super) struct Question {
     samples: bool,
 }
 
-pub(super) async fn list(State(admin): State<Arc<Admin>>, question: Result<Query<Question>, QueryRejection>) -> Answer {
+pub(super) async fn list(
+    State(admin): State<Arc<Admin>>,
+    question: Result<Query<Question>, QueryRejection>,
+) -> Answer {
     let Query(question) = question?;
     blocking(move || {
         if let Some(route) = &question.route

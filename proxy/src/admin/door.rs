@@ -173,10 +173,13 @@ mod tests {
     #[test]
     fn names_that_lead_to_this_machine_and_nothing_else() {
         let allowed = ["ficus.internal".to_owned()];
-        for host in ["localhost", "LOCALHOST:9900", "127.0.0.1:9900", "[::1]:9900", "[::1]", "ficus.internal:1"] {
+        for host in
+            ["localhost", "LOCALHOST:9900", "127.0.0.1:9900", "[::1]:9900", "[::1]", "ficus.internal:1"]
+        {
             assert!(is_known_host(host, &allowed), "{host}");
         }
-        for host in ["", "evil.example", "localhost.evil.example:9900", "10.0.0.1", "127.0.0.1.evil.example"] {
+        for host in ["", "evil.example", "localhost.evil.example:9900", "10.0.0.1", "127.0.0.1.evil.example"]
+        {
             assert!(!is_known_host(host, &allowed), "{host}");
         }
     }

@@ -53,7 +53,17 @@ pub(super) async fn stream(
         }
     };
     let now = Instant::now();
-    let reader = Reader { admin, until, seen, health: None, store: None, waiting: VecDeque::new(), around: None, said: now, _place: place };
+    let reader = Reader {
+        admin,
+        until,
+        seen,
+        health: None,
+        store: None,
+        waiting: VecDeque::new(),
+        around: None,
+        said: now,
+        _place: place,
+    };
     Ok(Sse::new(stream::unfold(reader, next)).into_response())
 }
 

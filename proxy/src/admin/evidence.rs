@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Extension, Query, State};
-use axum::Json;
 use chrono::{NaiveDate, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -74,7 +74,10 @@ pub(super) async fn shadowed(State(admin): State<Arc<Admin>>) -> Answer {
     Ok(Json(json!({ "schema": 1, "routes": lines })))
 }
 
-pub(super) async fn noise(State(admin): State<Arc<Admin>>, question: Result<Query<Question>, QueryRejection>) -> Answer {
+pub(super) async fn noise(
+    State(admin): State<Arc<Admin>>,
+    question: Result<Query<Question>, QueryRejection>,
+) -> Answer {
     let Query(question) = question?;
     blocking(move || {
         known(&admin, &question.route)?;

@@ -97,7 +97,9 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
         .collect();
     let own = |path: &str| path == endpoint.path && endpoint.method == "GET";
     let query = QUERIES.iter().find(|(path, _)| own(path)).map_or(&[][..], |(_, names)| *names);
-    all.extend(query.iter().map(|name| json!({ "name": name, "in": "query", "schema": { "type": "string" } })));
+    all.extend(
+        query.iter().map(|name| json!({ "name": name, "in": "query", "schema": { "type": "string" } })),
+    );
     let header = |name: &str| json!({ "name": name, "in": "header", "schema": { "type": "string" } });
     all.push(header(if endpoint.path == "/v1/events" { "Last-Event-ID" } else { "If-Match" }));
     all
@@ -126,7 +128,9 @@ mod tests {
             let name = text.split('"').next().unwrap();
             assert!(schemas.contains_key(name), "{name}");
         }
-        for (path, method) in REQUESTS.iter().map(|r| (r.0, "POST")).chain(QUERIES.iter().map(|q| (q.0, "GET"))) {
+        for (path, method) in
+            REQUESTS.iter().map(|r| (r.0, "POST")).chain(QUERIES.iter().map(|q| (q.0, "GET")))
+        {
             assert!(ENDPOINTS.iter().any(|e| e.path == path && e.method == method), "{method} {path}");
         }
     }

@@ -44,8 +44,7 @@ struct Who {
 impl Peer {
     /// Who that is, and what they may do.
     pub(super) fn caller(self, settings: &AdminSettings) -> Result<Caller, Problem> {
-        let (uid, gid) =
-            self.ids.ok_or_else(|| Problem::forbidden("the kernel does not say who you are"))?;
+        let (uid, gid) = self.ids.ok_or_else(|| Problem::forbidden("the kernel does not say who you are"))?;
         let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
         let mut groups = user.as_ref().map(groups_of).unwrap_or_default();
         groups.push(gid);

@@ -71,11 +71,21 @@ const fn look(path: &'static str, answer: &'static str, summary: &'static str, h
     Endpoint { method: "GET", path, role: Viewer, answer, summary, handler }
 }
 
-const fn change(path: &'static str, answer: &'static str, summary: &'static str, handler: Handler) -> Endpoint {
+const fn change(
+    path: &'static str,
+    answer: &'static str,
+    summary: &'static str,
+    handler: Handler,
+) -> Endpoint {
     Endpoint { method: "POST", path, role: Operator, answer, summary, handler }
 }
 
-const fn govern(path: &'static str, answer: &'static str, summary: &'static str, handler: Handler) -> Endpoint {
+const fn govern(
+    path: &'static str,
+    answer: &'static str,
+    summary: &'static str,
+    handler: Handler,
+) -> Endpoint {
     Endpoint { method: "POST", path, role: Administrator, answer, summary, handler }
 }
 

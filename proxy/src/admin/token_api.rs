@@ -101,7 +101,13 @@ pub(super) async fn revoke(
 }
 
 fn note(admin: &Admin, event: &str, who: &str, token: &Token) {
-    tracing::info!(author = who, token = token.name, id = token.id, role = token.role.word(), "token {event}");
+    tracing::info!(
+        author = who,
+        token = token.name,
+        id = token.id,
+        role = token.role.word(),
+        "token {event}"
+    );
     admin.access.write(&Entry {
         at: Utc::now(),
         event: event.to_owned(),

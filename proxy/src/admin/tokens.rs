@@ -143,7 +143,10 @@ impl ApiTokens {
             entry.token.revoked.unwrap_or(entry.token.expires).min(entry.token.expires) + REMEMBERED > now
         });
         if entries.iter().any(|entry| entry.token.name == new.name && entry.token.is_good(now)) {
-            return Err(format!("there is a token `{}` already: revoke it first, or take another name", new.name));
+            return Err(format!(
+                "there is a token `{}` already: revoke it first, or take another name",
+                new.name
+            ));
         }
         if entries.len() >= MOST {
             return Err(format!("there are {MOST} tokens already"));
@@ -186,7 +189,8 @@ impl ApiTokens {
         let write = || -> std::io::Result<()> {
             let text = serde_json::to_string_pretty(entries)?;
             let _ = std::fs::remove_file(&next);
-            let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&next)?;
+            let mut file =
+                std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&next)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             std::fs::rename(&next, &self.path)
@@ -219,7 +223,13 @@ mod tests {
 
     fn new(name: &str, now: DateTime<Utc>) -> NewToken {
         let expires = now + TimeDelta::days(1);
-        NewToken { name: name.to_owned(), role: Role::Operator, routes: Vec::new(), author: "ana".to_owned(), expires }
+        NewToken {
+            name: name.to_owned(),
+            role: Role::Operator,
+            routes: Vec::new(),
+            author: "ana".to_owned(),
+            expires,
+        }
     }
 
     #[test]

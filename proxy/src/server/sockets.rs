@@ -43,7 +43,8 @@ impl Sockets {
         let listen = &settings.listen;
         let https = listen.https.as_ref().map(|https| https.address);
         // The admin socket first: it is what tells two processes on the same state apart.
-        sockets.admin_socket = Some(sockets.unix(&listen.admin_socket, settings.admin.socket_mode(), &mut given)?);
+        sockets.admin_socket =
+            Some(sockets.unix(&listen.admin_socket, settings.admin.socket_mode(), &mut given)?);
         sockets.http = sockets.tcp("http", listen.http, &mut given)?;
         sockets.https = sockets.tcp("https", https, &mut given)?;
         sockets.admin = sockets.tcp("admin", listen.admin, &mut given)?;
@@ -70,12 +71,7 @@ impl Sockets {
         Ok(Some(TcpListener::from(socket)))
     }
 
-    fn unix(
-        &mut self,
-        path: &Path,
-        mode: u32,
-        given: &mut Vec<Inherited>,
-    ) -> anyhow::Result<UnixListener> {
+    fn unix(&mut self, path: &Path, mode: u32, given: &mut Vec<Inherited>) -> anyhow::Result<UnixListener> {
         const NAME: &str = "admin_socket";
         if let Some(socket) = take(NAME, &path.display().to_string(), given) {
             self.inherited.push(NAME);

@@ -80,7 +80,10 @@ fn check_reach(
         return Some(());
     }
     report
-        .error(value.place(), format!("`listen.admin` is {address}: other machines could reach the admin API"))
+        .error(
+            value.place(),
+            format!("`listen.admin` is {address}: other machines could reach the admin API"),
+        )
         .label("tokens would travel in clear text")
         .help(
             "let `listen.admin` be `127.0.0.1:9900` and come by `ssh -L 9900:127.0.0.1:9900 HOST`, \
@@ -120,7 +123,9 @@ fn member(text: &str) -> Result<Member, String> {
 fn host(text: &str) -> Result<String, String> {
     let good = |c: char| c.is_ascii_alphanumeric() || "-.:".contains(c);
     if text.is_empty() || !text.chars().all(good) || text.matches(':').count() == 1 {
-        return Err(format!("`{text}` is not the name of a host: write it without port, such as `ficus.internal`"));
+        return Err(format!(
+            "`{text}` is not the name of a host: write it without port, such as `ficus.internal`"
+        ));
     }
     Ok(text.to_ascii_lowercase())
 }
