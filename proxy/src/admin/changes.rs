@@ -1,13 +1,12 @@
-//! The paths of `/v1` that change the routing. Each takes `reason`, `based_on` and `dry_run` besides its own fields, and
+//! What changes the routing. Each takes `reason`, `based_on` and `dry_run` besides its own fields, and
 //! goes through the one door.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Extension, State};
-use axum::routing::post;
-use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -23,25 +22,12 @@ use super::problem::Problem;
 /// Longest life of a tester's token: a token cannot be called back.
 const LONGEST_TOKEN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-pub(super) fn router(admin: &Arc<Admin>) -> Router {
-    Router::new()
-        .route("/v1/flip", post(flip))
-        .route("/v1/canary", post(canary))
-        .route("/v1/rollback", post(rollback))
-        .route("/v1/hold", post(hold))
-        .route("/v1/resume", post(resume))
-        .route("/v1/undo", post(undo))
-        .route("/v1/apply", post(apply_file))
-        .route("/v1/tester-token", post(tester_token))
-        .with_state(Arc::clone(admin))
-}
-
 /// A request body: its own fields, and what every change takes.
 macro_rules! request {
     ($name:ident { $($(#[$meta:meta])* $field:ident: $type:ty),* $(,)? }) => {
         #[derive(Debug, Deserialize)]
         #[serde(deny_unknown_fields)]
-        struct $name {
+        pub(super) struct $name {
             $($(#[$meta])* $field: $type,)*
             reason: Option<String>,
             based_on: Option<u64>,
@@ -64,10 +50,10 @@ struct Manner {
     dry_run: bool,
 }
 
-type Body<T> = Result<Json<T>, JsonRejection>;
+pub(super) type Body<T> = Result<Json<T>, JsonRejection>;
 
 fn body<T>(request: Body<T>) -> Result<T, Problem> {
-    request.map(|Json(request)| request).map_err(|error| Problem::bad_request(error.body_text()))
+    Ok(request.map(|Json(request)| request)?)
 }
 
 request!(FlipRequest {
@@ -77,7 +63,11 @@ request!(FlipRequest {
     canary: Option<String>,
 });
 
-async fn flip(State(admin): State<Arc<Admin>>, Extension(author): By, request: Body<FlipRequest>) -> Answer {
+pub(super) async fn flip(
+    State(admin): State<Arc<Admin>>,
+    Extension(author): By,
+    request: Body<FlipRequest>,
+) -> Answer {
     let request = body(request)?;
     let share = request.canary.as_deref().map(percent).transpose().map_err(Problem::bad_request)?;
     let canary = share.map(|buckets| Crowd { buckets: Some(buckets), ..Crowd::default() });
@@ -97,7 +87,7 @@ request!(CanaryRequest {
     group: Option<String>,
 });
 
-async fn canary(
+pub(super) async fn canary(
     State(admin): State<Arc<Admin>>,
     Extension(author): By,
     request: Body<CanaryRequest>,
@@ -123,7 +113,7 @@ request!(RollbackRequest {
     lasts: Option<String>,
 });
 
-async fn rollback(
+pub(super) async fn rollback(
     State(admin): State<Arc<Admin>>,
     Extension(author): By,
     request: Body<RollbackRequest>,
@@ -139,7 +129,11 @@ request!(HoldRequest {
     lasts: Option<String>,
 });
 
-async fn hold(State(admin): State<Arc<Admin>>, Extension(author): By, request: Body<HoldRequest>) -> Answer {
+pub(super) async fn hold(
+    State(admin): State<Arc<Admin>>,
+    Extension(author): By,
+    request: Body<HoldRequest>,
+) -> Answer {
     let request = body(request)?;
     let (lasts, manner) = (time(request.lasts.as_deref())?, request.manner());
     change(admin, author, Edit::Hold { route: request.route, lasts }, manner).await
@@ -147,7 +141,7 @@ async fn hold(State(admin): State<Arc<Admin>>, Extension(author): By, request: B
 
 request!(ResumeRequest { route: String });
 
-async fn resume(
+pub(super) async fn resume(
     State(admin): State<Arc<Admin>>,
     Extension(author): By,
     request: Body<ResumeRequest>,
@@ -164,7 +158,11 @@ request!(UndoRequest {
     force: bool,
 });
 
-async fn undo(State(admin): State<Arc<Admin>>, Extension(author): By, request: Body<UndoRequest>) -> Answer {
+pub(super) async fn undo(
+    State(admin): State<Arc<Admin>>,
+    Extension(author): By,
+    request: Body<UndoRequest>,
+) -> Answer {
     let request = body(request)?;
     let manner = request.manner();
     change(admin, author, Edit::Undo { revision: request.revision, force: request.force }, manner).await
@@ -176,7 +174,7 @@ request!(ApplyRequest {
     name: String,
 });
 
-async fn apply_file(
+pub(super) async fn apply_file(
     State(admin): State<Arc<Admin>>,
     Extension(author): By,
     request: Body<ApplyRequest>,
@@ -198,7 +196,9 @@ pub(super) async fn apply(admin: Arc<Admin>, author: Author, wanted: Change) -> 
 }
 
 async fn change(admin: Arc<Admin>, author: Author, edit: Edit, manner: Manner) -> Answer {
-    let change = Change { author: author.0, reason: manner.reason, based_on: manner.based_on, edit };
+    let Author(author, looked_at) = author;
+    let based_on = manner.based_on.or(looked_at);
+    let change = Change { author, reason: manner.reason, based_on, edit };
     blocking(move || {
         let done = if manner.dry_run {
             serde_json::to_value(admin.control.preview(&change)?)
@@ -215,7 +215,7 @@ async fn change(admin: Arc<Admin>, author: Author, edit: Edit, manner: Manner) -
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TokenRequest {
+pub(super) struct TesterRequest {
     /// A route, `customers.*`, or `*`.
     scope: String,
     side: Side,
@@ -223,10 +223,10 @@ struct TokenRequest {
     lasts: String,
 }
 
-async fn tester_token(
+pub(super) async fn tester_token(
     State(admin): State<Arc<Admin>>,
     Extension(author): By,
-    request: Body<TokenRequest>,
+    request: Body<TesterRequest>,
 ) -> Answer {
     let request = body(request)?;
     let lasts = duration(&request.lasts).map_err(Problem::bad_request)?;

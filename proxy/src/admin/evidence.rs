@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Extension, Query, State};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use chrono::{NaiveDate, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -19,15 +18,8 @@ use super::problem::Problem;
 use crate::control::{Change, Edit, NewRule, ShadowEdit};
 use crate::shadow::{Certificate, NoiseField};
 
-pub(super) fn router() -> Router<Arc<Admin>> {
-    Router::new()
-        .route("/v1/certificate", get(certificate))
-        .route("/v1/noise", get(noise))
-        .route("/v1/noise/accept", post(accept))
-}
-
 #[derive(Debug, Deserialize)]
-struct Question {
+pub(super) struct Question {
     route: String,
 }
 
@@ -38,11 +30,11 @@ fn known(admin: &Admin, route: &str) -> Result<(), Problem> {
     }
 }
 
-async fn certificate(
+pub(super) async fn certificate(
     State(admin): State<Arc<Admin>>,
     question: Result<Query<Question>, QueryRejection>,
 ) -> Answer {
-    let Query(question) = question.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(question) = question?;
     let mut all = admin.kept.shadow.certificates(&question.route).into_iter();
     let Some(certificate) = all.next() else {
         known(&admin, &question.route)?;
@@ -82,8 +74,11 @@ pub(super) async fn shadowed(State(admin): State<Arc<Admin>>) -> Answer {
     Ok(Json(json!({ "schema": 1, "routes": lines })))
 }
 
-async fn noise(State(admin): State<Arc<Admin>>, question: Result<Query<Question>, QueryRejection>) -> Answer {
-    let Query(question) = question.map_err(|error| Problem::bad_request(error.body_text()))?;
+pub(super) async fn noise(
+    State(admin): State<Arc<Admin>>,
+    question: Result<Query<Question>, QueryRejection>,
+) -> Answer {
+    let Query(question) = question?;
     blocking(move || {
         known(&admin, &question.route)?;
         let book = admin.kept.shadow.noise_of(&question.route).map_err(Problem::store)?;
@@ -114,7 +109,7 @@ fn because(field: &NoiseField) -> Option<&'static str> {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AcceptRequest {
+pub(super) struct AcceptRequest {
     route: String,
     number: u64,
     reason: String,
@@ -126,12 +121,12 @@ struct AcceptRequest {
 }
 
 /// Writes a rule for a field into the routing file, because a person says so.
-async fn accept(
+pub(super) async fn accept(
     State(admin): State<Arc<Admin>>,
     Extension(author): By,
     request: Result<Json<AcceptRequest>, JsonRejection>,
 ) -> Answer {
-    let Json(request) = request.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Json(request) = request?;
     known(&admin, &request.route)?;
     let (shadow, route) = (Arc::clone(&admin.kept.shadow), request.route.clone());
     let book = tokio::task::spawn_blocking(move || shadow.noise_of(&route)).await;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use serde_json::{Value, json};
 
@@ -20,8 +21,9 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Result<Json<Value>,
 /// One incident with everything.
 pub(super) async fn show(
     State(admin): State<Arc<Admin>>,
-    Path(id): Path<u64>,
+    id: Result<Path<u64>, PathRejection>,
 ) -> Result<Json<Value>, Problem> {
+    let Path(id) = id?;
     let incident = admin.kept.incidents.get(id);
     let incident = incident.ok_or_else(|| Problem::no_incident(id, admin.kept.incidents.next_id() - 1))?;
     Ok(Json(json!({ "schema": 1, "incident": incident })))

@@ -44,6 +44,10 @@ pub(super) struct Common {
         hide_env_values = true
     )]
     pub(super) socket: Option<PathBuf>,
+    /// Admin API over TCP, as http://127.0.0.1:9900, in place of the socket; FICUS_TOKEN, or the file named by
+    /// FICUS_TOKEN_FILE, says who asks. For `serve`: the address to listen on [env: FICUS_ADMIN]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(super) admin: Option<String>,
     /// Print one JSON document instead of text for people
     #[arg(long, global = true)]
     pub(super) json: bool,
@@ -118,6 +122,12 @@ goes on, and says why.")]
     Audit(Audit),
     /// Make a token by which a tester chooses a side
     TesterToken(TesterToken),
+    /// Make, list and revoke the tokens of the admin API
+    Token(super::token::Token),
+    /// Show what happens, as it happens
+    Watch(super::watch::Watch),
+    /// Gather what somebody needs who helps, without secrets and personal data
+    SupportBundle(super::bundle::SupportBundle),
     /// Write ficus.toml and routes.toml for a Flask application
     Init(super::init::Init),
     /// Show what changed in the Flask application since routes.toml was written
@@ -142,9 +152,6 @@ pub(super) struct Serve {
     /// Listen here for HTTP
     #[arg(long, value_name = "ADDR")]
     pub(super) listen: Option<String>,
-    /// Listen here for /metrics, /livez and /readyz
-    #[arg(long, value_name = "ADDR")]
-    pub(super) admin: Option<String>,
     /// The Flask application
     #[arg(long, value_name = "URL")]
     pub(super) legacy: Option<String>,

@@ -5,8 +5,10 @@
 //! codes are in `exit`, what people read is drawn by `screen`.
 
 mod application;
+mod archive;
 mod arguments;
 mod audit;
+mod bundle;
 mod capture;
 mod census;
 mod certificate;
@@ -23,6 +25,7 @@ mod history;
 mod incident;
 mod init;
 mod manual;
+mod masks;
 mod noise;
 mod offline;
 mod offline_rollback;
@@ -34,6 +37,9 @@ mod serve;
 mod shadow;
 mod status;
 mod tester;
+mod token;
+mod watch;
+mod way;
 
 use std::process::ExitCode;
 
@@ -63,6 +69,9 @@ pub fn main() -> ExitCode {
         Command::Audit(flags) => audit::run(&common, &flags),
         Command::TesterToken(flags) => tester::run(&common, &flags),
         Command::Capture(flags) => capture::run(&common, &flags),
+        Command::Token(flags) => token::run(&common, &flags),
+        Command::Watch(flags) => watch::run(&common, &flags),
+        Command::SupportBundle(flags) => bundle::run(&common, &flags),
         Command::Shadow(flags) => shadow::run(&common, &flags),
         Command::Diffs(flags) => diffs::run(&common, &flags),
         Command::Noise(flags) => noise::run(&common, &flags),

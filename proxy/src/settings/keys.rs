@@ -25,6 +25,12 @@ pub const KEYS: &[Key] = &[
     key("listen.reveal", "false"),
     key("listen.trusted_proxies", ""),
     key("listen.proxy_protocol", ""),
+    key("admin.api", "false"),
+    key("admin.public", "false"),
+    key("admin.hosts", ""),
+    key("admin.admins", ""),
+    key("admin.operators", ""),
+    key("admin.viewers", ""),
     key("flask.secret_key", ""),
     key("flask.session_cookie", "session"),
     key("flask.remember_cookie", "remember_token"),
@@ -118,6 +124,9 @@ pub(super) const OTHER_VARIABLES: &[&str] = &[
     "FICUS_SHADOW_FERNET_KEYS_FILE",
     "FICUS_UPGRADE_FROM",
     "FICUS_YES",
+    "FICUS_ADMIN",
+    "FICUS_TOKEN",
+    "FICUS_TOKEN_FILE",
     "FICUS_KILL_AT",
 ];
 
@@ -172,6 +181,7 @@ mod tests {
         assert_eq!(
             names_in(""),
             [
+                "admin",
                 "backends",
                 "canary",
                 "control",

@@ -3,6 +3,7 @@
 //! Start-up step 1. These types cannot hold a wrong value; reading and checking are in the files beside this
 //! one. What runs where is not here: that is routes.toml, in `route`.
 
+mod admin;
 mod backends;
 mod current;
 mod keys;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use flask_compat::Profile;
 
 pub use crate::diagnostic::Network;
+pub use admin::{AdminSettings, Member};
 pub use backends::{Backend, Ejection, HealthCheck, UpstreamAddress};
 pub use current::{Current, Difference, RELOADABLE, Written};
 pub use keys::{BACKEND, HEALTH, KEYS, Key, variable};
@@ -33,6 +35,8 @@ pub use telemetry::{Endpoint, Sampler};
 pub struct Settings {
     /// Where to listen.
     pub listen: Listen,
+    /// Who may use the admin API, and from where.
+    pub admin: AdminSettings,
     /// The backends by name; `legacy` is always there.
     pub backends: BTreeMap<String, Backend>,
     /// What the Flask application does, as far as Ficus must know it.

@@ -38,6 +38,8 @@ struct Reader<'d> {
 impl Reader<'_> {
     fn settings(&mut self, config: Option<PathBuf>) -> Option<Settings> {
         let listen = self.listen();
+        let reach = listen.as_ref().map(|listen| listen.admin);
+        let admin = super::admin::read(&self.layers, reach, &mut self.report);
         let flask = self.flask();
         let canary = self.canary();
         let control = self.control();
@@ -52,6 +54,7 @@ impl Reader<'_> {
         let routes = self.routes();
         Some(Settings {
             listen: listen?,
+            admin: admin?,
             backends: backends?,
             flask: flask?,
             canary: canary?,

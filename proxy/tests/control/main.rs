@@ -5,12 +5,14 @@
 // All of this is test code, also what is not marked as a test.
 #![allow(clippy::unwrap_used)]
 
+mod api;
 mod audit;
 mod broken;
 mod canary;
 mod cli;
 mod crashes;
 mod disks;
+mod events;
 mod ficus;
 mod flips;
 mod holds;
@@ -23,6 +25,8 @@ mod prompts;
 mod properties;
 mod reference;
 mod restarts;
+mod roles;
+mod schema;
 mod shadow;
 mod undo;
 mod watching;
