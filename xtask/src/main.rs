@@ -8,6 +8,7 @@ mod ci;
 mod debian;
 mod demo;
 mod doctor;
+mod flips;
 mod floor_plan;
 mod http;
 mod licences;
@@ -51,6 +52,7 @@ cargo xtask COMMAND
     python [NAME]...           makes virtual environments under target/python (all of them by default)
     conformance [CASE]...      Ficus beside nginx, HAProxy and Envoy: the scoreboard of tests/conformance
     soak [--minutes N]         Ficus under load and faults for an hour: memory must not grow
+    bench-flips [--flips N]    how long the old side answers after a flip, on one node and on three
     floor-plan                 checks who imports whom in proxy/src
     licences                   checks the licences of all dependencies against deny.toml
     links                      checks the relative links in all Markdown files
@@ -92,6 +94,7 @@ fn run() -> Outcome<u8> {
         "python" => make_environments(&workspace, &rest(&mut parser)?).map(done),
         "conformance" => conformance(&workspace, &rest(&mut parser)?),
         "soak" => soak::run(&workspace, soak::minutes(&mut parser)?),
+        "bench-flips" => flips::run(&workspace, flips::count(&mut parser)?),
         "floor-plan" => floor_plan::check(&workspace).map(|found| println!("{found}")).map(done),
         "licences" => licences::check(&workspace).map(|found| println!("{found}")).map(done),
         "links" => links::check(&workspace).map(|found| println!("{found}")).map(done),

@@ -29,6 +29,7 @@ pub(super) fn router(admin: &Arc<Admin>) -> Router {
         .route("/v1/diff", get(difference))
         .route("/v1/incidents", get(super::incidents::list))
         .route("/v1/incidents/{id}", get(super::incidents::show))
+        .route("/v1/fleet", get(fleet))
         .route("/v1/reload", post(reload))
         .route("/v1/upgrade", post(upgrade))
         .merge(super::diffs::router())
@@ -141,6 +142,16 @@ async fn difference(State(admin): State<Arc<Admin>>) -> Answer {
         answer["schema"] = json!(1);
         answer["drift"] = json!(admin.control.status().drift);
         Ok(answer)
+    })
+    .await
+}
+
+/// The nodes that share the store with this one.
+async fn fleet(State(admin): State<Arc<Admin>>) -> Answer {
+    blocking(move || {
+        let fleet = admin.control.fleet_now();
+        let revision = admin.control.live().load().revision;
+        Ok(json!({ "schema": 1, "revision": revision, "fleet": fleet }))
     })
     .await
 }

@@ -47,6 +47,5 @@ pub(super) fn run(common: &Common, flags: &Flags) -> Done {
         "based_on": flags.if_revision,
     });
     let answer = Client::new(common).post("/v1/shadow", &question)?;
-    report(common, &answer, &flags.route);
-    Ok(())
+    report(common, &answer, &flags.route)
 }
