@@ -21,6 +21,7 @@ mod difference;
 mod diffs;
 mod exit;
 mod explain;
+mod fleet;
 mod history;
 mod incident;
 mod init;
@@ -79,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::History(flags) => history::run(&common, &flags),
         Command::Reload => process::reload(&common),
         Command::Upgrade => process::upgrade(&common),
+        Command::Fleet(flags) => fleet::run(&common, &flags),
         Command::Incident(flags) => incident::run(&common, &flags),
         Command::Init(flags) => init::run(&common, &flags),
         Command::Census(flags) => census::run(&common, &flags),

@@ -24,7 +24,8 @@ pub(super) fn build(
 ) -> anyhow::Result<(Arc<Shadow>, Outlet, Arc<Diffs>)> {
     let shadow = &settings.shadow;
     let bounds = Bounds { groups: shadow.groups, samples: shadow.samples, keep: shadow.keep };
-    let diffs = Diffs::start(&settings.store.url, bounds).context("cannot start the store of differences")?;
+    let diffs =
+        Diffs::start(&settings.store.local_url(), bounds).context("cannot start the store of differences")?;
     let diffs = Arc::new(diffs);
     let flask = &settings.flask;
     let key = flask.secret_key.as_ref().map(|key| key.0.as_str());

@@ -10,8 +10,8 @@ use super::keys::default_of;
 use super::layers::{Inputs, Layers, read_file};
 use super::shadow::stack;
 use super::{
-    CanarySettings, CertificatePair, ControlSettings, Flask, Https, Limits, Listen, Log, Settings,
-    ShadowSettings, StoreSettings, Timeouts, Written, backends, telemetry, values,
+    CanarySettings, CertificatePair, ControlSettings, Flask, FleetSettings, Https, Limits, Listen, Log,
+    Settings, ShadowSettings, StoreSettings, Timeouts, Written, backends, telemetry, values,
 };
 
 /// Reads everything; without settings the report has at least one error.
@@ -44,6 +44,7 @@ impl Reader<'_> {
         let canary = self.canary();
         let control = self.control();
         let store = self.store();
+        let fleet = self.fleet();
         let limits = self.limits();
         let most = limits.as_ref().map_or(1, |limits| limits.backend_requests);
         let backends = backends::read(&self.layers, most, &mut self.report);
@@ -60,6 +61,7 @@ impl Reader<'_> {
             canary: canary?,
             control: control?,
             store: store?,
+            fleet: fleet?,
             limits: limits?,
             timeouts: timeouts?,
             shadow: shadow?,
@@ -232,12 +234,23 @@ impl Reader<'_> {
     fn store(&mut self) -> Option<StoreSettings> {
         let value = self.layers.value("store.url").unwrap_or_else(|| unset("store.url"));
         let url = value.parsed(&mut self.report, |text| values::store_url(&value, &self.layers, text));
-        let url = url?;
+        let before = self.report.count(Severity::Error);
+        let password = values::secret("store.password", &self.layers, &mut self.report);
+        let url = url.filter(|_| self.report.count(Severity::Error) == before)?;
         let directory = match self.layers.value("store.directory") {
             Some(_) => self.path("store.directory")?,
             None => beside(&url),
         };
-        Some(StoreSettings { url, directory })
+        Some(StoreSettings { url, password, directory })
+    }
+
+    fn fleet(&mut self) -> Option<FleetSettings> {
+        let node = match self.layers.value("fleet.node") {
+            Some(value) => value.parsed(&mut self.report, values::node_name),
+            None => Some(values::host_name()),
+        };
+        let (poll, wait) = (self.key("fleet.poll", values::poll), self.key("fleet.wait", values::wait));
+        Some(FleetSettings { node: node?, poll: poll?, wait: wait? })
     }
 
     fn limits(&mut self) -> Option<Limits> {
@@ -363,8 +376,9 @@ impl Reader<'_> {
     }
 }
 
-/// The directory of the database.
+/// The directory of the database; where the database is elsewhere, the one that it would have by default.
 fn beside(url: &str) -> PathBuf {
+    let url = if url.starts_with("sqlite:") { url } else { default_of("store.url") };
     let file = Path::new(url.trim_start_matches("sqlite:"));
     match file.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory.to_owned(),

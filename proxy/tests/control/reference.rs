@@ -63,8 +63,19 @@ fn every_command_and_flag_is_described() {
     let page = page("cli.md");
     let directory = tempfile::tempdir().unwrap();
     let help = |arguments: &[&str]| texts(&command(directory.path()).args(arguments).output().unwrap()).0;
-    let looking =
-        ["check", "status", "routes", "explain", "diff", "diffs", "history", "audit", "completions", "man"];
+    let looking = [
+        "check",
+        "status",
+        "fleet",
+        "routes",
+        "explain",
+        "diff",
+        "diffs",
+        "history",
+        "audit",
+        "completions",
+        "man",
+    ];
     let changing =
         ["serve", "flip", "canary", "shadow", "rollback", "hold", "resume", "undo", "apply", "tester-token"];
     let proving = ["noise", "certificate", "capture"];
