@@ -67,13 +67,13 @@ fn every_command_and_flag_is_described() {
         ["check", "status", "routes", "explain", "diff", "diffs", "history", "audit", "completions", "man"];
     let changing =
         ["serve", "flip", "canary", "shadow", "rollback", "hold", "resume", "undo", "apply", "tester-token"];
-    let proving = ["noise", "certificate"];
+    let proving = ["capture", "noise", "certificate"];
     let adopting = ["incident", "reload", "upgrade", "init", "census", "prove-routes", "check-templates"];
     for name in looking.into_iter().chain(changing).chain(proving).chain(adopting) {
         assert!(help(&["--help"]).contains(&format!("  {name} ")), "there is no command {name}");
         assert!(page.contains(&format!("## ficus {name}\n")), "`{name}` is not described");
         for word in help(&[name, "--help"]).split_whitespace().filter(|word| word.starts_with("--")) {
-            let flag = word.trim_end_matches([',', '.', ')', '>']);
+            let flag = word.trim_end_matches([',', '.', ':', ')', '>']);
             assert!(page.contains(&format!("`{flag}")), "`{flag}` of `{name}` is not described");
         }
     }
