@@ -85,7 +85,7 @@ fn every_command_and_flag_is_described() {
         assert!(help(&["--help"]).contains(&format!("  {name} ")), "there is no command {name}");
         assert!(page.contains(&format!("## ficus {name}\n")), "`{name}` is not described");
         for word in help(&[name, "--help"]).split_whitespace().filter(|word| word.starts_with("--")) {
-            let flag = word.trim_end_matches([',', '.', ')', '>']);
+            let flag = word.trim_end_matches([',', '.', ':', ')', '>']);
             assert!(page.contains(&format!("`{flag}")), "`{flag}` of `{name}` is not described");
         }
     }
