@@ -124,9 +124,11 @@ impl Control {
     /// The audit, checked: both copies, and that it ends with what is running.
     pub fn audit(&self, limit: u32) -> Option<Audit> {
         let running = self.path.is_some().then(|| self.lock().state.revision);
-        let mut audit = self.recorder.audit(limit.max(1))?;
-        let recorded =
-            audit.links.first().and_then(|link| link.record["revision"].as_u64()).unwrap_or_default();
+        // In a fleet the last one may be what a node did while it was cut off, with a lower number.
+        let shown = if self.fleet.is_some() { limit.max(100) } else { limit.max(1) };
+        let mut audit = self.recorder.audit(shown)?;
+        let numbers = audit.links.iter().filter_map(|link| link.record["revision"].as_u64());
+        let recorded = numbers.max().unwrap_or_default();
         if let Some(running) = running.filter(|running| *running > recorded)
             && audit.broken.is_none()
             && self.recorder.health().pending == 0

@@ -94,22 +94,17 @@ impl Control {
             Err(error) => return self.refuse(running, unreadable(path, &error)),
         };
         let hash = file::hash(&text);
-        if hash == running.hash {
-            if running.reload.failure.take().is_some() {
+        if hash == running.hash || self.is_left_over(running, &hash) {
+            if hash == running.hash && running.reload.failure.take().is_some() {
                 tracing::info!(path = %path.display(), "the routing file is good again, and is the running one");
             }
-            return Reloaded::Unchanged;
-        }
-        if self.is_left_over(running, &hash) {
             return Reloaded::Unchanged;
         }
         let (table, report) = read(&Source::new(path.display().to_string(), text.as_str()), &self.context);
         let Some(base) = table else {
             return self.refuse(running, bad(path, Some(hash), report));
         };
-        for finding in report.findings() {
-            tracing::warn!("{finding}");
-        }
+        report.findings().iter().for_each(|finding| tracing::warn!("{finding}"));
         let before = running.effective();
         let (revision, known) = self.number(&text, running);
         if let (Some(fleet), None) = (&self.fleet, &known) {

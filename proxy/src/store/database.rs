@@ -18,7 +18,7 @@ pub(super) enum Place {
     /// A file: `sqlite:PATH`.
     File(String),
     /// What a fleet shares.
-    Fleet(Member),
+    Fleet(Box<Member>),
 }
 
 /// An open database.

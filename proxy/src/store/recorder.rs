@@ -83,7 +83,7 @@ impl Recorder {
     /// # Errors
     /// When the machine refuses a thread.
     pub fn in_fleet(member: &Member, directory: &Path) -> std::io::Result<Self> {
-        Self::keeping(Place::Fleet(member.clone()), directory)
+        Self::keeping(Place::Fleet(Box::new(member.clone())), directory)
     }
 
     fn keeping(place: Place, directory: &Path) -> std::io::Result<Self> {
