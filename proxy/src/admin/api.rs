@@ -128,6 +128,16 @@ pub(super) async fn difference(State(admin): State<Arc<Admin>>) -> Answer {
     .await
 }
 
+/// The nodes that share the store with this one.
+pub(super) async fn fleet(State(admin): State<Arc<Admin>>) -> Answer {
+    blocking(move || {
+        let fleet = admin.control.fleet_now();
+        let revision = admin.control.live().load().revision;
+        Ok(json!({ "schema": 1, "revision": revision, "fleet": fleet }))
+    })
+    .await
+}
+
 /// The routing file, ficus.toml and the certificates; what is good is taken, what is bad is told.
 pub(super) async fn reload(State(admin): State<Arc<Admin>>) -> Answer {
     let reread = admin.asks.reload().await.ok_or_else(Problem::stopping)?;

@@ -33,11 +33,18 @@ macro_rules! request {
             based_on: Option<u64>,
             #[serde(default)]
             dry_run: bool,
+            /// How long to wait for the other nodes of a fleet, such as `10s`; absent: as the settings say.
+            wait: Option<String>,
         }
 
         impl $name {
             fn manner(&self) -> Manner {
-                Manner { reason: self.reason.clone(), based_on: self.based_on, dry_run: self.dry_run }
+                Manner {
+                    reason: self.reason.clone(),
+                    based_on: self.based_on,
+                    dry_run: self.dry_run,
+                    wait: self.wait.clone(),
+                }
             }
         }
     };
@@ -48,6 +55,7 @@ struct Manner {
     reason: Option<String>,
     based_on: Option<u64>,
     dry_run: bool,
+    wait: Option<String>,
 }
 
 pub(super) type Body<T> = Result<Json<T>, JsonRejection>;
@@ -191,12 +199,13 @@ fn time(text: Option<&str>) -> Result<Option<Duration>, Problem> {
 
 /// A change that another path of the API leads to.
 pub(super) async fn apply(admin: Arc<Admin>, author: Author, wanted: Change) -> Answer {
-    let manner = Manner { reason: wanted.reason, based_on: wanted.based_on, dry_run: false };
+    let manner = Manner { reason: wanted.reason, based_on: wanted.based_on, dry_run: false, wait: None };
     change(admin, author, wanted.edit, manner).await
 }
 
 async fn change(admin: Arc<Admin>, author: Author, edit: Edit, manner: Manner) -> Answer {
     let Author(author, looked_at) = author;
+    let wait = manner.wait.as_deref().map(duration).transpose().map_err(Problem::bad_request)?;
     let based_on = manner.based_on.or(looked_at);
     let change = Change { author, reason: manner.reason, based_on, edit };
     blocking(move || {
@@ -206,6 +215,11 @@ async fn change(admin: Arc<Admin>, author: Author, edit: Edit, manner: Manner) -
             serde_json::to_value(admin.control.apply(&change)?)
         };
         let mut answer = done.map_err(|error| Problem::internal(error.to_string()))?;
+        if let (false, Some(revision)) = (answer["undo"].is_null(), answer["revision"].as_u64())
+            && let Some(confirmation) = admin.control.confirmed(revision, wait)
+        {
+            answer["fleet"] = json!(confirmation);
+        }
         answer["schema"] = json!(1);
         answer["dry_run"] = json!(manner.dry_run);
         Ok(answer)

@@ -236,6 +236,9 @@ impl From<Refused> for Problem {
             Refused::CannotRecord(_) => (StatusCode::CONFLICT, "cannot_record"),
             Refused::FileBroken { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "bad_file"),
             Refused::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            Refused::CutOff(_) => (StatusCode::SERVICE_UNAVAILABLE, "cut_off"),
+            Refused::Unsure { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unsure"),
+            Refused::Overtaken => (StatusCode::CONFLICT, "overtaken"),
             Refused::Moved => (StatusCode::SERVICE_UNAVAILABLE, MOVED),
             Refused::CannotWrite(_) => (StatusCode::CONFLICT, "cannot_write"),
         };

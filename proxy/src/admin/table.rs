@@ -37,6 +37,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     look("/v1/diff", "Difference", "Where the routing file and what is running differ", || get(api::difference)),
     look("/v1/incidents", "Incidents", "What made guards act; newest first", || get(incidents::list)),
     look("/v1/incidents/{id}", "Incident", "One incident with everything", || get(incidents::show)),
+    look("/v1/fleet", "Document", "The nodes that share the store with this one", || get(api::fleet)),
     look("/v1/diffs", "Diffs", "Where the answers of both sides differ", || get(diffs::list)),
     look("/v1/diffs/{id}", "Document", "One group of differences, with samples", || get(diffs::one)),
     look("/v1/shadow", "Document", "The routes whose requests are copied", || get(evidence::shadowed)),

@@ -17,7 +17,8 @@ use super::change_flags::{Apply, Canary, Flip, Hold, Resume, Rollback, Undo};
     max_term_width = 100,
     after_help = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage or --yes is missing, 3 held, a template differs, or (only with --exit-code) \
-not healthy, changed or not proved, 4 somebody else changed it first, 5 ficus cannot be reached, 130 interrupted."
+not healthy, changed or not proved, 4 somebody else changed it first, 5 ficus cannot be reached, 6 done, but not on every \
+node of the fleet, 130 interrupted."
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -98,6 +99,8 @@ pub(super) enum Command {
     Diff(Diff),
     /// Copy a route's requests to the other side and compare the answers
     Shadow(super::shadow::Flags),
+    /// Put triggers into the application's database that tell which rows a request changes
+    Capture(super::capture::Flags),
     /// Show where the answers of both sides differ
     Diffs(super::diffs::Flags),
     /// Show what differs from itself on the legacy side, and make rules of it
@@ -106,6 +109,8 @@ pub(super) enum Command {
     Certificate(super::certificate::Flags),
     /// Show who changed what, when and why
     History(History),
+    /// Show the nodes that share a store, and what each of them runs
+    Fleet(super::fleet::Flags),
     /// Show what made a guard roll a route back
     Incident(Incident),
     /// Read ficus.toml, the routing file and the certificates again
@@ -295,7 +300,7 @@ pub(super) struct TesterToken {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ficus incident        (all of this node, newest first)
+  ficus incident        (all of this node and its fleet, newest first)
   ficus incident 3      (the numbers, and bad requests to look at)")]
 pub(super) struct Incident {
     /// Its number

@@ -24,7 +24,7 @@ pub(super) struct Flags {
     /// Exit with 3 unless the certificate stands: not expired, tested, with comparisons and without a mismatch
     #[arg(long)]
     exit_code: bool,
-    /// With --exit-code: and unless every stratum's bound is at most this
+    /// With --exit-code also unless every stratum's bound is at most this
     #[arg(long, value_name = "SHARE", requires = "exit_code", value_parser = share)]
     at_most: Option<f64>,
 }
@@ -147,7 +147,7 @@ fn facts(route: &str, answer: &Value) -> Vec<String> {
 }
 
 fn uncounted(uncounted: &Value) -> String {
-    let kinds = ["empty", "incomparable", "unanswered", "deferred"];
+    let kinds = ["empty", "incomparable", "unanswered", "deferred", "raced"];
     kinds.map(|kind| format!("{kind} {}", uncounted[kind])).join(", ")
 }
 

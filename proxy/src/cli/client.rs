@@ -33,6 +33,12 @@ impl Client {
         Self { way: Way::of(common), patience: PATIENCE }
     }
 
+    /// For a change that waits for other nodes, as long as was asked for.
+    pub(super) fn waiting(self, wait: Option<&str>) -> Self {
+        let more = wait.and_then(|wait| crate::diagnostic::duration(wait).ok()).unwrap_or_default();
+        Self { patience: self.patience.saturating_add(more), ..self }
+    }
+
     /// For what takes longer.
     pub(super) fn patient(self, patience: Duration) -> Self {
         Self { patience, ..self }

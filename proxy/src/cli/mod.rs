@@ -9,6 +9,7 @@ mod archive;
 mod arguments;
 mod audit;
 mod bundle;
+mod capture;
 mod census;
 mod certificate;
 mod change;
@@ -20,6 +21,7 @@ mod difference;
 mod diffs;
 mod exit;
 mod explain;
+mod fleet;
 mod history;
 mod incident;
 mod init;
@@ -67,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Diff(flags) => difference::run(&common, &flags),
         Command::Audit(flags) => audit::run(&common, &flags),
         Command::TesterToken(flags) => tester::run(&common, &flags),
+        Command::Capture(flags) => capture::run(&common, &flags),
         Command::Token(flags) => token::run(&common, &flags),
         Command::Watch(flags) => watch::run(&common, &flags),
         Command::SupportBundle(flags) => bundle::run(&common, &flags),
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::History(flags) => history::run(&common, &flags),
         Command::Reload => process::reload(&common),
         Command::Upgrade => process::upgrade(&common),
+        Command::Fleet(flags) => fleet::run(&common, &flags),
         Command::Incident(flags) => incident::run(&common, &flags),
         Command::Init(flags) => init::run(&common, &flags),
         Command::Census(flags) => census::run(&common, &flags),

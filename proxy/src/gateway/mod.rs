@@ -11,6 +11,7 @@ mod client;
 mod connection;
 mod contain;
 mod context;
+mod dry_run;
 mod fallback;
 mod forward;
 mod framing;
@@ -134,6 +135,7 @@ impl ProxyHttp for Gateway {
             return Ok(true);
         }
         self.keep_body(session, ctx);
+        contained_while(self.dry_run(session, ctx)).await?;
         Ok(false)
     }
 

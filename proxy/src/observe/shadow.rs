@@ -33,6 +33,7 @@ fn of(route: &str) -> OfRoute {
 #[derive(Debug, Clone, Default)]
 pub struct ShadowMetrics {
     compared: Family<RouteResult, Counter>,
+    again: Family<RouteResult, Counter>,
     dropped: Family<super::metrics::RouteReason, Counter>,
     ignored: Family<RouteRule, Counter>,
     waiting: Gauge,
@@ -47,6 +48,7 @@ impl ShadowMetrics {
     #[rustfmt::skip]
     pub(super) fn register(&self, r: &mut Registry) {
         r.register("shadow_compared", "Pairs of answers that were compared, by result", self.compared.clone());
+        r.register("shadow_asked_again", "Differences, by what came out when the sides were asked again", self.again.clone());
         r.register("shadow_dropped", "Requests that were to be copied and were not, by reason", self.dropped.clone());
         r.register("shadow_ignored", "Differences that a rule allowed", self.ignored.clone());
         r.register("shadow_queue", "Copies of requests that wait", self.waiting.clone());
@@ -88,6 +90,11 @@ impl ShadowMetrics {
     /// Counts a pair of answers.
     pub fn compared(&self, route: &str, result: &'static str) {
         self.compared.get_or_create(&RouteResult { route: route.to_owned(), result }).inc();
+    }
+
+    /// Counts a difference about which the sides were asked again.
+    pub fn again(&self, route: &str, result: &'static str) {
+        self.again.get_or_create(&RouteResult { route: route.to_owned(), result }).inc();
     }
 
     /// Counts a request that was not copied.

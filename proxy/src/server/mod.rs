@@ -131,12 +131,16 @@ fn start(
         predecessor.prepared()?;
     }
     // From here on the state on disk is ours.
-    let incidents = Arc::new(Incidents::new(&settings.store.directory));
     let control = Arc::new(Control::start(&settings)?);
+    let incidents = Incidents::new(&settings.store.directory).shared_by(control.shared_store());
+    let incidents = Arc::new(incidents);
     let observer = Arc::new(Observer::new(Arc::clone(control.live()), &settings, &log.dropped())?);
     observer.ask(sources::of(&control, &backends));
     let evidence = observer.watch_guarded(EVIDENCE);
     runtime.spawn(rollout::watch(Arc::clone(&control), Arc::clone(&incidents), evidence));
+    if control.shared_store().is_some() {
+        runtime.spawn(rollout::share(Arc::clone(&incidents)));
+    }
     let (shadow, outlet, diffs) = shadow::build(&settings, &observer, (control.live(), &backends))?;
     let copies = shadow::start(&shadow, outlet)?;
     let mut parts = Parts {
@@ -246,6 +250,7 @@ async fn serve(
     };
     tokio::spawn(probe::watch(Arc::clone(&parts.backends)));
     let _watch = parts.control.watch().context("cannot watch the routing file")?;
+    let _keeper = parts.control.keep_up().context("cannot keep up with the fleet")?;
     parts.accept(&door)?;
     drop(door);
     announce(parts, predecessor)?;

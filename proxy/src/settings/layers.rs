@@ -197,6 +197,7 @@ fn reject_unknown(root: &Section<'_>, report: &mut Report) {
         "canary",
         "control",
         "store",
+        "fleet",
         "limits",
         "timeouts",
         "shadow",

@@ -47,6 +47,8 @@ pub struct Settings {
     pub control: ControlSettings,
     /// Where revisions and the audit are kept.
     pub store: StoreSettings,
+    /// What the other nodes need to know of this one.
+    pub fleet: FleetSettings,
     /// Bounds on what a client may send.
     pub limits: Limits,
     /// How long to wait for whom.
@@ -148,10 +150,38 @@ impl std::fmt::Debug for Secret {
 /// The control store.
 #[derive(Debug, Clone)]
 pub struct StoreSettings {
-    /// `sqlite:PATH`.
+    /// `sqlite:PATH`; for a fleet `postgres://…`, without a password.
     pub url: String,
+    /// The password of that user of PostgreSQL; absent: none is needed.
+    pub password: Option<Secret>,
     /// Directory of this node's own small files: revision, overrides, last good routes, journal.
     pub directory: PathBuf,
+}
+
+impl StoreSettings {
+    /// Whether this node shares its store with others.
+    pub fn is_shared(&self) -> bool {
+        self.url.starts_with("postgres")
+    }
+
+    /// Where this node keeps what it does not share.
+    pub fn local_url(&self) -> String {
+        match self.is_shared() {
+            true => format!("sqlite:{}", self.directory.join("ficus.db").display()),
+            false => self.url.clone(),
+        }
+    }
+}
+
+/// A node of a fleet.
+#[derive(Debug, Clone)]
+pub struct FleetSettings {
+    /// Its name, another one on every node.
+    pub node: String,
+    /// How often it looks for revisions that it was not told of, and says that it is there.
+    pub poll: Duration,
+    /// How long a change waits until every node runs it.
+    pub wait: Duration,
 }
 
 /// Bounds on requests.

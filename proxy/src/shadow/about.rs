@@ -63,10 +63,7 @@ impl Abouts {
 }
 
 async fn every(backend: &Arc<Backend>, path: &'static str, secret: Option<&str>) -> About {
-    let streams = match timeout(PATIENCE, backend.dial_each()).await {
-        Ok(streams) => streams,
-        Err(_) => Vec::new(),
-    };
+    let streams = timeout(PATIENCE, backend.dial_each()).await.unwrap_or_default();
     let mut answers = Vec::new();
     for stream in streams {
         if let Ok(Some(answer)) = timeout(PATIENCE, exchange(stream, path, secret)).await {
@@ -103,7 +100,7 @@ fn together(answers: &[(u16, Value)]) -> About {
             (200, Some(program)) => {
                 programs.insert(program);
                 let listed = document["heads"].as_array().into_iter().flatten();
-                heads.extend(listed.filter_map(|head| word(head)));
+                heads.extend(listed.filter_map(word));
             }
             // Not yet, or not now: nothing was said.
             (500.., _) => {}

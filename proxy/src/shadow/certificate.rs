@@ -66,6 +66,8 @@ pub struct Uncounted {
     pub unanswered: u64,
     /// The handler handed the request back.
     pub deferred: u64,
+    /// The data changed between the two answers.
+    pub raced: u64,
 }
 
 /// One kind of request.

@@ -34,6 +34,8 @@ pub(super) enum Came {
     Compared(Verdict),
     Unanswered,
     Deferred,
+    /// The data changed between the answers.
+    Raced,
 }
 
 impl Shadow {
@@ -46,13 +48,13 @@ impl Shadow {
     pub fn certificates(&self, route: &str) -> Vec<Certificate> {
         let routing = self.live.load();
         let known = routing.table.route(route).filter(|route| route.shadow.is_some());
-        let mut all = self.ledger.certificates(route, self.self_test(route));
+        let mut all = self.ledger.certificates(route, &self.self_test(route));
         if let Some(known) = known {
             let rules = self.rules_now(known);
             match all.first_mut() {
                 // Counting begins anew with the next look; the old one must not count until then.
                 Some(last) if last.expired.is_none() && last.provenance.rules != rules => {
-                    last.expire("the rules changed");
+                    last.expire("the rules or the backends of the route changed");
                 }
                 Some(_) => {}
                 None => {
@@ -96,6 +98,7 @@ impl Shadow {
         self.ledger.count(&route.name, &hash, |counts| match came {
             Came::Unanswered => counts.uncounted.unanswered += 1,
             Came::Deferred => counts.uncounted.deferred += 1,
+            Came::Raced => counts.uncounted.raced += 1,
             Came::Compared(Verdict::Empty) => counts.uncounted.empty += 1,
             Came::Compared(Verdict::Incomparable) => counts.uncounted.incomparable += 1,
             Came::Compared(verdict) => {

@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 
 use super::compare::{Answer, Asked};
 use super::self_test::Probe;
-use crate::route::Route;
+use super::writes::Rehearsal;
+use crate::route::{IgnoreRule, Route};
 use crate::upstream::Backend;
+
+/// What tells a candidate its route.
+const ROUTE: &str = "x-ficus-route";
 
 /// A copy of one exchange.
 #[derive(Debug)]
@@ -36,6 +40,8 @@ pub enum Purpose {
     Traffic,
     /// A request of a recording: it counts, marked as such.
     Recording,
+    /// A user's request that was tried out before it was answered.
+    Write(Box<Rehearsal>),
     /// A test of the way itself: it counts nowhere.
     Probe(Probe),
 }
@@ -61,9 +67,29 @@ impl Job {
         self.served.by == self.served.route.fallback
     }
 
+    /// The fallback, whichever side it is.
+    pub(super) fn fallback(&self) -> &Arc<Backend> {
+        if self.asks_candidate() { &self.served.backend } else { &self.target }
+    }
+
+    /// The request as this backend gets it: only candidates are told the route.
+    pub(super) fn request_to(&self, backend: &Backend) -> Copied {
+        let mut request = self.request.clone();
+        match HeaderValue::from_str(self.route()) {
+            Ok(route) if backend.name() != self.served.route.fallback => request.headers.insert(ROUTE, route),
+            _ => request.headers.remove(ROUTE),
+        };
+        request
+    }
+
     /// The route's name.
     pub(super) fn route(&self) -> &str {
         &self.served.route.name
+    }
+
+    /// What may differ because somebody said so.
+    pub(super) fn rules(&self) -> &[IgnoreRule] {
+        self.served.route.shadow.as_ref().map(|shadow| shadow.ignore.as_slice()).unwrap_or_default()
     }
 
     /// The query, without its `?`.
@@ -81,12 +107,12 @@ pub struct Served {
     pub revision: u64,
     /// Who served it.
     pub by: String,
+    /// The same, to be asked again.
+    pub backend: Arc<Backend>,
     /// How long the backend took to begin its answer.
     pub waited: Option<Duration>,
     /// The trace it belongs to.
     pub trace_id: String,
-    /// The fallback, for who wants to know whether it answers the same twice.
-    pub fallback: Option<Arc<Backend>>,
 }
 
 impl Job {

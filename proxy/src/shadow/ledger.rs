@@ -55,7 +55,7 @@ impl Ledger {
         let all = self.records.all(KIND)?;
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         for (route, documents) in by_route(all) {
-            entries.entry(route).or_default().periods = read(documents);
+            entries.entry(route).or_default().periods = read(&documents);
         }
         Ok(())
     }
@@ -70,7 +70,7 @@ impl Ledger {
         let written = Arc::new(Mutex::new(Vec::new()));
         let (result, adding, facts) = (Arc::clone(&written), Arc::clone(&pending), now.clone());
         let done = self.records.change(KIND, route, move |documents| {
-            let mut periods = read(documents);
+            let mut periods = read(&documents);
             settle(&mut periods, &facts, &adding);
             let documents = write(&periods);
             *result.lock().unwrap_or_else(PoisonError::into_inner) = periods;
@@ -95,7 +95,7 @@ impl Ledger {
     }
 
     /// The certificate as of now, and the expired ones before it, newest first.
-    pub(super) fn certificates(&self, route: &str, self_test: SelfTest) -> Vec<Certificate> {
+    pub(super) fn certificates(&self, route: &str, self_test: &SelfTest) -> Vec<Certificate> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(entry) = entries.get(route) else { return Vec::new() };
         let shown = |period: &Period| {
@@ -129,7 +129,7 @@ fn by_route(all: Vec<(String, Document)>) -> BTreeMap<String, Vec<Document>> {
     routes
 }
 
-fn read(documents: Vec<Document>) -> Vec<Period> {
+fn read(documents: &[Document]) -> Vec<Period> {
     documents.iter().filter_map(|document| serde_json::from_str(&document.text).ok()).collect()
 }
 
@@ -156,7 +156,7 @@ mod tests {
     }
 
     fn compared(ledger: &Ledger) -> u64 {
-        ledger.certificates("item", SelfTest::Never).first().map_or(0, |certificate| certificate.comparisons)
+        ledger.certificates("item", &SelfTest::Never).first().map_or(0, |certificate| certificate.comparisons)
     }
 
     #[test]

@@ -60,6 +60,7 @@ impl Counts {
         self.uncounted.incomparable += other.uncounted.incomparable;
         self.uncounted.unanswered += other.uncounted.unanswered;
         self.uncounted.deferred += other.uncounted.deferred;
+        self.uncounted.raced += other.uncounted.raced;
         self.reference.merge(&other.reference);
         self.candidate.merge(&other.candidate);
         self.rows.compared += other.rows.compared;
@@ -137,7 +138,7 @@ pub(super) fn settle(periods: &mut Vec<Period>, now: &Now, pending: &BTreeMap<St
     }
     let reason = match &program {
         Some(reason) => reason.clone(),
-        None => "the rules changed".to_owned(),
+        None => "the rules or the backends of the route changed".to_owned(),
     };
     period.expired = Some(Expired { at: now.at, reason });
     // After a change of programs nobody knows which of them answered what was counted since the last look.
@@ -304,7 +305,7 @@ mod tests {
                 now(Seen::Silent, told("c1"), "r1"),
                 "the build of the candidate is not known any more; it was `b1`",
             ),
-            (now(told("b1"), told("c1"), "r2"), "the rules changed"),
+            (now(told("b1"), told("c1"), "r2"), "the rules or the backends of the route changed"),
         ];
         for (next, reason) in cases {
             let mut periods = Vec::new();
@@ -324,7 +325,10 @@ mod tests {
         pending.extend(under("r2", 5));
         pending.extend(under("r0", 9));
         settle(&mut periods, &now(told("b"), Seen::Silent, "r2"), &pending);
-        assert_eq!(sums(&periods), [(1, 4, Some("the rules changed")), (2, 5, None)]);
+        assert_eq!(
+            sums(&periods),
+            [(1, 4, Some("the rules or the backends of the route changed")), (2, 5, None)]
+        );
     }
 
     #[test]

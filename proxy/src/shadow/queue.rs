@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{Sender, channel};
 use super::about::Abouts;
 use super::capture::{Capture, Dropped};
 use super::compare::{Judge, Side};
+use super::confirm::Allowance;
 use super::job::Job;
 use super::ledger::Ledger;
 use super::noise::Noise;
@@ -18,6 +19,7 @@ use super::sample::{Statuses, belongs};
 use super::self_test::SelfTests;
 use super::tally::{RouteTally, Tally};
 use super::worker::{LaneOutlet, Outlet};
+use super::writes::Writes;
 use crate::observe::{Evidence, Ongoing, ShadowMetrics};
 use crate::route::{Live, Route};
 use crate::store::{Diffs, Records};
@@ -36,6 +38,8 @@ pub struct Options {
     pub concurrency: usize,
     /// Longest wait for an answer to a copy.
     pub timeout: Duration,
+    /// Differences of one route that are asked about again in a minute.
+    pub confirm: u32,
     /// What stands behind each backend.
     pub sides: BTreeMap<String, Side>,
     /// What stands behind a backend that is not named.
@@ -89,6 +93,8 @@ pub struct Surroundings {
     pub live: Arc<Live>,
     /// The backends.
     pub backends: Arc<Backends>,
+    /// What trying out writes needs, if the settings have it.
+    pub writes: Option<Writes>,
 }
 
 impl Options {
@@ -112,6 +118,7 @@ pub struct Shadow {
     pub(super) metrics: ShadowMetrics,
     tally: Tally,
     statuses: Statuses,
+    pub(super) allowance: Allowance,
     pub(super) diffs: Arc<Diffs>,
     pub(super) records: Arc<Records>,
     pub(super) live: Arc<Live>,
@@ -122,6 +129,7 @@ pub struct Shadow {
     pub(super) abouts: Abouts,
     pub(super) self_tests: SelfTests,
     pub(super) noise: Noise,
+    pub(super) writes: Option<Writes>,
     /// A backend did not answer: something may have changed.
     pub(super) wake: Notify,
     lanes: BTreeMap<String, Lane>,
@@ -146,9 +154,10 @@ impl Shadow {
             lanes.insert(backend.clone(), Lane { rare, common });
             outlets.push(LaneOutlet { rare: rare_out, common: common_out });
         }
-        let Surroundings { metrics, guards, diffs, records, live, backends } = around;
+        let Surroundings { metrics, guards, diffs, records, live, backends, writes } = around;
         let (tally, statuses, abouts, self_tests, wake) = Default::default();
         let noise = Noise::new(options.noise.0, options.noise.1);
+        let allowance = Allowance::new(options.confirm);
         let ledger = Ledger::new(Arc::clone(&records));
         let shadow = Self {
             options,
@@ -156,6 +165,7 @@ impl Shadow {
             metrics,
             tally,
             statuses,
+            allowance,
             diffs,
             records,
             live,
@@ -165,6 +175,7 @@ impl Shadow {
             abouts,
             self_tests,
             noise,
+            writes,
             wake,
             lanes,
         };
@@ -173,10 +184,12 @@ impl Shadow {
 
     /// What keeps the bodies of a request, if it may be copied.
     pub fn begin(&self, route: &Route, method: &Method, upgrade: bool) -> Option<Box<Capture>> {
-        route.shadow.as_ref().filter(|shadow| shadow.sample > 0.0)?;
+        let writes = route.shadow.as_ref().filter(|shadow| shadow.sample > 0.0)?.writes;
         let reason = match *method {
             _ if upgrade => Dropped::Upgrade,
             Method::GET | Method::HEAD => return Some(Capture::new(self.options.body_bytes)),
+            // Whether it is tried out is decided when it is known who answers it.
+            _ if writes && *method != Method::OPTIONS => return None,
             _ => Dropped::UnsafeMethod,
         };
         self.skip(route, reason);
@@ -231,6 +244,11 @@ impl Shadow {
     pub(super) fn count_compared(&self, route: &str, result: &'static str) {
         self.metrics.compared(route, result);
         self.tally.compared(route, result);
+    }
+
+    pub(super) fn count_again(&self, route: &str, result: &'static str) {
+        self.metrics.again(route, result);
+        self.tally.again(route, result);
     }
 
     pub(super) fn count_incomparable(&self, route: &str, reason: &'static str) {

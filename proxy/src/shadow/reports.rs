@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Shadow;
 use super::compare::{Answer, Comparison, Difference, Path};
+use super::confirm::Again;
 use super::job::{Job, Purpose};
 use super::mask;
 use super::self_test::STORED_AS;
@@ -15,7 +16,7 @@ const MOST_SHOWN: usize = 20;
 
 impl Shadow {
     /// Stores a mismatch: its groups, and one sample for each.
-    pub(super) fn report(&self, job: &Job, answer: &Answer, comparison: &Comparison) {
+    pub(super) fn report(&self, job: &Job, (answer, again): (&Answer, Again), comparison: &Comparison) {
         let mut groups: Vec<DiffGroup> = Vec::new();
         for difference in &comparison.differences {
             let signature = difference.group();
@@ -28,18 +29,18 @@ impl Shadow {
         self.diffs.add(Mismatch {
             route: match job.purpose {
                 Purpose::Probe(_) => format!("{STORED_AS}{}", job.route()),
-                Purpose::Traffic | Purpose::Recording => job.route().to_owned(),
+                Purpose::Traffic | Purpose::Recording | Purpose::Write(_) => job.route().to_owned(),
             },
             revision: job.served.revision,
             at: job.at,
             groups,
-            document: document(job, answer, comparison).to_string(),
+            document: document(job, (answer, again), comparison).to_string(),
         });
     }
 }
 
 /// The sample: who answered what, without anybody's data.
-fn document(job: &Job, answer: &Answer, comparison: &Comparison) -> Value {
+fn document(job: &Job, (answer, again): (&Answer, Again), comparison: &Comparison) -> Value {
     let show = job.served.route.shadow.as_ref().map(|shadow| shadow.show.as_slice()).unwrap_or_default();
     let served = side(&job.served.by, &job.answer);
     let other = side(job.target.name(), answer);
@@ -53,6 +54,7 @@ fn document(job: &Job, answer: &Answer, comparison: &Comparison) -> Value {
         "candidate": candidate,
         "differences": shown.map(|difference| masked(difference, show)).collect::<Vec<_>>(),
         "more": comparison.differences.len().saturating_sub(MOST_SHOWN) + comparison.more,
+        "asked_again": again.word(),
         "trace_id": job.served.trace_id,
         "revision": job.served.revision,
         "at": job.at,

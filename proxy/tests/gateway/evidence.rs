@@ -183,9 +183,13 @@ fn another_build_or_other_rules_end_it_and_the_past_stays_visible() {
     let routes = std::fs::read_to_string(ficus.file("routes.toml")).unwrap();
     std::fs::write(ficus.file("routes.toml"), routes.replace(SHADOWED, rule)).unwrap();
     let answer = shows(&ficus, "other rules", |answer| answer["history"].as_array().unwrap().len() == 2);
-    assert_eq!(answer["history"][0]["expired"]["reason"], "the rules changed");
+    assert_eq!(answer["history"][0]["expired"]["reason"], "the rules or the backends of the route changed");
     let shown = text(&cli(&ficus, &["certificate", "item"]));
-    assert!(shown.contains("the rules changed") && shown.contains("from `one` to `two`"), "{shown}");
+    assert!(
+        shown.contains("the rules or the backends of the route changed")
+            && shown.contains("from `one` to `two`"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -24,8 +24,6 @@ use budget::Budget;
 
 /// Under this name books are stored.
 const KIND: &str = "noise";
-/// What tells a candidate its route; the fallback is not told.
-const ROUTE: &str = "x-ficus-route";
 
 /// What may be asked, and what is in progress.
 #[derive(Debug)]
@@ -40,7 +38,6 @@ impl Noise {
 impl Shadow {
     /// Asks the fallback a second time, if the budget has room, and remembers what differs from the first answer.
     pub(super) async fn learn_noise(&self, job: &Job, first: &Answer) {
-        let Some(fallback) = &job.served.fallback else { return };
         let safe = matches!(job.request.method, Method::GET | Method::HEAD);
         if !safe || !matches!(job.purpose, Purpose::Traffic) || first.status >= 500 || !first.complete {
             return;
@@ -50,9 +47,8 @@ impl Shadow {
         if !taken {
             return;
         }
-        let mut request = job.request.clone();
-        request.headers.remove(ROUTE);
         let bounds = (self.options.body_bytes, self.options.timeout);
+        let (fallback, request) = (job.fallback(), job.request_to(job.fallback()));
         let Some((second, _)) = ask(To::Backend(fallback), &request, bounds).await else { return };
         let sightings = self.sightings(job, first, &second);
         let (at, route) = (job.at, job.route().to_owned());
@@ -72,13 +68,12 @@ impl Shadow {
     fn sightings(&self, job: &Job, first: &Answer, second: &Answer) -> Vec<Sighting> {
         let side = self.options.side(&job.served.route.fallback);
         let shadow = job.served.route.shadow.as_ref();
-        let rules = shadow.map(|shadow| shadow.ignore.as_slice()).unwrap_or_default();
         let case = Case {
             asked: &job.request.asked,
             reference: first,
             candidate: second,
             design: Design::of(side, side),
-            rules,
+            rules: job.rules(),
             now: job.at,
         };
         let mut seen = BTreeMap::<String, Sighting>::new();

@@ -73,10 +73,10 @@ fn words(path: &str) -> Vec<String> {
         if !c.is_alphanumeric() || (c.is_uppercase() && lower) {
             words.push(String::new());
         }
-        if c.is_alphanumeric() {
-            if let Some(word) = words.last_mut() {
-                word.extend(c.to_lowercase());
-            }
+        if c.is_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
+            word.extend(c.to_lowercase());
         }
         lower = c.is_lowercase();
     }

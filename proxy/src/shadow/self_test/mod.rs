@@ -165,9 +165,9 @@ impl Shadow {
             route: Arc::clone(route),
             revision: 0,
             by: by.clone(),
+            backend: Arc::clone(self.backends.get(by).unwrap_or(target)),
             waited: None,
             trace_id: id.to_owned(),
-            fallback: None,
         };
         let headers = HeaderMap::from_iter([(http::header::HOST, HeaderValue::from_static("self-test"))]);
         let asked = Asked { url: "http://self-test/".to_owned(), cookies: Vec::new() };

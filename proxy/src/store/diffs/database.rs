@@ -60,7 +60,8 @@ impl Database {
     }
 
     pub(super) async fn add(&mut self, mismatch: &Mismatch, bounds: Bounds) -> Result<(), sqlx::Error> {
-        let mut transaction = self.connection.begin().await?;
+        // From the first read on: what is written elsewhere in this file must not get in between.
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
         for group in &mismatch.groups {
             let id = count(&mut transaction, mismatch, group, bounds).await?;
             sqlx::query("INSERT INTO shadow_sample (shadow_group, document) VALUES (?, ?)")
@@ -124,7 +125,7 @@ impl Database {
 }
 
 async fn migrate(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    let mut transaction = connection.begin().await?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     sqlx::query("CREATE TABLE IF NOT EXISTS shadow_schema (version INTEGER NOT NULL)")
         .execute(&mut *transaction)
         .await?;
