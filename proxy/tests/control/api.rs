@@ -234,6 +234,7 @@ fn questions() -> Vec<(&'static str, &'static str, Value)> {
         ("GET", "/v1/shadow", json!(null)),
         ("GET", "/v1/certificate?route=customers.list", json!(null)),
         ("GET", "/v1/noise?route=customers.list", json!(null)),
+        ("GET", "/v1/fleet", json!(null)),
         ("GET", "/v1/me", json!(null)),
         ("GET", "/v1/openapi.json", json!(null)),
         ("GET", "/v1/tokens", json!(null)),
