@@ -33,8 +33,8 @@ pub(super) struct Door {
 pub(super) async fn admit(State(door): State<Door>, request: Request, next: Next) -> Response {
     let request = match door.check(request).await {
         Ok(request) => request,
-        Err((reason, problem)) => {
-            door.admin.refused(reason, &door.endpoint, &problem);
+        Err(problem) => {
+            door.admin.refused(&door.endpoint, &problem);
             return problem.into_response();
         }
     };
@@ -46,21 +46,17 @@ pub(super) async fn admit(State(door): State<Door>, request: Request, next: Next
     response
 }
 
-type Refusal = (&'static str, Problem);
-
 impl Door {
-    async fn check(&self, mut request: Request) -> Result<Request, Refusal> {
+    async fn check(&self, mut request: Request) -> Result<Request, Problem> {
         let caller = match request.extensions().get::<ConnectInfo<Peer>>() {
-            Some(ConnectInfo(peer)) => {
-                peer.caller(&self.admin.settings).map_err(|problem| ("peer", problem))?
-            }
+            Some(ConnectInfo(peer)) => peer.caller(&self.admin.settings)?,
             None => {
                 not_from_a_browser(request.headers(), &self.admin.settings.hosts)?;
                 self.bearer(request.headers()).await?
             }
         };
         if caller.role < self.endpoint.role {
-            return Err(("role", Problem::needs_role(self.endpoint.role, &caller)));
+            return Err(Problem::needs_role(self.endpoint.role, &caller));
         }
         let based_on = self.based_on(request.headers())?;
         if self.endpoint.method != "GET" && !caller.routes.is_empty() {
@@ -72,21 +68,21 @@ impl Door {
         Ok(request)
     }
 
-    async fn bearer(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    async fn bearer(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
         let Some(text) = bearer(headers) else {
-            return Err(("no_token", Problem::no_token()));
+            return Err(Problem::no_token());
         };
         let (admin, text) = (Arc::clone(&self.admin), text.to_owned());
         let found = tokio::task::spawn_blocking(move || admin.tokens.verify(&text, Utc::now())).await;
-        let found = found.map_err(|error| ("internal", Problem::internal(error.to_string())))?;
+        let found = found.map_err(|error| Problem::internal(error.to_string()))?;
         found.map(|token| token.caller()).map_err(|denied| match denied {
-            Denied::Unknown if self.admin.access.is_too_much() => ("limited", Problem::too_many_attempts()),
-            denied => (denied.word(), Problem::bad_token(&denied)),
+            Denied::Unknown if self.admin.access.is_too_much() => Problem::too_many_attempts(),
+            denied => Problem::bad_token(&denied),
         })
     }
 
     /// The revision in `If-Match`, when it is the one that holds.
-    fn based_on(&self, headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
+    fn based_on(&self, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
         let Some(tags) = headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok()) else {
             return Ok(None);
         };
@@ -100,7 +96,7 @@ impl Door {
             return Ok(Some(current));
         }
         let last = self.admin.control.status().last;
-        Err(("stale", Problem::stale(tags, current, last.map(|last| last.author))))
+        Err(Problem::stale(tags, current, last.map(|last| last.author)))
     }
 }
 
@@ -113,14 +109,14 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// A page in a browser can be made to ask here, under a name of its own that leads to this machine. No page is
 /// served from here, so whatever comes from one is refused.
-fn not_from_a_browser(headers: &HeaderMap, allowed: &[String]) -> Result<(), Refusal> {
+fn not_from_a_browser(headers: &HeaderMap, allowed: &[String]) -> Result<(), Problem> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if !is_known_host(host, allowed) {
-        return Err(("host", Problem::wrong_host(host)));
+        return Err(Problem::wrong_host(host));
     }
     let fetched = headers.get("sec-fetch-site").is_some_and(|site| site != "none");
     if fetched || headers.contains_key(header::ORIGIN) {
-        return Err(("origin", Problem::from_a_page()));
+        return Err(Problem::from_a_page());
     }
     Ok(())
 }
@@ -136,14 +132,14 @@ fn is_known_host(host: &str, allowed: &[String]) -> bool {
 }
 
 /// Reads the body to see which route it is about.
-async fn within_scope(request: Request, caller: &Caller) -> Result<Request, Refusal> {
+async fn within_scope(request: Request, caller: &Caller) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
-    let bytes = axum::body::to_bytes(body, BODY).await.map_err(|_| ("too_large", Problem::too_large()))?;
+    let bytes = axum::body::to_bytes(body, BODY).await.map_err(|_| Problem::too_large())?;
     let document: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
     match document["route"].as_str() {
         Some(route) if caller.covers(route) => Ok(Request::from_parts(parts, Body::from(bytes))),
-        Some(route) => Err(("scope", Problem::out_of_scope(route, &caller.routes))),
-        None => Err(("scope", Problem::needs_all_routes(&caller.routes))),
+        Some(route) => Err(Problem::out_of_scope(route, &caller.routes)),
+        None => Err(Problem::needs_all_routes(&caller.routes)),
     }
 }
 

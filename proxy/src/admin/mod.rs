@@ -120,7 +120,8 @@ impl Admin {
     }
 
     /// Counts a refusal, and writes down the first ones of a minute.
-    fn refused(&self, reason: &'static str, endpoint: &Endpoint, problem: &Problem) {
+    fn refused(&self, endpoint: &Endpoint, problem: &Problem) {
+        let reason = problem.reason();
         self.observer.admin_refused(reason);
         if reason == "stale" {
             return;

@@ -17,12 +17,6 @@ pub const MOVED: &str = "moved";
 /// A refusal. The CLI reads the same type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// `urn:ficus:problem:` and the code.
-    #[serde(rename = "type", default)]
-    pub kind: String,
-    /// What the status means.
-    #[serde(default)]
-    pub title: String,
     /// The HTTP status.
     pub status: u16,
     /// A word that stays the same.
@@ -42,10 +36,29 @@ pub struct Problem {
 
 impl Problem {
     fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
-        let title = status.canonical_reason().unwrap_or_default().to_owned();
-        let (kind, code, detail) = (format!("urn:ficus:problem:{code}"), code.to_owned(), detail.into());
-        let status = status.as_u16();
-        Self { kind, title, status, code, detail, near: Vec::new(), errors: None, revision: None }
+        let (status, code, detail) = (status.as_u16(), code.to_owned(), detail.into());
+        Self { status, code, detail, near: Vec::new(), errors: None, revision: None }
+    }
+
+    /// The code as a label of a metric, of those by which the door refuses.
+    pub(super) fn reason(&self) -> &'static str {
+        const REASONS: &[&str] = &[
+            "expired",
+            "forbidden",
+            "from_a_page",
+            "needs_role",
+            "no_role",
+            "no_token",
+            "revoked",
+            "stale",
+            "too_large",
+            "too_many_attempts",
+            "unknown_token",
+            "unreadable",
+            "wrong_host",
+            "wrong_scope",
+        ];
+        REASONS.iter().find(|reason| **reason == self.code).copied().unwrap_or("internal")
     }
 
     pub(super) fn needs_role(needed: Role, caller: &Caller) -> Self {
@@ -144,7 +157,7 @@ impl Problem {
     pub(super) fn unknown_token(which: &str) -> Self {
         let which: String = which.chars().take(100).collect();
         let detail = format!("there is no token `{which}` that is good: `ficus token list` shows them");
-        Self::new(StatusCode::NOT_FOUND, "no_token", detail)
+        Self::new(StatusCode::NOT_FOUND, "no_such_token", detail)
     }
 
     pub(super) fn forbidden(detail: &str) -> Self {
@@ -267,11 +280,23 @@ impl From<PathRejection> for Problem {
     }
 }
 
+/// A problem as it is sent.
+#[derive(Serialize)]
+struct Sent {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    #[serde(flatten)]
+    problem: Problem,
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-        let mut response = (status, kind, Json(self)).into_response();
+        let title = status.canonical_reason().unwrap_or_default();
+        let sent = Sent { kind: format!("urn:ficus:problem:{}", self.code), title, problem: self };
+        let mut response = (status, kind, Json(sent)).into_response();
         let header = match status {
             StatusCode::UNAUTHORIZED => (header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             StatusCode::TOO_MANY_REQUESTS => (header::RETRY_AFTER, HeaderValue::from(WINDOW.as_secs())),

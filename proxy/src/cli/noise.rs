@@ -65,7 +65,7 @@ pub(super) fn run(common: &Common, flags: &Flags) -> Done {
                 "expires": expires,
             });
             let answer = client.post("/v1/noise/accept", &question)?;
-            report(common, &answer, &format!("{route}, field {number}"));
+            report(common, &answer, &format!("{route}, field {number}"))?;
             Ok(())
         }
     }

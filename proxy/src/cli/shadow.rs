@@ -52,7 +52,7 @@ pub(super) fn run(common: &Common, flags: &Flags) -> Done {
         "based_on": flags.if_revision,
     });
     let answer = client.post("/v1/shadow", &question)?;
-    report(common, &answer, route);
+    report(common, &answer, route)?;
     for line in failures(&client.get("/v1/shadow")?).iter().filter(|(name, _)| name == route) {
         eprintln!("{} comparing it does not work: {}", screen::warning_word(), line.1);
     }

@@ -44,7 +44,7 @@ impl Answer {
 
 fn ask(mut stream: impl Read + Write, method: &str, path: &str, headers: &str, body: &str) -> Answer {
     let length = body.len();
-    let host = if headers.to_ascii_lowercase().contains("host:") { "" } else { "host: localhost\r\n" };
+    let host = if headers.lines().any(|line| line.starts_with("host:")) { "" } else { "host: localhost\r\n" };
     // Whoever refuses early may not read everything.
     let _ = write!(
         stream,
@@ -58,7 +58,7 @@ fn ask(mut stream: impl Read + Write, method: &str, path: &str, headers: &str, b
             Ok(read) => bytes.extend_from_slice(&piece[..read]),
         }
         let text = String::from_utf8_lossy(&bytes);
-        if text.contains("text/event-stream") && text.contains("\r\n\r\n") {
+        if text.split_once("\r\n\r\n").is_some_and(|(head, _)| head.contains("text/event-stream")) {
             break;
         }
     }
@@ -127,7 +127,7 @@ fn every_refusal_is_a_problem() {
         ("GET", "/v1/incidents/x", &token, "", 400, "bad_request"),
         ("GET", "/v1/incidents/7", &token, "", 404, "no_incident"),
         ("GET", "/v1/history?limit=x", &token, "", 400, "bad_request"),
-        ("DELETE", "/v1/tokens/nobody", &token, "", 404, "no_token"),
+        ("DELETE", "/v1/tokens/nobody", &token, "", 404, "no_such_token"),
         ("POST", "/v1/tokens", &token, r#"{"name":"","role":"viewer","lasts":"1h"}"#, 400, "bad_request"),
         ("POST", "/v1/tokens", &token, r#"{"name":"b","role":"viewer","lasts":"367d"}"#, 400, "bad_request"),
     ] {
@@ -234,6 +234,7 @@ fn questions() -> Vec<(&'static str, &'static str, Value)> {
         ("GET", "/v1/shadow", json!(null)),
         ("GET", "/v1/certificate?route=customers.list", json!(null)),
         ("GET", "/v1/noise?route=customers.list", json!(null)),
+        ("GET", "/v1/fleet", json!(null)),
         ("GET", "/v1/me", json!(null)),
         ("GET", "/v1/openapi.json", json!(null)),
         ("GET", "/v1/tokens", json!(null)),
@@ -321,7 +322,7 @@ fn the_command_line_comes_over_tcp_with_a_token_that_is_no_argument() {
         ficus
             .http(ficus.admin_port, "/metrics")
             .1
-            .contains("ficus_admin_requests_refused_total{reason=\"role\"} 1")
+            .contains("ficus_admin_requests_refused_total{reason=\"needs_role\"} 1")
     );
 }
 

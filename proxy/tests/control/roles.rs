@@ -76,7 +76,7 @@ fn nobody_is_let_in_without_a_token_that_is_good() {
     let refused = written["entries"].as_array().unwrap().iter().filter(refused).count();
     assert!((1..=40).contains(&refused), "{refused} refusals are written down");
     let metrics = ficus.http(ficus.admin_port, "/metrics").1;
-    for reason in ["no_token", "unknown_token", "limited", "expired", "revoked"] {
+    for reason in ["no_token", "unknown_token", "too_many_attempts", "expired", "revoked"] {
         let line = format!("ficus_admin_requests_refused_total{{reason=\"{reason}\"}}");
         assert!(metrics.contains(&line), "{line}");
     }
