@@ -38,6 +38,8 @@ class SideFicus:
             "FICUS_LISTEN_ADMIN_SOCKET": self._socket,
             "FICUS_STORE_URL": f"sqlite:{folder / 'ficus.db'}",
             "FICUS_LOG_ACCESS": "off",
+            # A loaded machine is slow; who does not answer is another matter than who answers wrongly.
+            "FICUS_SHADOW_TIMEOUT": "60s",
             **env,
         }
         command = [BINARIES / "ficus", "serve", "--config", stack.folder / "ficus.toml", "--routes", routes]
@@ -73,6 +75,13 @@ class SideFicus:
         """Comparisons by result."""
         sums = {}
         for _, result, count in COUNTED.findall(self.metrics()):
+            sums[result] = sums.get(result, 0) + int(count)
+        return sums
+
+    def asked_again(self) -> dict:
+        """What came out when the sides were asked again."""
+        sums = {}
+        for result, count in re.findall(r'^ficus_shadow_asked_again_total\{.*result="(\w+)"\} (\d+)', self.metrics(), re.M):
             sums[result] = sums.get(result, 0) + int(count)
         return sums
 
