@@ -29,6 +29,7 @@ pub(super) fn router(admin: &Arc<Admin>) -> Router {
         .route("/v1/diff", get(difference))
         .route("/v1/incidents", get(super::incidents::list))
         .route("/v1/incidents/{id}", get(super::incidents::show))
+        .route("/v1/progress", get(super::progress::progress))
         .route("/v1/reload", post(reload))
         .route("/v1/upgrade", post(upgrade))
         .merge(super::diffs::router())

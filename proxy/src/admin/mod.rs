@@ -15,6 +15,7 @@ mod leaving;
 mod listing;
 mod peer;
 mod problem;
+mod progress;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use crate::control::Control;
 use crate::identity::Tokens;
 use crate::observe::Observer;
 use crate::rollout::Incidents;
+use crate::rollout::progress::Tallies;
 use crate::shadow::Shadow;
 use crate::store::Diffs;
 use crate::upstream::Backends;
@@ -54,6 +56,8 @@ pub struct Kept {
     pub shadow: Arc<Shadow>,
     /// Where answers differ.
     pub diffs: Arc<Diffs>,
+    /// How often each route was asked.
+    pub tallies: Arc<Tallies>,
 }
 
 /// What the admin API shows and changes.

@@ -17,6 +17,7 @@ mod difference;
 mod diffs;
 mod exit;
 mod explain;
+mod fmt;
 mod history;
 mod incident;
 mod init;
@@ -24,8 +25,12 @@ mod manual;
 mod offline;
 mod offline_rollback;
 mod process;
+mod progress;
 mod prove;
+mod report;
+mod retire;
 mod routes;
+mod schema;
 mod screen;
 mod serve;
 mod shadow;
@@ -65,6 +70,10 @@ pub fn main() -> ExitCode {
         Command::Reload => process::reload(&common),
         Command::Upgrade => process::upgrade(&common),
         Command::Incident(flags) => incident::run(&common, &flags),
+        Command::Progress(flags) => progress::run(&common, &flags),
+        Command::Retire(flags) => retire::run(&common, &flags),
+        Command::Fmt(flags) => fmt::run(&common, &flags),
+        Command::Schema(flags) => schema::run(&flags),
         Command::Init(flags) => init::run(&common, &flags),
         Command::Census(flags) => census::run(&common, &flags),
         Command::ProveRoutes(flags) => prove::run(&common, &flags),

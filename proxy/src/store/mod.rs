@@ -11,6 +11,7 @@ mod journal;
 mod recorder;
 mod sqlite;
 mod step;
+mod tally;
 mod worker;
 
 use chrono::{DateTime, Utc};
@@ -22,6 +23,7 @@ pub use chain::{Broken, Link};
 pub use diffs::{Bounds, DiffGroup, Diffs, GroupRow, Mismatch, Wanted};
 pub use recorder::{Paused, Recorder, StoreHealth, Texts};
 pub use step::step;
+pub use tally::{Book, KEPT_DAYS, Known, Sums, Tallied, Tally};
 
 /// One revision and how it came to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
