@@ -73,6 +73,15 @@ def go():
     return redirect(url_for("items." + page))
 
 
+class Remove(MethodView):
+    def post(self, item_id):
+        return "removed"
+
+
+remove = Remove.as_view("remove")
+bp.add_url_rule("/<int:item_id>/remove", view_func=remove)
+
+
 class Edit(MethodView):
     def get(self, item_id):
         return "form"
@@ -192,6 +201,15 @@ def test_a_class_goes_as_a_whole(shop):
     assert document["uses"] == []
 
 
+def test_a_view_that_is_made_first_and_registered_later_has_both_lines(shop):
+    document = shop("items.remove")
+    assert [line["text"] for line in document["registered"]] == [
+        'remove = Remove.as_view("remove")',
+        'bp.add_url_rule("/<int:item_id>/remove", view_func=remove)',
+    ]
+    assert document["uses"] == []
+
+
 def test_functions_that_are_registered_elsewhere_are_followed(shop):
     about = shop("about")
     assert [(line["file"], line["text"]) for line in about["registered"]] == [
@@ -218,7 +236,7 @@ def test_an_endpoint_that_is_not_there_is_told(shop):
 
 
 def test_static_files_and_resources_of_an_office(run):
-    for endpoint, kind in (("static", None), ("customers.list", "function")):
+    for endpoint, kind in (("static", None), ("customers.list", "function"), ("api.deals", "class")):
         done = run("-m", "legacy_shim", "retire", "--app", "apps.office:create_app", "--endpoint", endpoint)
         assert done.returncode == 0, done.stderr
         view = json.loads(done.stdout)["view"]

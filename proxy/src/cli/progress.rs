@@ -222,12 +222,12 @@ fn summary(progress: &Progress) -> Section {
 /// How much the numbers are worth.
 fn counted_for(progress: &Progress) -> String {
     let days =
-        if progress.days == 1 { "today".to_owned() } else { format!("the last {} days", progress.days) };
+        if progress.days == 1 { "today".to_owned() } else { format!("in the last {} days", progress.days) };
     match progress.since {
         Some(since) if !progress.goes_back() => {
-            format!("counted by this node in {days}; it counts since {since} only")
+            format!("counted by this node {days}; it counts since {since} only")
         }
-        _ => format!("counted by this node in {days}, on {} of them", progress.watched),
+        _ => format!("counted by this node {days}, on {} of them", progress.watched),
     }
 }
 
@@ -292,7 +292,10 @@ fn nobody(progress: &Progress, unused: &[&RouteProgress]) -> Section {
         vec![route.name.clone(), route.stage.word().to_owned(), route.rules.join(" "), last(route)]
     };
     let mut section = Section {
-        title: format!("What nobody called for {} days", progress.days),
+        title: match progress.days {
+            1 => "What nobody called today".to_owned(),
+            days => format!("What nobody called for {days} days"),
+        },
         header: vec!["ROUTE", "STAGE", "RULE", "LAST CALL"],
         rows: unused.iter().map(row).collect(),
         ..Section::default()

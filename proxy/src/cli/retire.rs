@@ -144,17 +144,22 @@ fn left_out(routes: &[&RouteProgress], needs: &Needs) -> Option<String> {
 fn shared(progress: &Progress, needs: &Needs) -> Option<String> {
     let python = |endpoint: &&String| {
         let mut own = progress.routes.iter().filter(|route| route.endpoint == **endpoint).peekable();
-        own.peek().is_none() || own.any(|route| !matches!(route.stage, Stage::Rust | Stage::Retired))
+        own.peek().is_none() || own.any(|route| route.stage != Stage::Retired)
     };
     let left: Vec<String> = needs.shared_with.iter().filter(python).map(|name| format!("`{name}`")).collect();
-    places("the same view answers", &left, ", which is not on rust")
+    places("the same view answers", &left, ", which is not retired yet")
 }
 
 /// Places that build its URL.
 fn urls(flags: &Flags, needs: &Needs) -> Condition {
     let found: Vec<String> = certain(needs).map(place).collect();
     let good = if flags.keep_rule && !found.is_empty() {
-        format!("{} places build its URL, and the rule stays", found.len())
+        let places = if found.len() == 1 {
+            "one other place".to_owned()
+        } else {
+            format!("{} other places", found.len())
+        };
+        format!("its URL is built in {places}, and the rule stays")
     } else {
         "nothing else builds its URL".to_owned()
     };

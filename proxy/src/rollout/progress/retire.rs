@@ -26,35 +26,39 @@ impl Condition {
 
 /// What traffic says about the routes of one endpoint, of which there is at least one.
 pub fn conditions(progress: &Progress, routes: &[&RouteProgress], now: DateTime<Utc>) -> Vec<Condition> {
-    let days = progress.days;
+    let days = days(progress.days);
     vec![
         Condition::new("served", "rust answers everybody".to_owned(), not_served(routes)),
-        Condition::new("since", format!("it has stood so for {days} days"), too_new(progress, routes, now)),
+        Condition::new("since", format!("it has stood so for {days}"), too_new(progress, routes, now)),
         Condition::new(
             "watched",
-            format!("this node has counted requests for {days} days"),
+            format!("this node has counted requests for {days}"),
             not_watched(progress),
         ),
         Condition::new(
             "calls",
-            format!("Python was asked by nobody in {days} days"),
+            format!("Python was asked by nobody in {days}"),
             found(progress, routes, "was answered by Python", |numbers| {
                 numbers.calls.saturating_sub(numbers.fallbacks)
             }),
         ),
         Condition::new(
             "fallbacks",
-            format!("Python stepped in for nobody in {days} days"),
+            format!("Python stepped in for nobody in {days}"),
             found(progress, routes, "fell back to Python", |numbers| {
                 numbers.fallbacks.saturating_sub(numbers.defers)
             }),
         ),
         Condition::new(
             "defers",
-            format!("the handler handed nothing back in {days} days"),
+            format!("the handler handed nothing back in {days}"),
             found(progress, routes, "was handed back by the handler", |numbers| numbers.defers),
         ),
     ]
+}
+
+fn days(number: u64) -> String {
+    if number == 1 { "1 day".to_owned() } else { format!("{number} days") }
 }
 
 fn not_served(routes: &[&RouteProgress]) -> Option<String> {
@@ -103,7 +107,7 @@ fn found(
                 .last_at
                 .map(|at| format!(", the last request on {}", at.format("%F")))
                 .unwrap_or_default();
-            format!("`{}` {what} {} times in {} days{last}", route.name, count(&numbers), progress.days)
+            format!("`{}` {what} {} times in {}{last}", route.name, count(&numbers), days(progress.days))
         })
         .collect();
     (!found.is_empty()).then(|| found.join("; "))

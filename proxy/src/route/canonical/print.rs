@@ -27,7 +27,8 @@ pub(super) fn document(document: &DocumentMut) -> String {
         None => blocks.first().map_or("", |block| prefix(block.table.decor())),
     };
     let head = split_head(first);
-    let mut text = if head.is_empty() { String::new() } else { lines(head).join("\n") + "\n\n" };
+    let mut text =
+        if head.is_empty() { String::new() } else { lines(head).join("\n").trim_end().to_owned() + "\n\n" };
     write_values(&mut text, root, &[], first_value.map_or("", |_| head));
     for (number, block) in blocks.iter().enumerate() {
         let head = if number == 0 && first_value.is_none() { head } else { "" };

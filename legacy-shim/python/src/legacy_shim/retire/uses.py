@@ -39,7 +39,11 @@ def uses_of(place: Place, source: Source) -> List[Use]:
             names.add(place.name)
         uses += [Use(file, first, last, "import") for first, last in imports]
         if names or modules:
-            _Finder(file, place, names, modules, uses).visit(file.tree)
+            finder = _Finder(file, place, names, modules, uses)
+            finder.visit(file.tree)
+            # `view = Edit.as_view("edit")`, and then `add_url_rule(…, view_func=view)`.
+            if finder.views:
+                _Finder(file, place, finder.views, set(), uses).visit(file.tree)
     return uses
 
 
@@ -94,6 +98,8 @@ class _Finder(ast.NodeVisitor):
         self.uses = uses
         self.hidden: List[Set[str]] = []
         self.registering: Optional[ast.AST] = None
+        #: Variables that hold what `as_view` made of it.
+        self.views: Set[str] = set()
 
     def visit(self, node: ast.AST) -> Any:
         if node is self.place.node:
@@ -107,6 +113,10 @@ class _Finder(ast.NodeVisitor):
                 self.visit(inner)
             self.hidden.pop()
             return None
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            made = node.value.func
+            if isinstance(made, ast.Attribute) and made.attr == "as_view" and self._is_it(made.value):
+                self.views.update(target.id for target in node.targets if isinstance(target, ast.Name))
         if isinstance(node, ast.Call) and last_name(node.func) in REGISTRATIONS and self.registering is None:
             self.registering = node
             self.generic_visit(node)
