@@ -1,6 +1,6 @@
 """The committed JSON Schemas, held against files: good ones pass, and every broken one fails where a schema can tell.
 
-That they are what `ficus schema` prints is tested beside the command (`proxy/tests/control/schema.rs`).
+That they are what `ficus schema` prints is tested beside the command (`proxy/tests/control/editor_schemas.rs`).
 """
 
 import json

@@ -1,7 +1,7 @@
 //! The committed JSON Schemas are those that the binary prints. That they tell good files from bad ones is tested with a
 //! validator, in `tests/schema`.
 //!
-//! `UPDATE_EXPECTED=1 cargo test -p ficus --test control schema` writes them anew.
+//! `UPDATE_EXPECTED=1 cargo test -p ficus --test control editor_schemas` writes them anew.
 
 use crate::ficus::{command, texts};
 
