@@ -38,9 +38,9 @@ def stacks(databases, template, tmp_path_factory):
     """Starts stacks: `stacks(moved=[...])`; all are stopped at the end."""
     started = []
 
-    def start(moved=(), flask="1.1", scope="stack", env=None, settings=None):
+    def start(moved=(), flask="1.1", scope="stack", **more):
         folder = tmp_path_factory.mktemp(scope)
-        stack = Stack(folder, databases, template, moved, flask, env=env, settings=settings)
+        stack = Stack(folder, databases, template, moved, flask, **more)
         started.append(stack)
         return stack
 

@@ -84,6 +84,13 @@ impl LoadUser<App> for User {
     }
 }
 
+/// For transactions.
+impl FromRef<App> for PgPool {
+    fn from_ref(app: &App) -> Self {
+        app.pool.clone()
+    }
+}
+
 impl FromRef<App> for Arc<Environment<'static>> {
     fn from_ref(app: &App) -> Self {
         Arc::clone(&app.templates)
@@ -113,9 +120,11 @@ pub fn application(config: &Config, routes_toml: &str) -> anyhow::Result<Applica
 /// Every endpoint that moved, under its Flask name.
 pub fn router(app: App, application: Application) -> Router {
     Views::new(Arc::new(application))
+        .schema_heads(crate::schema::KNOWN_REVISIONS)
         .add("customers.list", get(customers::list::list))
         .add("customers.detail", get(customers::detail::detail))
         .add("customers.create", get(customers::create::empty_form).post(customers::create::create))
+        .dry_runs("customers.create")
         .add("api.customers", get(api::customers::list))
         .add("api.customer", get(api::customer::item))
         .on_csrf_error(any(errors::csrf_failed))

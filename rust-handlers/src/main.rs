@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use flask_compat::web::guarded;
 use rust_handlers::app::{App, application, router};
 use rust_handlers::config::Config;
 use rust_handlers::schema;
@@ -49,9 +50,7 @@ fn start_log() {
 }
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
-    let pool = PgPoolOptions::new()
-        .max_connections(10)
-        .acquire_timeout(Duration::from_secs(3))
+    let pool = guarded(PgPoolOptions::new().max_connections(10).acquire_timeout(Duration::from_secs(3)))
         .connect(&config.database_url)
         .await
         .context("cannot connect to the database of `DATABASE_URL`")?;

@@ -39,7 +39,7 @@ NOT_STRUCTURAL = {
 #: The same for broken settings.
 NOT_STRUCTURAL_SETTINGS = {
     "certificates_without_keys": "two lists of one length",
-    "store_in_postgres": "what this version can do",
+    "store_without_database": "the address of a database",
 }
 
 

@@ -1,6 +1,7 @@
 """What a user waits with shadow traffic off, on, and on with the other side hung, in one run.
 
-    target/python/tests/bin/python tests/shadow/latency.py [--requests 3000] [--binary target/release/ficus]
+    cargo xtask shadow-latency [--requests 3000] [--rate 200]
+    target/python/tests/bin/python tests/shadow/latency.py --binary target/release/ficus
 
 One client asks three routes of one ficus in turn, so that whatever else the machine does hits all three alike. Nothing
 here decides about anything; it prints figures.
@@ -10,6 +11,7 @@ import argparse
 import asyncio
 import multiprocessing
 import os
+import random
 import socket
 import subprocess
 import tempfile
@@ -121,12 +123,17 @@ def measure(ports: dict, origins: dict, arguments):
     for kind in KINDS * 20:
         ask(connection, f"/{kind}/1")
     for number in range(arguments.requests):
-        for kind in KINDS:
+        # Each route follows each other one equally often.
+        for kind in random.sample(KINDS, len(KINDS)):
             times[kind].append(ask(connection, f"/{kind}/{number}"))
             time.sleep(1 / arguments.rate)
+    shares = (0.5, 0.9, 0.99, 0.999)
+    print(f"{'shadow':<10}{'requests':>9}" + "".join(f"{f'p{share * 100:g}':>12}" for share in shares))
     for kind in KINDS:
-        quantiles = "  ".join(f"p{q:g} {quantile(times[kind], q / 100):.2f} ms" for q in (50, 90, 99, 99.9))
-        print(f"{kind:<8} {len(times[kind])} requests  {quantiles}")
+        values = "".join(f"{quantile(times[kind], share):>9.2f} ms" for share in shares)
+        print(f"{kind:<10}{len(times[kind]):>9}{values}")
+    more = [quantile(times[kind], 0.99) - quantile(times["off"], 0.99) for kind in KINDS[1:]]
+    print(f"p99 beside off: healthy {more[0]:+.2f} ms, hung {more[1]:+.2f} ms")
     with socket.create_connection(("127.0.0.1", origins["legacy"][1])) as origin_connection:
         origin_connection.sendall(b"GET /asked HTTP/1.1\r\n\r\n")
         asked = int(origin_connection.recv(4096).rsplit(b"\r\n", 1)[1])

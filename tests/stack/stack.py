@@ -53,8 +53,10 @@ class Stack:
     """Flask, handlers and ficus over one database of their own."""
 
     def __init__(
-        self, folder: Path, databases: Databases, template: str, moved=(), flask: str = "1.1", env=None, settings=None
+        self, folder: Path, databases: Databases, template: str, moved=(), flask: str = "1.1", env=None, settings=None,
+        writes=(), handlers=None,
     ):
+        """`writes`: routes whose writes are tried out by the handlers first. `handlers`: another program than the CRM's."""
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.databases = databases
@@ -66,9 +68,19 @@ class Stack:
         self.routes_file = folder / "routes.toml"
         shutil.copy(ROOT / "routes.toml", self.routes_file)
         self._serve_rust(moved)
+        for name in writes:
+            self._add_to_route(name, "shadow = { writes = true }")
         self._flask = flask
         self._more_env = dict(env or {})
         self._settings = settings or {}
+        self._handlers = handlers or BINARIES / "rust-handlers"
+        if writes:
+            self.capture("install")
+            self._settings = {
+                "FICUS_SHADOW_DATABASE": self.databases.url(self.database),
+                "FICUS_SHADOW_FERNET_KEYS": SECRETS["CRM_FERNET_KEYS"],
+                **self._settings,
+            }
         self.processes = []
         try:
             self.legacy = self._start_legacy()
@@ -102,6 +114,16 @@ class Stack:
         """The document that `ficus ARGUMENTS --json` prints."""
         return json.loads(self.cli(*arguments, "--json").stdout)
 
+    def capture(self, action: str, *flags, check: bool = True) -> subprocess.CompletedProcess:
+        """Runs `ficus capture ACTION` on this stack's database."""
+        done = subprocess.run(
+            [BINARIES / "ficus", "capture", action, *flags], capture_output=True, text=True, timeout=120, check=False,
+            env={**os.environ, "DATABASE_URL": self.databases.url(self.database)}, stdin=subprocess.DEVNULL,
+        )
+        if check:
+            assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
     def query(self, sql: str, parameters=()) -> list:
         return self.databases.query(self.database, sql, parameters)
 
@@ -116,12 +138,14 @@ class Stack:
         shutil.rmtree(self.sockets, ignore_errors=True)
 
     def _serve_rust(self, moved):
-        text = self.routes_file.read_text()
         for name in moved:
-            # A route's table ends where the next one begins; `serve` is added to it or replaced in it.
-            entry = re.compile(rf'(\[\[route\]\]\s*(?:#[^\n]*\n\s*)*name = "{re.escape(name)}"[^\n]*\n)', re.M)
-            text, found = entry.subn(r'\1serve = "rust"\n', text)
-            assert found == 1, f"routes.toml has {found} entries named {name}"
+            self._add_to_route(name, 'serve = "rust"')
+
+    def _add_to_route(self, name: str, line: str):
+        # A route's table ends where the next one begins.
+        entry = re.compile(rf'(\[\[route\]\]\s*(?:#[^\n]*\n\s*)*name = "{re.escape(name)}"[^\n]*\n)', re.M)
+        text, found = entry.subn(rf"\1{line}\n", self.routes_file.read_text())
+        assert found == 1, f"routes.toml has {found} entries named {name}"
         self.routes_file.write_text(text)
 
     def _start(self, name, command, env, cwd) -> Process:
@@ -146,7 +170,7 @@ class Stack:
             "CRM_TEMPLATES": ROOT / "legacy-crm" / "crm" / "templates",
             "FLASK_PROFILE": "werkzeug-1.0" if self._flask == "1.1" else "werkzeug-2.3",
         }
-        return self._start("handlers", [BINARIES / "rust-handlers"], env, self.folder)
+        return self._start("handlers", [self._handlers], env, self.folder)
 
     def _start_ficus(self) -> Process:
         profile = "werkzeug-1.0" if self._flask == "1.1" else "werkzeug-2.3"

@@ -8,6 +8,7 @@ mod ci;
 mod debian;
 mod demo;
 mod doctor;
+mod flips;
 mod floor_plan;
 mod http;
 mod licences;
@@ -19,6 +20,7 @@ mod processes;
 mod progress;
 mod promtool;
 mod python;
+mod shadow;
 mod signals;
 mod soak;
 mod supervise;
@@ -51,6 +53,11 @@ cargo xtask COMMAND
     python [NAME]...           makes virtual environments under target/python (all of them by default)
     conformance [CASE]...      Ficus beside nginx, HAProxy and Envoy: the scoreboard of tests/conformance
     soak [--minutes N]         Ficus under load and faults for an hour: memory must not grow
+    prove-shadow [--comparisons N] [--fault NAME]
+                               seeded faults that shadow traffic finds, and false mismatches under load
+    shadow-latency [--requests N] [--rate N]
+                               what users wait with shadow traffic off, on, and on with the other side hung
+    bench-flips [--flips N]    how long the old side answers after a flip, on one node and on three
     floor-plan                 checks who imports whom in proxy/src
     licences                   checks the licences of all dependencies against deny.toml
     links                      checks the relative links in all Markdown files
@@ -92,6 +99,9 @@ fn run() -> Outcome<u8> {
         "python" => make_environments(&workspace, &rest(&mut parser)?).map(done),
         "conformance" => conformance(&workspace, &rest(&mut parser)?),
         "soak" => soak::run(&workspace, soak::minutes(&mut parser)?),
+        "prove-shadow" => shadow::Proof::parse(&mut parser)?.run(&workspace),
+        "shadow-latency" => shadow::latency(&workspace, &rest(&mut parser)?),
+        "bench-flips" => flips::run(&workspace, flips::count(&mut parser)?),
         "floor-plan" => floor_plan::check(&workspace).map(|found| println!("{found}")).map(done),
         "licences" => licences::check(&workspace).map(|found| println!("{found}")).map(done),
         "links" => links::check(&workspace).map(|found| println!("{found}")).map(done),

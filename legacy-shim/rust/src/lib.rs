@@ -9,6 +9,7 @@ pub mod answer;
 pub mod channel;
 pub mod cookie;
 pub mod csrf;
+pub mod dry_run;
 pub mod fernet;
 pub mod flash;
 pub mod form_body;

@@ -555,3 +555,40 @@ async fn what_no_handler_answers_is_deferred() {
     let ours = get_page(&service, "/token", "").await;
     assert!(ours.set_cookie[0].starts_with("session=") && ours.vary && ours.body.matches('.').count() == 2);
 }
+
+#[tokio::test]
+async fn the_proxy_alone_is_told_which_build_this_is() {
+    let map = Map::new(MapOptions::new(Profile::Werkzeug10), &[]).unwrap();
+    let application = Application::new(SECRET, map, Profile::Werkzeug10).unwrap();
+    let service: Router =
+        Views::<()>::new(Arc::new(application)).schema_heads(["5f3c", "1a"]).into_router(());
+    let ask = async |method: &str, path: &str, header: Option<&str>| {
+        let mut request = Request::builder().method(method).uri(path).header("host", "localhost");
+        if let Some(name) = header {
+            request = request.header(name, "203.0.113.9");
+        }
+        service.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    };
+    let mut answer = ask("GET", "/_ficus/about", None).await;
+    while answer.status() == StatusCode::SERVICE_UNAVAILABLE && answer.headers().contains_key("retry-after") {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        answer = ask("GET", "/_ficus/about", None).await;
+    }
+    assert_eq!(answer.status(), StatusCode::OK);
+    let body = to_bytes(answer.into_body(), 10_000).await.unwrap();
+    let document: Value = serde_json::from_slice(&body).unwrap();
+    let build = document["build"].as_str().unwrap();
+    assert!(build.len() == 32 && build.bytes().all(|byte| byte.is_ascii_hexdigit()), "{document}");
+    assert_eq!(document["heads"], serde_json::json!(["5f3c", "1a"]));
+    // What a client sent through a proxy, and everything but this one question, is Flask's.
+    for (method, path, header) in [
+        ("GET", "/_ficus/about", Some("x-forwarded-for")),
+        ("GET", "/_ficus/about", Some("via")),
+        ("GET", "/_ficus/about", Some("forwarded")),
+        ("POST", "/_ficus/about", None),
+        ("GET", "/_ficus/about/", None),
+    ] {
+        let answer = ask(method, path, header).await;
+        assert!(answer.headers().contains_key("x-ficus-defer"), "{method} {path} {header:?}");
+    }
+}

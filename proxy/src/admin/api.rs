@@ -1,12 +1,11 @@
-//! The paths of `/v1`, version 1 of the admin API, that look; those that change are in `changes`. Every answer is one JSON
+//! What looks, in version 1 of the admin API; what changes is in `changes`. Every answer is one JSON
 //! document with `"schema": 1`.
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -19,25 +18,7 @@ use super::problem::Problem;
 
 pub(super) type Answer = Result<Json<Value>, Problem>;
 
-pub(super) fn router(admin: &Arc<Admin>) -> Router {
-    Router::new()
-        .route("/v1/status", get(status))
-        .route("/v1/routes", get(routes))
-        .route("/v1/explain", get(explanation))
-        .route("/v1/history", get(history))
-        .route("/v1/audit", get(audit))
-        .route("/v1/diff", get(difference))
-        .route("/v1/incidents", get(super::incidents::list))
-        .route("/v1/incidents/{id}", get(super::incidents::show))
-        .route("/v1/progress", get(super::progress::progress))
-        .route("/v1/reload", post(reload))
-        .route("/v1/upgrade", post(upgrade))
-        .merge(super::diffs::router())
-        .with_state(Arc::clone(admin))
-        .merge(super::changes::router(admin))
-}
-
-async fn status(State(admin): State<Arc<Admin>>) -> Answer {
+pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Answer {
     let status = admin.control.status();
     let routing = admin.control.live().load();
     let mut by_standing = std::collections::BTreeMap::<String, usize>::new();
@@ -54,6 +35,7 @@ async fn status(State(admin): State<Arc<Admin>>) -> Answer {
         "routes": routing.table.routes().len(),
         "routes_by_serve": by_standing,
         "backends": backend_lines(&admin.backends.health()),
+        "self_tests_failed": super::evidence::alarms(&admin),
     });
     if let (Value::Object(all), Ok(Value::Object(control))) = (&mut answer, serde_json::to_value(status)) {
         all.extend(control);
@@ -61,25 +43,25 @@ async fn status(State(admin): State<Arc<Admin>>) -> Answer {
     Ok(Json(answer))
 }
 
-async fn routes(State(admin): State<Arc<Admin>>) -> Answer {
+pub(super) async fn routes(State(admin): State<Arc<Admin>>) -> Answer {
     let status = admin.control.status();
     let routing = admin.control.live().load();
     let lines = route_lines(&routing.table, &status, &admin.observer.routes());
     Ok(Json(json!({ "schema": 1, "revision": routing.revision, "routes": lines })))
 }
 
-async fn explanation(
+pub(super) async fn explanation(
     State(admin): State<Arc<Admin>>,
     question: Result<Query<Question>, QueryRejection>,
 ) -> Answer {
-    let Query(question) = question.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(question) = question?;
     let mut explanation = explain(&admin.control.live().load(), &question);
     explanation.add_pins(&admin.control.status());
     Ok(Json(json!({ "schema": 1, "question": question, "explanation": explanation })))
 }
 
 #[derive(Debug, Deserialize)]
-struct HistoryQuestion {
+pub(super) struct HistoryQuestion {
     route: Option<String>,
     limit: Option<u32>,
     /// Whether each change comes with its difference in the routing file.
@@ -87,11 +69,11 @@ struct HistoryQuestion {
     diff: bool,
 }
 
-async fn history(
+pub(super) async fn history(
     State(admin): State<Arc<Admin>>,
     question: Result<Query<HistoryQuestion>, QueryRejection>,
 ) -> Answer {
-    let Query(question) = question.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(question) = question?;
     blocking(move || {
         let limit = question.limit.unwrap_or(20).clamp(1, 1_000);
         let records = admin.control.history(question.route.as_deref(), limit);
@@ -114,11 +96,11 @@ async fn history(
     .await
 }
 
-async fn audit(
+pub(super) async fn audit(
     State(admin): State<Arc<Admin>>,
     question: Result<Query<AuditQuestion>, QueryRejection>,
 ) -> Answer {
-    let Query(question) = question.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(question) = question?;
     blocking(move || {
         let limit = question.limit.unwrap_or(20).min(100_000);
         let audit =
@@ -130,11 +112,11 @@ async fn audit(
 }
 
 #[derive(Debug, Deserialize)]
-struct AuditQuestion {
+pub(super) struct AuditQuestion {
     limit: Option<u32>,
 }
 
-async fn difference(State(admin): State<Arc<Admin>>) -> Answer {
+pub(super) async fn difference(State(admin): State<Arc<Admin>>) -> Answer {
     blocking(move || {
         let difference = admin.control.difference().map_err(Problem::bad_request)?;
         let mut answer =
@@ -146,8 +128,18 @@ async fn difference(State(admin): State<Arc<Admin>>) -> Answer {
     .await
 }
 
+/// The nodes that share the store with this one.
+pub(super) async fn fleet(State(admin): State<Arc<Admin>>) -> Answer {
+    blocking(move || {
+        let fleet = admin.control.fleet_now();
+        let revision = admin.control.live().load().revision;
+        Ok(json!({ "schema": 1, "revision": revision, "fleet": fleet }))
+    })
+    .await
+}
+
 /// The routing file, ficus.toml and the certificates; what is good is taken, what is bad is told.
-async fn reload(State(admin): State<Arc<Admin>>) -> Answer {
+pub(super) async fn reload(State(admin): State<Arc<Admin>>) -> Answer {
     let reread = admin.asks.reload().await.ok_or_else(Problem::stopping)?;
     if let Some((message, errors)) = reread.bad {
         return Err(Problem::bad_file(message, errors));
@@ -166,7 +158,7 @@ async fn reload(State(admin): State<Arc<Admin>>) -> Answer {
     .await
 }
 
-async fn upgrade(State(admin): State<Arc<Admin>>) -> Answer {
+pub(super) async fn upgrade(State(admin): State<Arc<Admin>>) -> Answer {
     match admin.asks.upgrade().await {
         Some(Ok(process)) => Ok(Json(json!({ "schema": 1, "process": process }))),
         Some(Err(cause)) => Err(Problem::upgrade_failed(cause)),

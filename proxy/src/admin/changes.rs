@@ -1,13 +1,12 @@
-//! The paths of `/v1` that change the routing. Each takes `reason`, `based_on` and `dry_run` besides its own fields, and
+//! What changes the routing. Each takes `reason`, `based_on` and `dry_run` besides its own fields, and
 //! goes through the one door.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Extension, State};
-use axum::routing::post;
-use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -23,35 +22,29 @@ use super::problem::Problem;
 /// Longest life of a tester's token: a token cannot be called back.
 const LONGEST_TOKEN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-pub(super) fn router(admin: &Arc<Admin>) -> Router {
-    Router::new()
-        .route("/v1/flip", post(flip))
-        .route("/v1/canary", post(canary))
-        .route("/v1/rollback", post(rollback))
-        .route("/v1/hold", post(hold))
-        .route("/v1/resume", post(resume))
-        .route("/v1/undo", post(undo))
-        .route("/v1/apply", post(apply_file))
-        .route("/v1/tester-token", post(tester_token))
-        .with_state(Arc::clone(admin))
-}
-
 /// A request body: its own fields, and what every change takes.
 macro_rules! request {
     ($name:ident { $($(#[$meta:meta])* $field:ident: $type:ty),* $(,)? }) => {
         #[derive(Debug, Deserialize)]
         #[serde(deny_unknown_fields)]
-        struct $name {
+        pub(super) struct $name {
             $($(#[$meta])* $field: $type,)*
             reason: Option<String>,
             based_on: Option<u64>,
             #[serde(default)]
             dry_run: bool,
+            /// How long to wait for the other nodes of a fleet, such as `10s`; absent: as the settings say.
+            wait: Option<String>,
         }
 
         impl $name {
             fn manner(&self) -> Manner {
-                Manner { reason: self.reason.clone(), based_on: self.based_on, dry_run: self.dry_run }
+                Manner {
+                    reason: self.reason.clone(),
+                    based_on: self.based_on,
+                    dry_run: self.dry_run,
+                    wait: self.wait.clone(),
+                }
             }
         }
     };
@@ -62,12 +55,13 @@ struct Manner {
     reason: Option<String>,
     based_on: Option<u64>,
     dry_run: bool,
+    wait: Option<String>,
 }
 
-type Body<T> = Result<Json<T>, JsonRejection>;
+pub(super) type Body<T> = Result<Json<T>, JsonRejection>;
 
 fn body<T>(request: Body<T>) -> Result<T, Problem> {
-    request.map(|Json(request)| request).map_err(|error| Problem::bad_request(error.body_text()))
+    Ok(request.map(|Json(request)| request)?)
 }
 
 request!(FlipRequest {
@@ -77,7 +71,11 @@ request!(FlipRequest {
     canary: Option<String>,
 });
 
-async fn flip(State(admin): State<Arc<Admin>>, Extension(author): By, request: Body<FlipRequest>) -> Answer {
+pub(super) async fn flip(
+    State(admin): State<Arc<Admin>>,
+    Extension(author): By,
+    request: Body<FlipRequest>,
+) -> Answer {
     let request = body(request)?;
     let share = request.canary.as_deref().map(percent).transpose().map_err(Problem::bad_request)?;
     let canary = share.map(|buckets| Crowd { buckets: Some(buckets), ..Crowd::default() });
@@ -97,7 +95,7 @@ request!(CanaryRequest {
     group: Option<String>,
 });
 
-async fn canary(
+pub(super) async fn canary(
     State(admin): State<Arc<Admin>>,
     Extension(author): By,
     request: Body<CanaryRequest>,
@@ -123,7 +121,7 @@ request!(RollbackRequest {
     lasts: Option<String>,
 });
 
-async fn rollback(
+pub(super) async fn rollback(
     State(admin): State<Arc<Admin>>,
     Extension(author): By,
     request: Body<RollbackRequest>,
@@ -139,7 +137,11 @@ request!(HoldRequest {
     lasts: Option<String>,
 });
 
-async fn hold(State(admin): State<Arc<Admin>>, Extension(author): By, request: Body<HoldRequest>) -> Answer {
+pub(super) async fn hold(
+    State(admin): State<Arc<Admin>>,
+    Extension(author): By,
+    request: Body<HoldRequest>,
+) -> Answer {
     let request = body(request)?;
     let (lasts, manner) = (time(request.lasts.as_deref())?, request.manner());
     change(admin, author, Edit::Hold { route: request.route, lasts }, manner).await
@@ -147,7 +149,7 @@ async fn hold(State(admin): State<Arc<Admin>>, Extension(author): By, request: B
 
 request!(ResumeRequest { route: String });
 
-async fn resume(
+pub(super) async fn resume(
     State(admin): State<Arc<Admin>>,
     Extension(author): By,
     request: Body<ResumeRequest>,
@@ -164,7 +166,11 @@ request!(UndoRequest {
     force: bool,
 });
 
-async fn undo(State(admin): State<Arc<Admin>>, Extension(author): By, request: Body<UndoRequest>) -> Answer {
+pub(super) async fn undo(
+    State(admin): State<Arc<Admin>>,
+    Extension(author): By,
+    request: Body<UndoRequest>,
+) -> Answer {
     let request = body(request)?;
     let manner = request.manner();
     change(admin, author, Edit::Undo { revision: request.revision, force: request.force }, manner).await
@@ -176,7 +182,7 @@ request!(ApplyRequest {
     name: String,
 });
 
-async fn apply_file(
+pub(super) async fn apply_file(
     State(admin): State<Arc<Admin>>,
     Extension(author): By,
     request: Body<ApplyRequest>,
@@ -193,12 +199,15 @@ fn time(text: Option<&str>) -> Result<Option<Duration>, Problem> {
 
 /// A change that another path of the API leads to.
 pub(super) async fn apply(admin: Arc<Admin>, author: Author, wanted: Change) -> Answer {
-    let manner = Manner { reason: wanted.reason, based_on: wanted.based_on, dry_run: false };
+    let manner = Manner { reason: wanted.reason, based_on: wanted.based_on, dry_run: false, wait: None };
     change(admin, author, wanted.edit, manner).await
 }
 
 async fn change(admin: Arc<Admin>, author: Author, edit: Edit, manner: Manner) -> Answer {
-    let change = Change { author: author.0, reason: manner.reason, based_on: manner.based_on, edit };
+    let Author(author, looked_at) = author;
+    let wait = manner.wait.as_deref().map(duration).transpose().map_err(Problem::bad_request)?;
+    let based_on = manner.based_on.or(looked_at);
+    let change = Change { author, reason: manner.reason, based_on, edit };
     blocking(move || {
         let done = if manner.dry_run {
             serde_json::to_value(admin.control.preview(&change)?)
@@ -206,6 +215,11 @@ async fn change(admin: Arc<Admin>, author: Author, edit: Edit, manner: Manner) -
             serde_json::to_value(admin.control.apply(&change)?)
         };
         let mut answer = done.map_err(|error| Problem::internal(error.to_string()))?;
+        if let (false, Some(revision)) = (answer["undo"].is_null(), answer["revision"].as_u64())
+            && let Some(confirmation) = admin.control.confirmed(revision, wait)
+        {
+            answer["fleet"] = json!(confirmation);
+        }
         answer["schema"] = json!(1);
         answer["dry_run"] = json!(manner.dry_run);
         Ok(answer)
@@ -215,7 +229,7 @@ async fn change(admin: Arc<Admin>, author: Author, edit: Edit, manner: Manner) -
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TokenRequest {
+pub(super) struct TesterRequest {
     /// A route, `customers.*`, or `*`.
     scope: String,
     side: Side,
@@ -223,10 +237,10 @@ struct TokenRequest {
     lasts: String,
 }
 
-async fn tester_token(
+pub(super) async fn tester_token(
     State(admin): State<Arc<Admin>>,
     Extension(author): By,
-    request: Body<TokenRequest>,
+    request: Body<TesterRequest>,
 ) -> Answer {
     let request = body(request)?;
     let lasts = duration(&request.lasts).map_err(Problem::bad_request)?;

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, State};
-use axum::routing::{delete, get, post};
-use axum::{Json, Router};
 use chrono::{Days, NaiveDate, Utc};
 use serde::Deserialize;
 use serde_json::json;
@@ -20,26 +19,20 @@ use crate::diagnostic::percent;
 use crate::store::{GroupRow, Wanted};
 
 /// How long a rule counts if nobody says otherwise.
-const LIFE_OF_A_RULE: Days = Days::new(90);
-
-pub(super) fn router() -> Router<Arc<Admin>> {
-    Router::new()
-        .route("/v1/diffs", get(list))
-        .route("/v1/diffs/{id}", get(one))
-        .route("/v1/diffs/{id}", delete(forget))
-        .route("/v1/diffs/{id}/ignore", post(ignore))
-        .route("/v1/shadow", post(shadow))
-}
+pub(super) const LIFE_OF_A_RULE: Days = Days::new(90);
 
 #[derive(Debug, Deserialize)]
-struct Question {
+pub(super) struct Question {
     route: Option<String>,
     #[serde(default)]
     samples: bool,
 }
 
-async fn list(State(admin): State<Arc<Admin>>, question: Result<Query<Question>, QueryRejection>) -> Answer {
-    let Query(question) = question.map_err(|error| Problem::bad_request(error.body_text()))?;
+pub(super) async fn list(
+    State(admin): State<Arc<Admin>>,
+    question: Result<Query<Question>, QueryRejection>,
+) -> Answer {
+    let Query(question) = question?;
     blocking(move || {
         if let Some(route) = &question.route
             && admin.control.live().load().table.route(route).is_none()
@@ -57,13 +50,13 @@ async fn list(State(admin): State<Arc<Admin>>, question: Result<Query<Question>,
     .await
 }
 
-async fn one(State(admin): State<Arc<Admin>>, id: Result<Path<i64>, PathRejection>) -> Answer {
-    let Path(id) = id.map_err(|error| Problem::bad_request(error.body_text()))?;
+pub(super) async fn one(State(admin): State<Arc<Admin>>, id: Result<Path<i64>, PathRejection>) -> Answer {
+    let Path(id) = id?;
     blocking(move || Ok(json!({ "schema": 1, "group": group(&admin, id)? }))).await
 }
 
-async fn forget(State(admin): State<Arc<Admin>>, id: Result<Path<i64>, PathRejection>) -> Answer {
-    let Path(id) = id.map_err(|error| Problem::bad_request(error.body_text()))?;
+pub(super) async fn forget(State(admin): State<Arc<Admin>>, id: Result<Path<i64>, PathRejection>) -> Answer {
+    let Path(id) = id?;
     blocking(move || {
         group(&admin, id)?;
         admin.kept.diffs.forget(id).map_err(Problem::store)?;
@@ -80,7 +73,7 @@ fn group(admin: &Admin, id: i64) -> Result<GroupRow, Problem> {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct IgnoreRequest {
+pub(super) struct IgnoreRequest {
     reason: String,
     /// The last day; absent: in ninety days.
     expires: Option<NaiveDate>,
@@ -88,14 +81,14 @@ struct IgnoreRequest {
 }
 
 /// Writes a rule for a group into the routing file, and forgets the group.
-async fn ignore(
+pub(super) async fn ignore(
     State(admin): State<Arc<Admin>>,
     Extension(author): By,
     id: Result<Path<i64>, PathRejection>,
     request: Result<Json<IgnoreRequest>, JsonRejection>,
 ) -> Answer {
-    let Path(id) = id.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let Json(request) = request.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Path(id) = id?;
+    let Json(request) = request?;
     let asked = Arc::clone(&admin);
     let found = tokio::task::spawn_blocking(move || group(&asked, id)).await;
     let found = found.map_err(|error| Problem::internal(error.to_string()))??;
@@ -122,7 +115,7 @@ async fn ignore(
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ShadowRequest {
+pub(super) struct ShadowRequest {
     route: String,
     /// A percentage as text, or `off`.
     sample: String,
@@ -130,12 +123,12 @@ struct ShadowRequest {
     based_on: Option<u64>,
 }
 
-async fn shadow(
+pub(super) async fn shadow(
     State(admin): State<Arc<Admin>>,
     Extension(author): By,
     request: Result<Json<ShadowRequest>, JsonRejection>,
 ) -> Answer {
-    let Json(request) = request.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Json(request) = request?;
     let buckets = match request.sample.as_str() {
         "off" => 0,
         text => percent(text).map_err(Problem::bad_request)?,

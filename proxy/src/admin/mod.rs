@@ -1,49 +1,65 @@
-//! The admin API: JSON over a Unix socket for the CLI, health and metrics over TCP.
+//! The admin API: JSON over a Unix socket for the CLI, and over TCP if the settings say so; health and metrics over TCP.
 //!
-//! The socket's peers are known by the kernel (`peer`): root, the user ficus runs as, and its group. They may change
-//! the routing, through `control` only. Over TCP there is nothing but numbers to read. Paths are in `api` and `changes`,
-//! refusals in `problem`, the answer to "who would answer this" in `explain`.
+//! Every endpoint is a line of `table`, with the role that it needs; `door` lets in who has it: the socket's peers are
+//! known by the kernel (`peer`), others by a token (`tokens`). Changes go through `control` only. What endpoints do is
+//! in `api`, `changes` and the files of their names, refusals are in `problem`, the description is in `openapi`.
 
+mod access;
 mod api;
 mod ask;
 mod changes;
 mod diffs;
+mod door;
+mod events;
+mod evidence;
 mod explain;
 mod health;
 mod incidents;
 mod leaving;
 mod listing;
+mod openapi;
 mod peer;
 mod problem;
 mod progress;
+mod role;
+mod table;
+mod token_api;
+mod tokens;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, Extension, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::control::Control;
 use crate::identity::Tokens;
 use crate::observe::Observer;
 use crate::rollout::Incidents;
 use crate::rollout::progress::Tallies;
+use crate::settings::AdminSettings;
 use crate::shadow::Shadow;
 use crate::store::Diffs;
 use crate::upstream::Backends;
+use access::Access;
 use leaving::{Leaving, closing};
+use table::Endpoint;
+use tokens::ApiTokens;
 
 pub use ask::{Ask, Asks, Reread};
 pub use explain::{Explanation, Question, explain};
 pub use leaving::Ending;
 pub use listing::{RouteLine, backend_lines, route_lines};
+pub use openapi::document as openapi;
 pub use problem::{MOVED, Problem};
+pub use role::Role;
+pub use table::ENDPOINTS;
 
 /// What the admin API shows besides the routing.
 #[derive(Debug)]
@@ -58,6 +74,10 @@ pub struct Kept {
     pub diffs: Arc<Diffs>,
     /// How often each route was asked.
     pub tallies: Arc<Tallies>,
+    /// Who may do what.
+    pub settings: AdminSettings,
+    /// Where tokens, and who was refused, are written down.
+    pub directory: std::path::PathBuf,
 }
 
 /// What the admin API shows and changes.
@@ -70,6 +90,10 @@ pub struct Admin {
     draining: AtomicBool,
     asks: Asks,
     started: chrono::DateTime<chrono::Utc>,
+    settings: AdminSettings,
+    tokens: ApiTokens,
+    access: Access,
+    readers: Arc<Semaphore>,
 }
 
 impl Admin {
@@ -82,7 +106,33 @@ impl Admin {
         asks: Asks,
     ) -> Arc<Self> {
         let (draining, started) = (AtomicBool::new(false), chrono::Utc::now());
-        Arc::new(Self { control, observer, backends, kept, draining, asks, started })
+        let (tokens, access) = (ApiTokens::new(&kept.directory), Access::new(&kept.directory));
+        let (settings, readers) = (kept.settings.clone(), Arc::new(Semaphore::new(events::READERS)));
+        Arc::new(Self {
+            control,
+            observer,
+            backends,
+            kept,
+            draining,
+            asks,
+            started,
+            settings,
+            tokens,
+            access,
+            readers,
+        })
+    }
+
+    /// Counts a refusal, and writes down the first ones of a minute.
+    fn refused(&self, reason: &'static str, endpoint: &Endpoint, problem: &Problem) {
+        self.observer.admin_refused(reason);
+        if reason == "stale" {
+            return;
+        }
+        let what = format!("{} {}", endpoint.method, endpoint.path);
+        if self.access.refused(&what, reason) {
+            tracing::warn!(what, reason, detail = problem.detail, "the admin API refused a request");
+        }
     }
 
     /// From now on `/readyz` says no: this node is about to stop.
@@ -103,15 +153,27 @@ impl Admin {
 }
 
 /// Everything, for peers on this machine.
-pub fn socket_router(admin: &Arc<Admin>) -> Router {
-    api::router(admin)
-        .merge(tcp_router(admin))
-        .layer(axum::middleware::from_fn(peer::authorize))
-        .fallback(problem::not_found)
+pub fn socket_router(admin: &Arc<Admin>, ending: watch::Receiver<Ending>) -> Router {
+    finish(table::router(admin).merge(open_router(admin)), ending)
 }
 
-/// Health and metrics, read-only.
-pub fn tcp_router(admin: &Arc<Admin>) -> Router {
+/// Health and metrics; everything else for those with a token, if the settings say so.
+pub fn tcp_router(admin: &Arc<Admin>, ending: watch::Receiver<Ending>) -> Router {
+    let open = open_router(admin);
+    finish(if admin.settings.api { table::router(admin).merge(open) } else { open }, ending)
+}
+
+/// What holds for every answer.
+fn finish(router: Router, ending: watch::Receiver<Ending>) -> Router {
+    router
+        .fallback(problem::not_found)
+        .layer(Extension(ending))
+        .layer(DefaultBodyLimit::max(door::BODY))
+        .layer(axum::middleware::from_fn(door::answer))
+}
+
+/// Health and metrics: nothing but numbers to read.
+fn open_router(admin: &Arc<Admin>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/livez", get(async || "ok\n"))
@@ -133,11 +195,12 @@ async fn metrics(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Respons
     ([(header::CONTENT_TYPE, kind)], admin.observer.render(open_metrics)).into_response()
 }
 
-/// Opens the admin socket: what an earlier process left there is removed, nobody but owner and group may connect.
+/// Opens the admin socket: what an earlier process left there is removed. `mode` says who may connect; what they may do
+/// is asked of the kernel afterwards.
 ///
 /// # Errors
 /// When another ficus answers there, or the directory cannot be written.
-pub fn bind_socket(path: &Path) -> std::io::Result<UnixListener> {
+pub fn bind_socket(path: &Path, mode: u32) -> std::io::Result<UnixListener> {
     use std::os::unix::fs::PermissionsExt;
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         std::fs::create_dir_all(directory)?;
@@ -150,7 +213,7 @@ pub fn bind_socket(path: &Path) -> std::io::Result<UnixListener> {
         Err(_) => {}
     }
     let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, PermissionsExt::from_mode(0o660))?;
+    std::fs::set_permissions(path, PermissionsExt::from_mode(mode))?;
     Ok(listener)
 }
 
@@ -163,7 +226,7 @@ pub async fn serve_socket(
     admin: Arc<Admin>,
     ending: watch::Receiver<Ending>,
 ) -> std::io::Result<()> {
-    let service = socket_router(&admin).into_make_service_with_connect_info::<peer::Peer>();
+    let service = socket_router(&admin, ending.clone()).into_make_service_with_connect_info::<peer::Peer>();
     let listener = Leaving { listener, ending: ending.clone() };
     axum::serve(listener, service).with_graceful_shutdown(closing(ending)).await
 }
@@ -178,5 +241,5 @@ pub async fn serve_tcp(
     ending: watch::Receiver<Ending>,
 ) -> std::io::Result<()> {
     let listener = Leaving { listener, ending: ending.clone() };
-    axum::serve(listener, tcp_router(&admin)).with_graceful_shutdown(closing(ending)).await
+    axum::serve(listener, tcp_router(&admin, ending.clone())).with_graceful_shutdown(closing(ending)).await
 }

@@ -1,10 +1,14 @@
-//! Refusals, as `application/problem+json` with a stable `code`.
+//! Refusals, as `application/problem+json` (RFC 9457) with a stable `code`.
 
 use axum::Json;
-use axum::http::{StatusCode, header};
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
+use super::access::WINDOW;
+use super::role::{Caller, Role};
+use super::tokens::Denied;
 use crate::control::Refused;
 
 /// The code of a refusal by a process that another one has just taken the place of: asking again helps.
@@ -13,6 +17,12 @@ pub const MOVED: &str = "moved";
 /// A refusal. The CLI reads the same type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
+    /// `urn:ficus:problem:` and the code.
+    #[serde(rename = "type", default)]
+    pub kind: String,
+    /// What the status means.
+    #[serde(default)]
+    pub title: String,
     /// The HTTP status.
     pub status: u16,
     /// A word that stays the same.
@@ -25,12 +35,116 @@ pub struct Problem {
     /// All errors of a file, as text for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errors: Option<String>,
+    /// The revision that holds, when another one was meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
-        let (code, detail) = (code.to_owned(), detail.into());
-        Self { status: status.as_u16(), code, detail, near: Vec::new(), errors: None }
+        let title = status.canonical_reason().unwrap_or_default().to_owned();
+        let (kind, code, detail) = (format!("urn:ficus:problem:{code}"), code.to_owned(), detail.into());
+        let status = status.as_u16();
+        Self { kind, title, status, code, detail, near: Vec::new(), errors: None, revision: None }
+    }
+
+    pub(super) fn needs_role(needed: Role, caller: &Caller) -> Self {
+        let detail = format!(
+            "this needs the role {}, and {} has the role {}",
+            needed.word(),
+            caller.name,
+            caller.role.word()
+        );
+        Self::new(StatusCode::FORBIDDEN, "needs_role", detail)
+    }
+
+    pub(super) fn no_role(name: &str) -> Self {
+        let detail = format!(
+            "{name} has no role here: root and the user of ficus are admins, the members of its group operators; \
+             `admin.admins`, `admin.operators` and `admin.viewers` in ficus.toml name others"
+        );
+        Self::new(StatusCode::FORBIDDEN, "no_role", detail)
+    }
+
+    pub(super) fn no_token() -> Self {
+        let detail = "over TCP this needs a token: `ficus token create` on that machine makes one, \
+                      and `Authorization: Bearer …` (`FICUS_TOKEN` for the command line) carries it";
+        Self::new(StatusCode::UNAUTHORIZED, "no_token", detail)
+    }
+
+    pub(super) fn bad_token(denied: &Denied) -> Self {
+        let (status, detail) = match denied {
+            Denied::Unknown => (StatusCode::UNAUTHORIZED, "nobody knows this token".to_owned()),
+            Denied::Revoked => (StatusCode::UNAUTHORIZED, "this token was revoked".to_owned()),
+            Denied::Expired(at) => {
+                (StatusCode::UNAUTHORIZED, format!("this token ended at {}", at.format("%F %T UTC")))
+            }
+            Denied::Unreadable(why) => {
+                (StatusCode::SERVICE_UNAVAILABLE, format!("tokens cannot be checked: {why}"))
+            }
+        };
+        Self::new(status, denied.word(), detail)
+    }
+
+    pub(super) fn too_many_attempts() -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", "too many unknown tokens came lately")
+    }
+
+    pub(super) fn too_many_readers(most: usize) -> Self {
+        let detail = format!("{most} readers follow the events already");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_readers", detail)
+    }
+
+    pub(super) fn out_of_scope(route: &str, routes: &[String]) -> Self {
+        let detail = format!("this token may change {}, and `{route}` is not one of them", routes.join(", "));
+        Self::new(StatusCode::FORBIDDEN, "wrong_scope", detail)
+    }
+
+    pub(super) fn needs_all_routes(routes: &[String]) -> Self {
+        let detail = format!(
+            "this token may change {} only, and what was asked for is not about one route",
+            routes.join(", ")
+        );
+        Self::new(StatusCode::FORBIDDEN, "wrong_scope", detail)
+    }
+
+    pub(super) fn wrong_host(host: &str) -> Self {
+        let host: String = host.chars().filter(|c| !c.is_control()).take(100).collect();
+        let detail = format!(
+            "`{host}` is not a name of this machine's own: ask `127.0.0.1` or `localhost`, or add the name to `admin.hosts`"
+        );
+        Self::new(StatusCode::FORBIDDEN, "wrong_host", detail)
+    }
+
+    pub(super) fn from_a_page() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "from_a_page", "pages in browsers may not ask here")
+    }
+
+    pub(super) fn stale(asked: &str, current: u64, author: Option<String>) -> Self {
+        let by = author.map(|author| format!(", made by `{author}`")).unwrap_or_default();
+        let asked: String = asked.chars().take(100).collect();
+        let detail = format!("{asked} is not the current revision: {current} holds now{by}");
+        Self { revision: Some(current), ..Self::new(StatusCode::PRECONDITION_FAILED, "stale", detail) }
+    }
+
+    pub(super) fn too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the request body is too large")
+    }
+
+    pub(super) fn wrong_method(allowed: Option<&HeaderValue>) -> Self {
+        let allowed = allowed.and_then(|allowed| allowed.to_str().ok()).unwrap_or("another method");
+        let detail = format!("this path takes {allowed}");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", detail)
+    }
+
+    pub(super) fn tokens(why: String) -> Self {
+        Self::new(StatusCode::CONFLICT, "tokens", why)
+    }
+
+    pub(super) fn unknown_token(which: &str) -> Self {
+        let which: String = which.chars().take(100).collect();
+        let detail = format!("there is no token `{which}` that is good: `ficus token list` shows them");
+        Self::new(StatusCode::NOT_FOUND, "no_token", detail)
     }
 
     pub(super) fn forbidden(detail: &str) -> Self {
@@ -80,6 +194,16 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "no_rule", detail)
     }
 
+    pub(super) fn unknown_noise(route: &str, number: u64) -> Self {
+        let detail = format!("no field {number} of `{route}` was seen to differ from itself");
+        Self::new(StatusCode::NOT_FOUND, "unknown_noise", detail)
+    }
+
+    pub(super) fn noise_refused(signature: &str, because: &str) -> Self {
+        let detail = format!("`{signature}` is refused: {because}; `--anyway WHY` says why it is safe here");
+        Self::new(StatusCode::CONFLICT, "noise_refused", detail)
+    }
+
     pub(super) fn unknown_route(route: &str, near: Vec<String>) -> Self {
         Refused::UnknownRoute { route: route.to_owned(), near }.into()
     }
@@ -99,6 +223,9 @@ impl From<Refused> for Problem {
             Refused::CannotRecord(_) => (StatusCode::CONFLICT, "cannot_record"),
             Refused::FileBroken { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "bad_file"),
             Refused::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            Refused::CutOff(_) => (StatusCode::SERVICE_UNAVAILABLE, "cut_off"),
+            Refused::Unsure { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unsure"),
+            Refused::Overtaken => (StatusCode::CONFLICT, "overtaken"),
             Refused::Moved => (StatusCode::SERVICE_UNAVAILABLE, MOVED),
             Refused::CannotWrite(_) => (StatusCode::CONFLICT, "cannot_write"),
         };
@@ -107,9 +234,36 @@ impl From<Refused> for Problem {
             Refused::UnknownRoute { near, .. } => problem.near = near,
             Refused::UnknownBackend { known, .. } => problem.near = known,
             Refused::FileBroken { errors } | Refused::Invalid { errors } => problem.errors = Some(errors),
+            // It begins with its number.
+            Refused::Stale { current, .. } => {
+                problem.revision = current.split(' ').next().and_then(|number| number.parse().ok());
+            }
             _ => {}
         }
         problem
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        let code = match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => return Self::too_large(),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => "not_json",
+            _ => "bad_request",
+        };
+        Self::new(rejection.status(), code, rejection.body_text())
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::bad_request(rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Self {
+        Self::bad_request(rejection.body_text())
     }
 }
 
@@ -117,7 +271,14 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-        (status, kind, Json(self)).into_response()
+        let mut response = (status, kind, Json(self)).into_response();
+        let header = match status {
+            StatusCode::UNAUTHORIZED => (header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            StatusCode::TOO_MANY_REQUESTS => (header::RETRY_AFTER, HeaderValue::from(WINDOW.as_secs())),
+            _ => return response,
+        };
+        response.headers_mut().insert(header.0, header.1);
+        response
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn progress(
     State(admin): State<Arc<Admin>>,
     question: Result<Query<Question>, QueryRejection>,
 ) -> Answer {
-    let Query(question) = question.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(question) = question?;
     let days = question.days.unwrap_or(30);
     if !(1..=KEPT_DAYS).contains(&days) {
         return Err(Problem::bad_request(format!("`days` is between 1 and {KEPT_DAYS}")));

@@ -17,7 +17,8 @@ use super::change_flags::{Apply, Canary, Flip, Hold, Resume, Rollback, Undo};
     max_term_width = 100,
     after_help = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage or --yes is missing, 3 held, a template differs, or (only with --exit-code) \
-not healthy or changed, 4 somebody else changed it first, 5 ficus cannot be reached, 130 interrupted."
+not healthy, changed or not proved, 4 somebody else changed it first, 5 ficus cannot be reached, 6 done, but not on every \
+node of the fleet, 130 interrupted."
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -44,6 +45,10 @@ pub(super) struct Common {
         hide_env_values = true
     )]
     pub(super) socket: Option<PathBuf>,
+    /// Admin API over TCP, as http://127.0.0.1:9900, in place of the socket; FICUS_TOKEN, or the file named by
+    /// FICUS_TOKEN_FILE, says who asks. For `serve`: the address to listen on [env: FICUS_ADMIN]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(super) admin: Option<String>,
     /// Print one JSON document instead of text for people
     #[arg(long, global = true)]
     pub(super) json: bool,
@@ -94,10 +99,18 @@ pub(super) enum Command {
     Diff(Diff),
     /// Copy a route's requests to the other side and compare the answers
     Shadow(super::shadow::Flags),
+    /// Put triggers into the application's database that tell which rows a request changes
+    Capture(super::capture::Flags),
     /// Show where the answers of both sides differ
     Diffs(super::diffs::Flags),
+    /// Show what differs from itself on the legacy side, and make rules of it
+    Noise(super::noise::Flags),
+    /// Show what the comparisons of a route prove, and what is missing
+    Certificate(super::certificate::Flags),
     /// Show who changed what, when and why
     History(History),
+    /// Show the nodes that share a store, and what each of them runs
+    Fleet(super::fleet::Flags),
     /// Show what made a guard roll a route back
     Incident(Incident),
     /// Read ficus.toml, the routing file and the certificates again
@@ -128,6 +141,12 @@ Examples:
     Fmt(super::fmt::Flags),
     /// Print the JSON Schema of routes.toml or ficus.toml, for editors
     Schema(super::schema::Flags),
+    /// Make, list and revoke the tokens of the admin API
+    Token(super::token::Token),
+    /// Show what happens, as it happens
+    Watch(super::watch::Watch),
+    /// Gather what somebody needs who helps, without secrets and personal data
+    SupportBundle(super::bundle::SupportBundle),
     /// Write ficus.toml and routes.toml for a Flask application
     Init(super::init::Init),
     /// Show what changed in the Flask application since routes.toml was written
@@ -152,9 +171,6 @@ pub(super) struct Serve {
     /// Listen here for HTTP
     #[arg(long, value_name = "ADDR")]
     pub(super) listen: Option<String>,
-    /// Listen here for /metrics, /livez and /readyz
-    #[arg(long, value_name = "ADDR")]
-    pub(super) admin: Option<String>,
     /// The Flask application
     #[arg(long, value_name = "URL")]
     pub(super) legacy: Option<String>,
@@ -300,7 +316,7 @@ pub(super) struct TesterToken {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ficus incident        (all of this node, newest first)
+  ficus incident        (all of this node and its fleet, newest first)
   ficus incident 3      (the numbers, and bad requests to look at)")]
 pub(super) struct Incident {
     /// Its number

@@ -64,10 +64,11 @@ pub(super) fn hold(common: &Common, flags: &Hold) -> Done {
         "lasts": flags.lasts,
         "reason": flags.reason,
         "based_on": flags.if_revision,
+        "wait": flags.fleet.wait,
     });
-    let answer = Client::new(common).post("/v1/hold", &question)?;
-    report(common, &answer, &flags.route);
-    Ok(())
+    let client = Client::new(common).waiting(flags.fleet.wait.as_deref());
+    let answer = client.post("/v1/hold", &question)?;
+    report(common, &answer, &flags.route)
 }
 
 pub(super) fn rollback(common: &Common, flags: &Rollback) -> Done {
@@ -75,20 +76,27 @@ pub(super) fn rollback(common: &Common, flags: &Rollback) -> Done {
     let answer = if flags.offline {
         offline_rollback::run(common, flags)?
     } else {
-        let question = json!({ "route": flags.route, "lasts": flags.lasts, "reason": flags.reason });
-        Client::new(common).post("/v1/rollback", &question)?
+        let question = json!({
+            "route": flags.route,
+            "lasts": flags.lasts,
+            "reason": flags.reason,
+            "wait": flags.fleet.wait,
+        });
+        Client::new(common).waiting(flags.fleet.wait.as_deref()).post("/v1/rollback", &question)?
     };
-    report(common, &answer, &what);
+    let done = report(common, &answer, &what);
     if flags.offline && !common.json {
         eprintln!("a running ficus sees this within two seconds; one that hangs has to be restarted");
     }
-    Ok(())
+    done
 }
 
 /// Asks if it is due, and makes the change on what was shown.
 fn change(common: &Common, (path, question): (&str, Value), manner: &Manner, what: &str) -> Done {
-    let client = Client::new(common);
+    let wait = manner.fleet.wait.as_deref();
+    let client = Client::new(common).waiting(wait);
     let mut question = question;
+    question["wait"] = json!(wait);
     question["reason"] = json!(manner.reason);
     question["based_on"] = json!(manner.if_revision);
     if manner.dry_run || !manner.yes {
@@ -106,8 +114,7 @@ fn change(common: &Common, (path, question): (&str, Value), manner: &Manner, wha
         question["dry_run"] = json!(false);
     }
     let answer = client.post(path, &question)?;
-    report(common, &answer, what);
-    Ok(())
+    report(common, &answer, what)
 }
 
 /// A person says yes at a terminal; everybody else has to say so beforehand.
@@ -166,10 +173,10 @@ fn show(common: &Common, preview: &Value, what: &str) {
 }
 
 /// What was and is, and the way back.
-pub(super) fn report(common: &Common, answer: &Value, what: &str) {
+pub(super) fn report(common: &Common, answer: &Value, what: &str) -> Done {
     if common.json {
         screen::print_json(answer);
-        return;
+        return super::fleet::everywhere(&answer["fleet"]);
     }
     let revision = &answer["revision"];
     let list =
@@ -211,6 +218,7 @@ pub(super) fn report(common: &Common, answer: &Value, what: &str) {
             screen::warning_word()
         );
     }
+    super::fleet::report(&answer["fleet"], revision)
 }
 
 fn word(value: &Value) -> String {

@@ -23,6 +23,20 @@ pub(super) struct Manner {
     /// Show what would change, and change nothing
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) fleet: Wait,
+}
+
+/// How long to wait for the other nodes of a fleet.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Wait {
+    /// In a fleet: how long to wait until every node runs it [default: `fleet.wait` of the settings]
+    #[arg(long, value_name = "TIME", value_parser = any_time)]
+    pub(super) wait: Option<String>,
+}
+
+fn any_time(text: &str) -> Result<String, String> {
+    crate::diagnostic::duration(text).map(|_| text.to_owned())
 }
 
 /// `flip`.
@@ -123,6 +137,8 @@ pub(super) struct Rollback {
     /// Change the files without asking the running ficus
     #[arg(long)]
     pub(super) offline: bool,
+    #[command(flatten)]
+    pub(super) fleet: Wait,
 }
 
 fn time(text: &str) -> Result<String, String> {
@@ -150,6 +166,8 @@ pub(super) struct Hold {
     /// Refuse unless this revision still holds
     #[arg(long, value_name = "N")]
     pub(super) if_revision: Option<u64>,
+    #[command(flatten)]
+    pub(super) fleet: Wait,
 }
 
 /// `resume`.

@@ -1,27 +1,25 @@
-//! Asks the running ficus over its admin socket.
+//! Asks the running ficus over its admin socket, or over TCP with a token.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request};
+use http::Method;
 use http_body_util::{BodyExt, Full};
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::http1::SendRequest;
 use serde_json::Value;
-use tokio::net::UnixStream;
-
-use crate::admin::Problem;
-use crate::settings;
 
 use super::arguments::Common;
 use super::exit::Exit;
+use super::way::Way;
+use crate::admin::Problem;
 
 /// A wedged ficus takes connections and says nothing.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The admin API.
 pub(super) struct Client {
-    socket: PathBuf,
+    /// How it is reached, or why that cannot be known.
+    way: Result<Way, String>,
     patience: Duration,
 }
 
@@ -30,9 +28,15 @@ const AGAIN: usize = 50;
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Client {
-    /// For the socket that flags, environment and settings name.
+    /// For what flags, environment and settings name.
     pub(super) fn new(common: &Common) -> Self {
-        Self { socket: settings::admin_socket(&common.inputs()), patience: PATIENCE }
+        Self { way: Way::of(common), patience: PATIENCE }
+    }
+
+    /// For a change that waits for other nodes, as long as was asked for.
+    pub(super) fn waiting(self, wait: Option<&str>) -> Self {
+        let more = wait.and_then(|wait| crate::diagnostic::duration(wait).ok()).unwrap_or_default();
+        Self { patience: self.patience.saturating_add(more), ..self }
     }
 
     /// For what takes longer.
@@ -68,49 +72,123 @@ impl Client {
     }
 
     fn call_once(&self, method: &Method, path: &str, document: Option<&Value>) -> Result<Value, Exit> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Exit::failed(format!("cannot start: {error}")))?;
+        let body = self.text(method, path, document)?;
+        serde_json::from_slice(&body)
+            .map_err(|error| Exit::failed(format!("ficus answers nonsense: {error}")))
+    }
+
+    /// An answer that is no document, such as the metrics.
+    pub(super) fn text(&self, method: &Method, path: &str, document: Option<&Value>) -> Result<Bytes, Exit> {
+        let way = self.way()?;
+        let runtime = runtime()?;
         let answer = runtime.block_on(async {
-            tokio::time::timeout(self.patience, exchange(&self.socket, method.clone(), path, document)).await
+            tokio::time::timeout(self.patience, exchange(way, method.clone(), path, document)).await
         });
         let (status, body) = match answer {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(Exit::unreachable(&self.socket, &error.to_string())),
+            Ok(Err(error)) => return Err(way.unreachable(&error.to_string())),
             Err(_) => {
                 let cause = format!("no answer within {} seconds", self.patience.as_secs());
-                return Err(Exit::unreachable(&self.socket, &cause));
+                return Err(way.unreachable(&cause));
             }
         };
-        if (200..300).contains(&status) {
-            return serde_json::from_slice(&body)
-                .map_err(|error| Exit::failed(format!("ficus answers nonsense: {error}")));
-        }
-        match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) => Err(Exit::refused(problem)),
-            Err(_) => Err(Exit::failed(format!("ficus answers with status {status}"))),
-        }
+        if (200..300).contains(&status) { Ok(body) } else { Err(refused(status, &body)) }
+    }
+
+    fn way(&self) -> Result<&Way, Exit> {
+        self.way.as_ref().map_err(|why| Exit::usage(why.clone()))
+    }
+
+    /// Reads server-sent events until somebody has enough (`false`) or the other end does; `last` is the id from which
+    /// to go on.
+    pub(super) fn follow(
+        &self,
+        path: &str,
+        last: Option<&str>,
+        mut take: impl FnMut(&str, &str, &str) -> bool,
+    ) -> Result<(), Exit> {
+        let way = self.way()?;
+        let lost = |error: anyhow::Error| way.unreachable(&error.to_string());
+        runtime()?.block_on(async {
+            let mut sender = way.connect().await.map_err(lost)?;
+            let mut request = way.request(Method::GET, path);
+            if let Some(last) = last {
+                request = request.header("last-event-id", last);
+            }
+            let request = request.body(Full::default()).map_err(|error| Exit::failed(error.to_string()))?;
+            let response = sender.send_request(request).await.map_err(|error| lost(error.into()))?;
+            let status = response.status().as_u16();
+            let mut body = response.into_body();
+            if status != 200 {
+                let body = body.collect().await.map_err(|error| lost(error.into()))?.to_bytes();
+                return Err(refused(status, &body));
+            }
+            let mut events = Events::default();
+            while let Some(frame) = body.frame().await {
+                // The other end is gone; who asked may come back.
+                let Ok(frame) = frame else { return Ok(()) };
+                let Some(data) = frame.data_ref() else { continue };
+                for (name, id, data) in events.feed(data) {
+                    if !take(&name, &id, &data) {
+                        return Ok(());
+                    }
+                }
+            }
+            Ok(())
+        })
     }
 }
 
+/// Server-sent events out of pieces of a text.
+#[derive(Debug, Default)]
+struct Events {
+    rest: Vec<u8>,
+}
+
+impl Events {
+    /// Name, id and data of those that are complete.
+    fn feed(&mut self, data: &[u8]) -> Vec<(String, String, String)> {
+        self.rest.extend_from_slice(data);
+        let mut events = Vec::new();
+        while let Some(end) = self.rest.windows(2).position(|pair| pair == b"\n\n") {
+            let event: Vec<u8> = self.rest.drain(..end + 2).collect();
+            let text = String::from_utf8_lossy(&event);
+            let field = |name: &str| {
+                let lines = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+                lines.map(|value| value.strip_prefix(' ').unwrap_or(value)).collect::<Vec<_>>().join("\n")
+            };
+            let data = field("data");
+            if !data.is_empty() {
+                events.push((field("event"), field("id"), data));
+            }
+        }
+        events
+    }
+}
+
+fn refused(status: u16, body: &[u8]) -> Exit {
+    match serde_json::from_slice::<Problem>(body) {
+        Ok(problem) => Exit::refused(problem),
+        Err(_) => Exit::failed(format!("ficus answers with status {status}")),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Exit::failed(format!("cannot start: {error}")))
+}
+
 async fn exchange(
-    socket: &Path,
+    way: &Way,
     method: Method,
     path: &str,
     document: Option<&Value>,
 ) -> anyhow::Result<(u16, Bytes)> {
-    let stream = UnixStream::connect(socket).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
+    let mut sender: SendRequest<Full<Bytes>> = way.connect().await?;
     let body = document.map(Value::to_string).unwrap_or_default();
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", "ficus")
-        .header("connection", "close")
-        .header("content-type", "application/json")
-        .body(Full::new(Bytes::from(body)))?;
+    let request = way.request(method, path).body(Full::new(Bytes::from(body)))?;
     let response = sender.send_request(request).await?;
     let status = response.status().as_u16();
     Ok((status, response.into_body().collect().await?.to_bytes()))
@@ -134,4 +212,18 @@ fn encode(value: &str) -> String {
         }
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_come_in_pieces() {
+        let mut events = Events::default();
+        assert!(events.feed(b": here\n\nid: 1-0\nevent: rev").is_empty());
+        let found = events.feed(b"ision\ndata: {}\n\nid: 2-0\nevent: store\ndata: 1\n\n");
+        let expected = [("revision", "1-0", "{}"), ("store", "2-0", "1")];
+        assert_eq!(found, expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned())));
+    }
 }

@@ -69,8 +69,7 @@ pub(super) fn run(common: &Common, flags: &Flags) -> Done {
         Some(Action::Ignore { id, reason, expires }) => {
             let question = json!({ "reason": reason, "expires": expires });
             let answer = client.post(&format!("/v1/diffs/{id}/ignore"), &question)?;
-            report(common, &answer, &format!("group {id}"));
-            Ok(())
+            report(common, &answer, &format!("group {id}"))
         }
         Some(Action::Forget { id }) => {
             let answer = client.delete(&format!("/v1/diffs/{id}"))?;

@@ -1,7 +1,5 @@
 //! How a command ends when it does not end well.
 
-use std::path::Path;
-
 use crate::admin::{MOVED, Problem};
 
 use super::screen;
@@ -35,13 +33,12 @@ impl Exit {
         Self::new(code, "")
     }
 
-    /// Nobody answers on the admin socket.
-    pub(super) fn unreachable(socket: &Path, cause: &str) -> Self {
+    /// Nobody answers at this place.
+    pub(super) fn unreachable(place: &str, cause: &str) -> Self {
         let message = format!(
-            "cannot reach ficus at `{}`: {cause}\n\
+            "cannot reach ficus at `{place}`: {cause}\n\
              is it running? `ficus serve` starts it; `--socket` or `--config` say where it is\n\
-             `ficus rollback ROUTE --offline` works without it",
-            socket.display()
+             `ficus rollback ROUTE --offline` works without it"
         );
         Self::new(5, message)
     }
@@ -71,6 +68,11 @@ impl Exit {
     /// Whether another process has taken over, and asking again helps.
     pub(super) fn has_moved(&self) -> bool {
         self.moved
+    }
+
+    /// What is wrong, without advice.
+    pub(super) fn first_line(&self) -> &str {
+        self.message.lines().next().unwrap_or_default()
     }
 
     /// The exit code.

@@ -55,6 +55,9 @@ fn one(incident: &Value) -> String {
         let _ = writeln!(text, "{what:<10} {value}");
     };
     line("incident", format!("{}, {}", incident["id"], screen::time(word(&incident["at"]))));
+    if let Some(node) = incident["node"].as_str() {
+        line("node", node.to_owned());
+    }
     line("route", word(&incident["route"]).to_owned());
     line("because", word(&incident["sentence"]).to_owned());
     let revisions = match incident["became"].as_u64() {

@@ -5,9 +5,13 @@
 //! codes are in `exit`, what people read is drawn by `screen`.
 
 mod application;
+mod archive;
 mod arguments;
 mod audit;
+mod bundle;
+mod capture;
 mod census;
+mod certificate;
 mod change;
 mod change_flags;
 mod check;
@@ -17,11 +21,14 @@ mod difference;
 mod diffs;
 mod exit;
 mod explain;
+mod fleet;
 mod fmt;
 mod history;
 mod incident;
 mod init;
 mod manual;
+mod masks;
+mod noise;
 mod offline;
 mod offline_rollback;
 mod process;
@@ -36,6 +43,9 @@ mod serve;
 mod shadow;
 mod status;
 mod tester;
+mod token;
+mod watch;
+mod way;
 
 use std::process::ExitCode;
 
@@ -64,11 +74,18 @@ pub fn main() -> ExitCode {
         Command::Diff(flags) => difference::run(&common, &flags),
         Command::Audit(flags) => audit::run(&common, &flags),
         Command::TesterToken(flags) => tester::run(&common, &flags),
+        Command::Capture(flags) => capture::run(&common, &flags),
+        Command::Token(flags) => token::run(&common, &flags),
+        Command::Watch(flags) => watch::run(&common, &flags),
+        Command::SupportBundle(flags) => bundle::run(&common, &flags),
         Command::Shadow(flags) => shadow::run(&common, &flags),
         Command::Diffs(flags) => diffs::run(&common, &flags),
+        Command::Noise(flags) => noise::run(&common, &flags),
+        Command::Certificate(flags) => certificate::run(&common, &flags),
         Command::History(flags) => history::run(&common, &flags),
         Command::Reload => process::reload(&common),
         Command::Upgrade => process::upgrade(&common),
+        Command::Fleet(flags) => fleet::run(&common, &flags),
         Command::Incident(flags) => incident::run(&common, &flags),
         Command::Progress(flags) => progress::run(&common, &flags),
         Command::Retire(flags) => retire::run(&common, &flags),

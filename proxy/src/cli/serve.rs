@@ -12,7 +12,7 @@ pub(super) fn run(common: &Common, flags: &Serve) -> Done {
     let mut inputs = common.inputs();
     let named = [
         ("listen.http", "--listen", &flags.listen),
-        ("listen.admin", "--admin", &flags.admin),
+        ("listen.admin", "--admin", &common.admin),
         ("backends.legacy", "--legacy", &flags.legacy),
         ("backends.rust", "--rust", &flags.rust),
     ];

@@ -18,7 +18,8 @@ pub(super) fn run(common: &Common, flags: &Status) -> Done {
     }
     let healthy = answer["ready"] == true
         && answer["file"]["ok"] != false
-        && answer["drift"].as_array().is_none_or(Vec::is_empty);
+        && answer["drift"].as_array().is_none_or(Vec::is_empty)
+        && super::fleet::alarms(&answer["fleet"]).is_empty();
     if flags.exit_code && !healthy { Err(Exit::silent(3)) } else { Ok(()) }
 }
 
@@ -35,6 +36,9 @@ fn text(answer: &Value) -> String {
     lines.push(format!("routes    {}", routes(answer)));
     lines.push(format!("file      {}", file(answer)));
     lines.push(format!("store     {}", store(answer)));
+    if answer["fleet"].is_object() {
+        lines.push(format!("fleet     {}", super::fleet::summary(&answer["fleet"])));
+    }
     for hold in answer["holds"].as_array().into_iter().flatten() {
         let why = hold["reason"].as_str().map(|reason| format!(" ({reason})")).unwrap_or_default();
         lines.push(format!(
@@ -60,6 +64,7 @@ fn alarms(answer: &Value) -> Vec<String> {
     for notice in answer["notices"].as_array().into_iter().flatten() {
         lines.push(screen::bad(&format!("! {}", word(notice))));
     }
+    lines.extend(super::fleet::alarms(&answer["fleet"]).iter().map(|line| screen::bad(line)));
     let file = &answer["file"];
     if file["ok"] == false {
         let since = screen::since(&word(&file["failed_at"]), Utc::now());
@@ -90,6 +95,10 @@ fn alarms(answer: &Value) -> Vec<String> {
             until(drift)
         );
         lines.push(screen::bad(&line));
+    }
+    for test in answer["self_tests_failed"].as_array().into_iter().flatten() {
+        let (route, why) = (word(&test["route"]), word(&test["why"]));
+        lines.push(screen::bad(&format!("! comparing {route} does not work, it has no evidence: {why}")));
     }
     for backend in
         answer["backends"].as_array().into_iter().flatten().filter(|backend| backend["up"] == false)

@@ -20,6 +20,13 @@ impl Control {
     /// # Errors
     /// When it is refused; then nothing has changed.
     pub fn apply(&self, change: &Change) -> Result<Applied, Refused> {
+        match &self.fleet {
+            Some(fleet) => self.apply_in_fleet(fleet, change),
+            None => self.apply_alone(change),
+        }
+    }
+
+    fn apply_alone(&self, change: &Change) -> Result<Applied, Refused> {
         let (change, past) = self.with_past(change);
         let mut running = self.lock_to_change().ok_or(Refused::Moved)?;
         let Some(path) = &self.path else {
@@ -78,7 +85,7 @@ impl Control {
     }
 
     /// The past is asked for before anything is locked: a store that is slow must not hold up a rollback.
-    fn with_past(&self, change: &Change) -> (Change, Option<Texts>) {
+    pub(super) fn with_past(&self, change: &Change) -> (Change, Option<Texts>) {
         let mut change = change.clone();
         let mut past = None;
         if let Edit::Undo { revision, .. } = &mut change.edit {
@@ -93,7 +100,12 @@ impl Control {
         (change, past)
     }
 
-    fn attempt(&self, running: &Running, disk: &Reloaded, wish: &Wish<'_>) -> Result<Next, Refused> {
+    pub(super) fn attempt(
+        &self,
+        running: &Running,
+        disk: &Reloaded,
+        wish: &Wish<'_>,
+    ) -> Result<Next, Refused> {
         let change = wish.change;
         // A whole new file takes the place of a broken one, and a pin needs no file.
         let needs_file = !matches!(change.edit, Edit::Apply { .. } | Edit::Hold { .. } | Edit::Resume { .. });
@@ -175,7 +187,13 @@ impl Control {
         file::replace(path, &next.text)
     }
 
-    fn record(&self, running: &Running, next: &Next, change: &Change, now: DateTime<Utc>) -> Record {
+    pub(super) fn record(
+        &self,
+        running: &Running,
+        next: &Next,
+        change: &Change,
+        now: DateTime<Utc>,
+    ) -> Record {
         let undoes = match &change.edit {
             Edit::Undo { revision, .. } => *revision,
             _ => None,
@@ -229,7 +247,7 @@ pub(super) fn snapshot(pins: &Pins) -> serde_json::Value {
 }
 
 /// The edits of a change after which the fallback answers everybody; absent: it is another kind of change.
-fn safe_edits(running: &Running, change: &Change) -> Result<Option<Edits>, Refused> {
+pub(super) fn safe_edits(running: &Running, change: &Change) -> Result<Option<Edits>, Refused> {
     match &change.edit {
         Edit::Rollback { route, .. } => rollback_edits(&running.base, route.as_deref()).map(Some),
         Edit::Flip { route, to, canary: None } => {
@@ -241,7 +259,7 @@ fn safe_edits(running: &Running, change: &Change) -> Result<Option<Edits>, Refus
 }
 
 /// A rollback holds what it moves.
-fn hold_what_moves(running: &Running, next: &mut Next, change: &Change, now: DateTime<Utc>) {
+pub(super) fn hold_what_moves(running: &Running, next: &mut Next, change: &Change, now: DateTime<Utc>) {
     let lasts = match &change.edit {
         Edit::Rollback { lasts, .. } => *lasts,
         _ => None,
@@ -258,7 +276,7 @@ fn without_file(change: &Change, running: &Running) -> Result<Applied, Refused> 
     }
 }
 
-fn nothing(running: &Running) -> Applied {
+pub(super) fn nothing(running: &Running) -> Applied {
     Applied {
         revision: running.state.revision,
         changes: Vec::new(),
@@ -271,7 +289,7 @@ fn nothing(running: &Running) -> Applied {
 }
 
 /// A person who decided on an old picture is told what happened since. A rollback is right on any picture.
-fn check_revision(change: &Change, running: &Running) -> Result<(), Refused> {
+pub(super) fn check_revision(change: &Change, running: &Running) -> Result<(), Refused> {
     let Some(based_on) = change.based_on.filter(|_| !matches!(change.edit, Edit::Rollback { .. })) else {
         return Ok(());
     };
@@ -295,7 +313,7 @@ fn check_revision(change: &Change, running: &Running) -> Result<(), Refused> {
     Err(Refused::Stale { based_on, current })
 }
 
-fn applied(running: &Running, next: &Next, changes: Vec<Changed>, record: &Record) -> Applied {
+pub(super) fn applied(running: &Running, next: &Next, changes: Vec<Changed>, record: &Record) -> Applied {
     let names = |new: &Pins, old: &Pins| {
         new.holds.keys().filter(|name| !old.holds.contains_key(*name)).cloned().collect::<Vec<_>>()
     };

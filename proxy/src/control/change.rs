@@ -245,6 +245,26 @@ pub enum Refused {
     /// The routing file cannot be written.
     #[error(transparent)]
     CannotWrite(#[from] WriteError),
+    /// The store that the fleet shares is away.
+    #[error(
+        "this node is cut off from its fleet ({0}): only `rollback`, `hold` and what sends fewer users to a candidate can \
+         be done, on this node alone"
+    )]
+    CutOff(String),
+    /// The store that the fleet shares broke off at the worst moment.
+    #[error(
+        "the shared store broke off while revision {revision} was being made ({why}): it holds for the whole fleet or not \
+         at all, `ficus status` will show which"
+    )]
+    Unsure {
+        /// The revision.
+        revision: u64,
+        /// What went wrong.
+        why: String,
+    },
+    /// Other nodes make changes all the time.
+    #[error("somebody else in the fleet changed the routing at the same time: ask again")]
+    Overtaken,
     /// What cannot be put on record does not send more users to a candidate.
     #[error("the change cannot be put on record, so it is not made: {0}")]
     CannotRecord(String),

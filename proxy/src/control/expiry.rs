@@ -1,6 +1,6 @@
 //! The end of holds and overrides that were set for a time.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 
 use crate::store::{Action, Record};
 
@@ -22,7 +22,7 @@ impl Control {
             running.state.pins.holds.keys().filter(|name| !pins.holds.contains_key(*name)).cloned().collect();
         let record = Record {
             revision: running.state.revision + 1,
-            at: now,
+            at: now.trunc_subsecs(6),
             author: "expiry".to_owned(),
             reason: Some(format!("the time set for it is over: {}", ended.join(", "))),
             action: Action::Expire,
@@ -32,12 +32,21 @@ impl Control {
             undoes: None,
             pins: snapshot(&pins),
         };
+        let known = match &self.fleet {
+            None => running.state.fleet.clone(),
+            // A node that nobody hears does not give traffic back; one that was too late sees what another one did.
+            Some(fleet) => match self.expire_in_fleet(fleet, &running, &record) {
+                Some(known) => Some(known),
+                None => return,
+            },
+        };
         // What cannot be put on record does not give traffic back; it is tried again.
         if let Err(error) = self.recorder.intend(&record) {
             tracing::error!(%error, "cannot write the journal; holds that are over stay for now");
             return;
         }
         running.state.pins = pins;
+        running.state.fleet = known;
         running.state.revision = record.revision;
         running.state.last = Some(LastChange::from(&record));
         self.swap(&running);

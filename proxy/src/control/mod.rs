@@ -4,7 +4,7 @@
 //! revision, write the file (`file`), swap the live table, record it (`store`): `apply`. A hand edit comes in through
 //! `watch` and ends in the same swap. A rollback that cannot be written is laid over the file, and a person's hold keeps
 //! a route from getting more (`pins`). The request path knows nothing of this room: it sees the live table change. Who
-//! may ask for a change is decided in `admin`.
+//! may ask for a change is decided in `admin`. In a fleet a change holds when the shared store has taken it: `fleet`.
 
 mod apply;
 mod change;
@@ -12,6 +12,7 @@ mod diff;
 mod edit;
 mod expiry;
 mod file;
+mod fleet;
 mod handover;
 mod pins;
 mod plan;
@@ -36,6 +37,7 @@ use crate::store::{Audit, Broken, Record, Recorder};
 pub use change::{Applied, Change, Changed, Crowd, Edit, Preview, Refused};
 pub use diff::unified;
 pub use file::{WriteError, replace as replace_file};
+pub use fleet::{Confirmation, FleetStatus, Keeper, Missing};
 pub use handover::HandOver;
 pub use pins::{Hold, Override};
 pub use reload::Reloaded;
@@ -56,6 +58,8 @@ pub struct Control {
     context: Context,
     state_file: StateFile,
     recorder: Recorder,
+    /// The other nodes; absent: this one is alone.
+    fleet: Option<fleet::Fleet>,
     /// How long a rollback lies over a file that cannot be written.
     override_lasts: Option<std::time::Duration>,
     running: Mutex<Running>,
@@ -82,6 +86,8 @@ struct Running {
     owner: handover::Owner,
     /// The state could not be written; it is tried again.
     unsaved: bool,
+    /// This node remembers nothing and has not heard its fleet: what was taken away from candidates is not known.
+    blind: bool,
 }
 
 /// How the last look at the routing file went.
@@ -100,6 +106,8 @@ struct Failure {
     hash: Option<String>,
     message: String,
     report: Report,
+    /// It is good, and waits for the shared store.
+    waits: bool,
 }
 
 impl Control {
@@ -168,8 +176,15 @@ impl Control {
 impl Running {
     /// The file's table with the overrides laid over it.
     fn effective(&self) -> Table {
-        self.state.pins.over(&self.base)
+        let table = self.state.pins.over(&self.base);
+        if self.blind { pins::nothing_tried(&table) } else { table }
     }
+}
+
+/// Now, as exactly as every store keeps it.
+fn moment() -> DateTime<Utc> {
+    use chrono::SubsecRound;
+    Utc::now().trunc_subsecs(6)
 }
 
 fn near(table: &Table, name: &str) -> Vec<String> {

@@ -160,6 +160,27 @@ pub(super) fn recorded(before: (&Table, &Pins), after: (&Table, &Pins)) -> Vec<R
     changes
 }
 
+/// The table when every route, and what no route matches, is answered by its fallback; what is off stays off.
+pub(super) fn nothing_tried(table: &Table) -> Table {
+    let off = super::serve_word(table.default_serve()) == "off";
+    let default = (!off).then(|| Serve::Backend(table.defaults().fallback.clone()));
+    table.changed(default, |route| {
+        let standing = Standing::of(route);
+        (!standing.is_safe() && standing.serve != "off").then(|| standing::rolled_back(route))
+    })
+}
+
+/// The hold that keeps an override from ending before a person says so.
+pub(super) fn hold_of(over: &Override) -> Hold {
+    Hold {
+        since: over.since,
+        author: over.author.clone(),
+        reason: over.reason.clone(),
+        by_rollback: true,
+        expires: over.expires,
+    }
+}
+
 /// Whether what no route matches goes to the fallback.
 pub(super) fn default_is_safe(base: &Table) -> bool {
     super::serve_word(base.default_serve()) == base.defaults().fallback

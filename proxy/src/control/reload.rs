@@ -58,6 +58,9 @@ impl Control {
     /// Whether a hash is that of a text already looked at: the running one, or the bad one.
     pub(super) fn is_known(&self, hash: Option<&String>) -> bool {
         let running = self.lock();
+        if hash.is_some_and(|hash| self.is_left_over(&running, hash)) {
+            return true;
+        }
         match &running.reload.failure {
             Some(failure) => failure.hash.as_ref() == hash,
             None => hash == Some(&running.hash),
@@ -97,6 +100,9 @@ impl Control {
             }
             return Reloaded::Unchanged;
         }
+        if self.is_left_over(running, &hash) {
+            return Reloaded::Unchanged;
+        }
         let (table, report) = read(&Source::new(path.display().to_string(), text.as_str()), &self.context);
         let Some(base) = table else {
             return self.refuse(running, bad(path, Some(hash), report));
@@ -106,8 +112,12 @@ impl Control {
         }
         let before = running.effective();
         let (revision, known) = self.number(&text, running);
+        if let (Some(fleet), None) = (&self.fleet, &known) {
+            return self.offer_edit(fleet, path, running, (text, base, report));
+        }
         if let Some(saved) = &known {
             running.state.pins = saved.pins.clone();
+            running.state.fleet.clone_from(&saved.fleet);
         }
         running.state.pins.stand_against(&before, &base, Utc::now());
         running.state.pins.forget_agreed(&base);
@@ -143,7 +153,13 @@ impl Control {
         Reloaded::Taken { revision, changes: count }
     }
 
-    fn refuse(&self, running: &mut Running, failure: Failure) -> Reloaded {
+    /// Whether a text on disk is one that this node could not replace: no edit, and shown as drift.
+    fn is_left_over(&self, running: &Running, hash: &String) -> bool {
+        let known = running.state.fleet.as_ref().filter(|_| self.fleet.is_some());
+        known.is_some_and(|known| known.unwritten.as_ref() == Some(hash))
+    }
+
+    pub(super) fn refuse(&self, running: &mut Running, failure: Failure) -> Reloaded {
         let known = running
             .reload
             .failure

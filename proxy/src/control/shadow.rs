@@ -84,17 +84,19 @@ pub(super) fn as_planned(before: &Route, after: &Route, edit: &ShadowEdit) -> bo
         Route { line: 0, shadow: None, ..before.clone() } == Route { line: 0, shadow: None, ..after.clone() };
     let Some(shadow) = &after.shadow else { return false };
     let rules = |route: &Route| route.shadow.as_ref().map_or(0, |shadow| shadow.ignore.len());
+    let writes = |route: &Route| route.shadow.as_ref().is_some_and(|shadow| shadow.writes);
     let sample = |route: &Route| route.shadow.as_ref().map_or(0.0, |shadow| shadow.sample);
-    same && match edit {
-        ShadowEdit::Sample(share) => {
-            (shadow.sample - share).abs() < f64::EPSILON && rules(before) == rules(after)
+    same && writes(before) == writes(after)
+        && match edit {
+            ShadowEdit::Sample(share) => {
+                (shadow.sample - share).abs() < f64::EPSILON && rules(before) == rules(after)
+            }
+            ShadowEdit::Ignore(rule) => {
+                rules(after) == rules(before) + 1
+                    && (sample(after) - sample(before)).abs() < f64::EPSILON
+                    && shadow.ignore.last().is_some_and(|last| last.path.as_str() == rule.path)
+            }
         }
-        ShadowEdit::Ignore(rule) => {
-            rules(after) == rules(before) + 1
-                && (sample(after) - sample(before)).abs() < f64::EPSILON
-                && shadow.ignore.last().is_some_and(|last| last.path.as_str() == rule.path)
-        }
-    }
 }
 
 /// `no shadow`, `shadow 25%`, `shadow 25%, 2 rules`.
@@ -104,6 +106,9 @@ pub(super) fn words(shadow: Option<&Shadow>) -> String {
         sample if sample > 0.0 => format!("shadow {}", share(sample)),
         _ => "no shadow".to_owned(),
     };
+    if shadow.writes && shadow.sample > 0.0 {
+        text.push_str(", writes");
+    }
     match shadow.ignore.len() {
         0 => {}
         1 => text.push_str(", 1 rule"),

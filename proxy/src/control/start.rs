@@ -12,6 +12,7 @@ use crate::settings::Settings;
 use crate::store::{Action, Record, Recorder};
 
 use super::apply::snapshot;
+use super::fleet::Fleet;
 use super::handover::Owner;
 use super::state::{LastChange, Loaded, State, StateFile};
 use super::{Control, Failure, ReloadState, Running, file, standing};
@@ -27,6 +28,14 @@ pub enum StartError {
         /// All errors, as text for people.
         errors: String,
     },
+    /// The nodes of a fleet share a routing file.
+    #[error(
+        "a node of a fleet needs a routing file: set `routes`, or start ficus with `--routes routes.toml`"
+    )]
+    NoFile,
+    /// The address of the shared store makes no sense.
+    #[error("{0}")]
+    Store(String),
     /// The machine refused something.
     #[error("cannot start the store: {0}")]
     System(#[from] std::io::Error),
@@ -42,7 +51,11 @@ impl Control {
         if let Err(error) = std::fs::DirBuilder::new().recursive(true).mode(0o750).create(directory) {
             tracing::error!(path = %directory.display(), %error, "cannot make the state directory");
         }
-        let recorder = Recorder::start(&settings.store.url, directory)?;
+        let fleet = Fleet::new(settings).map_err(StartError::Store)?;
+        let recorder = match &fleet {
+            Some(fleet) => Recorder::in_fleet(fleet.member(), directory)?,
+            None => Recorder::start(&settings.store.url, directory)?,
+        };
         let state_file = StateFile::new(directory);
         state_file.sweep();
         let (state, notices) = recover(&state_file, &recorder, settings.routes.as_deref());
@@ -51,12 +64,17 @@ impl Control {
             profile: settings.flask.profile,
             today: Some(|| Utc::now().date_naive()),
         };
-        let floor = recorder.latest().unwrap_or_default().max(state.revision);
         let mut running = match &settings.routes {
-            None => without_file(floor),
+            None if fleet.is_some() => return Err(StartError::NoFile),
+            None => without_file(recorder.latest().unwrap_or_default().max(state.revision)),
             Some(path) => {
                 file::sweep(path);
-                with_file(path, &context, state, floor, &recorder)?
+                if fleet.is_some() {
+                    of_fleet(path, &context, state, &recorder)
+                } else {
+                    let floor = recorder.latest().unwrap_or_default().max(state.revision);
+                    with_file(path, &context, state, floor, &recorder)?
+                }
             }
         };
         running.notices = notices;
@@ -67,12 +85,32 @@ impl Control {
             context,
             state_file,
             recorder,
+            fleet,
             override_lasts: settings.control.override_expires,
             running: Mutex::new(running),
             settled: std::sync::Condvar::new(),
         };
+        control.join()?;
         control.say_how_it_started();
         Ok(control)
+    }
+
+    /// Looks at the fleet before anybody is answered. A store that is away is no reason to wait for long.
+    fn join(&self) -> Result<(), StartError> {
+        if self.fleet.is_none() {
+            return Ok(());
+        }
+        if let Err(away) = self.catch_up() {
+            tracing::error!(%away, "this node starts without its fleet");
+        }
+        let running = self.lock();
+        match &running.reload.failure {
+            Some(failure) if running.blind && running.state.text.is_empty() => Err(StartError::BadFile {
+                message: failure.message.clone(),
+                errors: failure.report.render(false),
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn say_how_it_started(&self) {
@@ -137,7 +175,8 @@ fn recover(state_file: &StateFile, recorder: &Recorder, path: Option<&Path>) -> 
     let on_disk = path.and_then(|path| file::read(path).ok()).filter(|text| file::hash(text) == record.hash);
     let text = on_disk.or_else(|| recorder.text(&record.hash)).unwrap_or_default();
     let pins = serde_json::from_value(record.pins.clone()).unwrap_or_default();
-    (State { revision: record.revision, last: Some(LastChange::from(&record)), pins, text }, vec![notice])
+    let last = Some(LastChange::from(&record));
+    (State { revision: record.revision, last, pins, text, fleet: None }, vec![notice])
 }
 
 fn without_file(floor: u64) -> Running {
@@ -150,7 +189,52 @@ fn without_file(floor: u64) -> Running {
         notices: Vec::new(),
         owner: Owner::default(),
         unsaved: false,
+        blind: false,
     }
+}
+
+/// In a fleet the file is a copy of what the fleet runs: a node goes on with what it remembers, and an edit of the file is
+/// offered to the others as soon as they can hear it. One that remembers nothing waits for them.
+fn of_fleet(path: &Path, context: &Context, mut state: State, recorder: &Recorder) -> Running {
+    let read_text = |name: String, text: &str| read(&Source::new(name, text), context);
+    let on_disk = file::read(path);
+    if let Some(record) =
+        on_disk.as_ref().ok().and_then(|text| settle_journal(recorder, &state, &file::hash(text)))
+        && record.revision > state.revision
+    {
+        // The end came between the file and the memory of it.
+        state.text = on_disk.as_ref().map(Clone::clone).unwrap_or_default();
+        state.revision = record.revision;
+        state.pins = serde_json::from_value(record.pins.clone()).unwrap_or_default();
+        state.last = Some(LastChange::from(&record));
+        let known = state.fleet.take().unwrap_or_default();
+        state.fleet = Some(super::state::InFleet { apart: true, ..known });
+    }
+    let (notices, unsaved, owner) = (Vec::new(), false, Owner::default());
+    let remembered = read_text("last good routes".to_owned(), &state.text);
+    if let (true, (Some(base), warnings)) = (state.revision > 0 && !state.text.is_empty(), remembered) {
+        let (hash, reload) = (file::hash(&state.text), ReloadState::default());
+        return Running { base, hash, state, reload, warnings, notices, unsaved, owner, blind: false };
+    }
+    let mut running = without_file(state.revision);
+    running.blind = state.revision == 0;
+    running.state = State { text: String::new(), ..state };
+    let failure = match on_disk {
+        Err(error) => unreadable(path, &error),
+        Ok(text) => match read_text(path.display().to_string(), &text) {
+            (Some(base), warnings) => {
+                let nothing = Table::empty(Serve::Backend(base.defaults().fallback.clone()));
+                running.state.pins.stand_against(&nothing, &base, super::moment());
+                (running.base, running.warnings) = (base, warnings);
+                running.hash = file::hash(&text);
+                running.state.text = text;
+                return running;
+            }
+            (None, report) => bad(path, Some(file::hash(&text)), report),
+        },
+    };
+    running.reload.failure = Some(failure);
+    running
 }
 
 fn with_file(
@@ -178,12 +262,12 @@ fn with_file(
 
 pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
     let message = format!("cannot read `{}`: {error}", path.display());
-    Failure { at: Utc::now(), hash: None, message, report: Report::default() }
+    Failure { at: Utc::now(), hash: None, message, report: Report::default(), waits: false }
 }
 
 pub(super) fn bad(path: &Path, hash: Option<String>, report: Report) -> Failure {
     let message = format!("`{}` has {}", path.display(), report.summary());
-    Failure { at: Utc::now(), hash, message, report }
+    Failure { at: Utc::now(), hash, message, report, waits: false }
 }
 
 /// The file is good: it is the revision that the last run ended with, or one that was made since.
@@ -224,7 +308,7 @@ fn good(base: Table, text: String, warnings: Report, mut state: State, past: (u6
     state.pins.forget_agreed(&base);
     let reload = ReloadState { last_success: Some(Utc::now()), failure: None };
     let (notices, unsaved, owner) = (Vec::new(), false, Owner::default());
-    Running { base, hash, state, reload, warnings, notices, unsaved, owner }
+    Running { base, hash, state, reload, warnings, notices, unsaved, owner, blind: false }
 }
 
 /// The table of the last run, to say what changed since; on the very first start nothing did. If it is not known any
@@ -298,5 +382,5 @@ fn last_good(
     let reload =
         ReloadState { last_success: state.last.as_ref().map(|last| last.at), failure: Some(failure) };
     let (notices, unsaved, owner) = (Vec::new(), false, Owner::default());
-    Ok(Running { base, hash, state, reload, warnings, notices, unsaved, owner })
+    Ok(Running { base, hash, state, reload, warnings, notices, unsaved, owner, blind: false })
 }

@@ -46,8 +46,29 @@ pub(super) struct State {
     pub(super) last: Option<LastChange>,
     #[serde(flatten)]
     pub(super) pins: Pins,
+    /// Where this node is in its fleet; absent: it has never been in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) fleet: Option<InFleet>,
     /// The last good routing file.
     pub(super) text: String,
+}
+
+/// Where a node is in its fleet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct InFleet {
+    /// The fleet's revision that it ran last.
+    pub(super) number: u64,
+    /// The digest of that revision.
+    pub(super) digest: String,
+    /// It has made changes since that the others have not heard of.
+    #[serde(default)]
+    pub(super) apart: bool,
+    /// Hash of a routing file that could not be replaced: it is no edit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) unwritten: Option<String>,
+    /// Where an edit is kept that lost against somebody else's change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) aside: Option<String>,
 }
 
 /// What was found at start.
@@ -96,7 +117,7 @@ impl StateFile {
     /// Saves the state. What the routing file does not say must survive a power cut; the rest is in the journal and in
     /// the store as well. A disk that refuses is reported and does not stop a flip.
     pub(super) fn save(&self, state: &State) -> Result<(), String> {
-        let durable = state.pins != Pins::default();
+        let durable = state.pins != Pins::default() || state.fleet.is_some();
         let saved = serde_json::to_string(state)
             .map_err(std::io::Error::other)
             .and_then(|text| file::write_state(&self.0, &text, durable));

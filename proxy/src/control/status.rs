@@ -10,7 +10,7 @@ use crate::store::StoreHealth;
 use super::change::Changed;
 use super::plan::changed;
 use super::state::LastChange;
-use super::{Control, Standing, file, serve_word, unified};
+use super::{Control, FleetStatus, Standing, file, serve_word, unified};
 
 /// Everything about the routing of this node but the routes themselves.
 #[derive(Debug, Clone, Serialize)]
@@ -29,6 +29,9 @@ pub struct Status {
     pub holds: Vec<HoldStatus>,
     /// How the store is.
     pub store: StoreHealth,
+    /// The other nodes; absent: this one is alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetStatus>,
 }
 
 /// How the routing file is.
@@ -143,6 +146,7 @@ pub struct Difference {
 impl Control {
     /// Everything about the routing of this node but the routes themselves.
     pub fn status(&self) -> Status {
+        let fleet = self.fleet_status();
         let running = self.lock();
         let file = self.path.as_ref().map(|path| {
             let failure = running.reload.failure.as_ref();
@@ -184,7 +188,17 @@ impl Control {
             notices: running.notices.clone(),
             drift: drift.collect(),
             holds: holds.collect(),
-            store: self.recorder.health(),
+            store: self.store_health(fleet.as_ref()),
+            fleet,
+        }
+    }
+
+    /// In a fleet the recorder has a line of its own, and may not have noticed that the store is away.
+    fn store_health(&self, fleet: Option<&FleetStatus>) -> StoreHealth {
+        let health = self.recorder.health();
+        match fleet.and_then(|fleet| fleet.error.clone()) {
+            Some(error) => StoreHealth { up: false, error: Some(error), ..health },
+            None => health,
         }
     }
 

@@ -54,8 +54,10 @@ impl Source {
 fn secret_in(line: &str) -> Option<Range<usize>> {
     let body = line.trim_end();
     // Also inside `flask = { secret_key = "…" }`; the key may be quoted.
-    if let Some(key) = body.to_ascii_lowercase().find("secret_key") {
-        let rest = body[key + "secret_key".len()..].trim_start_matches(['"', '\'']).trim_start();
+    let lower = body.to_ascii_lowercase();
+    let named = |name: &str| lower.find(name).map(|at| at + name.len());
+    if let Some(end) = named("secret_key").or_else(|| named("password")) {
+        let rest = body[end..].trim_start_matches(['"', '\'']).trim_start();
         let value = rest.strip_prefix('=').map(str::trim_start).unwrap_or_default();
         if !value.is_empty() && !value.starts_with('{') {
             return Some(body.len() - value.len()..body.len());
@@ -160,6 +162,8 @@ mod tests {
         assert_eq!(shown("secret_key = { env = \"X\" }"), "secret_key = { env = \"X\" }");
         assert_eq!(shown("FICUS_FLASK_SECRET_KEY_FILE=/x"), "FICUS_FLASK_SECRET_KEY_FILE=/x");
         assert_eq!(shown("secret_key = { env = \"K\" }"), "secret_key = { env = \"K\" }");
+        assert_eq!(shown("password = \"abc\"\n"), "password = *****\n");
+        assert_eq!(shown("FICUS_STORE_PASSWORD=abc"), "FICUS_STORE_PASSWORD=***");
         assert_eq!(shown("url = \"postgres://u:pw@db/x\""), "url = \"postgres://****@db/x\"");
         assert_eq!(shown("legacy = \"http://127.0.0.1:5000\""), "legacy = \"http://127.0.0.1:5000\"");
     }

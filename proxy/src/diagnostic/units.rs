@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// `250ms`, `5s`, `1m`, `2h`, `1m30s`.
+/// `250ms`, `5s`, `1m`, `2h`, `30d`, `1m30s`.
 ///
 /// # Errors
 /// A sentence that says what is wrong.
@@ -25,6 +25,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
             "s" => 1_000,
             "m" => 60_000,
             "h" => 3_600_000,
+            "d" => 86_400_000,
             _ => return Err(wrong()),
         };
         rest = &rest[letters..];
@@ -86,7 +87,7 @@ mod tests {
     fn durations() {
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
-        for wrong in ["", "5", "s", "5 s", "-1s", "5d", "1.5s", "99999999999999999999h"] {
+        for wrong in ["", "5", "s", "5 s", "-1s", "5w", "1.5s", "99999999999999999999h"] {
             assert!(duration(wrong).is_err(), "{wrong:?} was taken");
         }
     }

@@ -18,7 +18,7 @@ use super::context::Context;
 use super::{Gateway, connection};
 
 /// What pingora keeps by itself.
-const PINGORA_KEEPS: usize = 64 * 1024;
+pub(super) const PINGORA_KEEPS: usize = 64 * 1024;
 
 /// The memory for all bodies that are kept.
 #[derive(Debug)]
@@ -77,6 +77,18 @@ impl Kept {
         Self { chunks: Vec::new(), size: 0, most, room, due: false }
     }
 
+    /// Room for a body of which it is known how long it is; `None` if there is not enough memory.
+    pub(super) fn reserved(memory: &Arc<Memory>, length: usize) -> Option<Self> {
+        let mut kept = Self::new(memory, length);
+        kept.room.grow(length).then_some(kept)
+    }
+
+    /// The whole body, for which there is room.
+    pub(super) fn fill(&mut self, parts: Vec<Bytes>) {
+        self.size = parts.iter().map(Bytes::len).sum();
+        self.chunks = parts;
+    }
+
     /// Keeps more; a word about why not, if it cannot.
     fn add(&mut self, bytes: &Bytes) -> std::result::Result<(), &'static str> {
         if self.size + bytes.len() > self.most {
@@ -106,7 +118,7 @@ impl Kept {
 }
 
 /// The announced length of a body.
-fn length(session: &Session) -> Option<u64> {
+pub(super) fn length(session: &Session) -> Option<u64> {
     session.req_header().headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
@@ -199,7 +211,7 @@ impl Gateway {
     }
 
     /// Whoever sends slowly for long is given up.
-    fn check_pace(&self, session: &Session, ctx: &mut Context) -> Result<()> {
+    pub(super) fn check_pace(&self, session: &Session, ctx: &mut Context) -> Result<()> {
         let waited = match connection::marks(session.as_downstream().stream()) {
             Some(marks) => marks.waited_for_body(),
             None => ctx.started.elapsed(),

@@ -26,6 +26,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
 
 use super::arrival::{Arrival, Heads, Rules, Turn};
+use super::preface::Preface;
 use super::request_checks::Rejection;
 use super::rest::{Idle, Rest};
 use super::transport::Transport;
@@ -65,6 +66,8 @@ pub struct Connection {
     rules: Arc<Rules>,
     /// What is arriving; nothing for HTTP/2, where frames say where things end.
     arrival: Option<Arrival>,
+    /// What HTTP/2 begins with; HTTP/1 does not look at it.
+    preface: Preface,
     /// Since when a body has been waited for.
     waiting: Option<Instant>,
     /// The connection itself has answered, and that was the last answer.
@@ -145,21 +148,6 @@ pub(super) fn marks(stream: Option<&Stream>) -> Option<&Marks> {
     io.as_any().downcast_ref::<Connection>().map(|connection| &*connection.marks)
 }
 
-/// Ready when the client of an HTTP/1 connection has sent something, or has left; also when that is not known.
-pub(super) fn poll_arrival(stream: &mut Stream, cx: &mut Context<'_>) -> Poll<()> {
-    // An error will be met again by whoever reads.
-    let _ = ready!(Pin::new(&mut **stream).poll_flush(cx));
-    let io: &dyn IO = &**stream;
-    match io.as_any().downcast_ref::<Connection>() {
-        Some(connection) if connection.is_quiet() => connection.transport.poll_readable(cx),
-        _ => Poll::Ready(()),
-    }
-}
-
-fn is_http2(transport: &Transport) -> bool {
-    matches!(transport, Transport::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2"))
-}
-
 impl Connection {
     /// A connection from `peer`.
     pub fn new(transport: Transport, peer: SocketAddr, rules: Arc<Rules>) -> Self {
@@ -167,7 +155,7 @@ impl Connection {
         let _ = digest.peer_addr.set(Some(PingoraAddr::Inet(peer)));
         let marks = Marks::default();
         // Many requests at once in HTTP/2: pingora's own bounds hold.
-        let arrival = (!is_http2(&transport)).then(|| Arrival::new(rules.head_limits()));
+        let arrival = (!transport.is_http2()).then(|| Arrival::new(rules.head_limits()));
         marks.busy.store(arrival.is_none(), Ordering::Release);
         let tls = matches!(transport, Transport::Tls(_))
             .then(|| Arc::new(SslDigest::new("", "", None, None, Vec::new())));
@@ -178,6 +166,7 @@ impl Connection {
             marks: Arc::new(marks),
             gathered: BytesMut::new(),
             rules,
+            preface: Preface::new(),
             arrival,
             waiting: None,
             refused: false,
@@ -195,11 +184,15 @@ impl Connection {
         (!self.is_http2()).then(|| Idle(Arc::clone(&self.marks.rest)))
     }
 
-    /// Whether nothing has been read but requests that are answered.
-    fn is_quiet(&self) -> bool {
+    /// Ready when there may be something to read, if nothing has been read but requests that are answered.
+    pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<()> {
         let between =
             self.arrival.as_ref().is_some_and(|arrival| arrival.is_between_requests(&self.marks.heads));
-        between && !self.refused && !self.client_left
+        if between && !self.refused && !self.client_left {
+            self.transport.poll_readable(cx)
+        } else {
+            Poll::Ready(())
+        }
     }
 
     /// Whether pingora may read now, and what it gets if not.
@@ -215,7 +208,10 @@ impl Connection {
 
     /// Looks at what was read; how much of it pingora may see.
     fn look_at(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Some(arrival) = &mut self.arrival else { return Ok(bytes.len()) };
+        let Some(arrival) = &mut self.arrival else {
+            self.preface.arrived(bytes.len());
+            return Ok(bytes.len());
+        };
         arrival.limit(self.rules.head_limits());
         let good = arrival.arrived(bytes, &self.marks.heads);
         if !self.marks.is_busy()
@@ -227,9 +223,13 @@ impl Connection {
         Ok(good)
     }
 
-    /// Waits for the rest of a head, but not for ever.
+    /// Waits for the rest of a head, or of what HTTP/2 begins with, but not for ever.
     fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(arrival) = &mut self.arrival else { return Poll::Pending };
+        let Some(arrival) = &mut self.arrival else {
+            ready!(self.preface.poll_slow(cx, self.rules.head_time()));
+            (self.rules.on_refused)("slow_head");
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        };
         if !self.marks.is_busy() {
             // Perhaps it began during the request before.
             arrival.head_arrives();
@@ -375,7 +375,7 @@ impl Ssl for Connection {
     }
 
     fn selected_alpn_proto(&self) -> Option<ALPN> {
-        is_http2(&self.transport).then_some(ALPN::H2)
+        self.transport.is_http2().then_some(ALPN::H2)
     }
 }
 

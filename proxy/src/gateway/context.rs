@@ -9,7 +9,7 @@ use super::fallback::Trouble;
 use super::trace::Trace;
 use crate::observe::Ongoing;
 use crate::route::{Route, Routing};
-use crate::shadow::Capture;
+use crate::shadow::{Capture, Rehearsal};
 use crate::upstream::{Backend, InFlight, Serving, Tried};
 
 /// One request. Everything that a flip could change was loaded once and stays until the request is over.
@@ -54,6 +54,12 @@ pub struct Context {
     pub(super) own_answer: bool,
     /// What is kept for the other side; absent on routes without shadow.
     pub(super) capture: Option<Box<Capture>>,
+    /// A dry run of the request that was answered.
+    pub(super) rehearsal: Option<Box<Rehearsal>>,
+    /// How long the request waited for its dry run; no limit of its own counts that.
+    pub(super) rehearsed: Duration,
+    /// The fallback says that it has captured its rows.
+    pub(super) captured: bool,
 }
 
 /// The backend that is being asked.
@@ -107,6 +113,9 @@ impl Context {
             retry_after: None,
             own_answer: false,
             capture: None,
+            rehearsal: None,
+            rehearsed: Duration::ZERO,
+            captured: false,
         }
     }
 
@@ -114,6 +123,11 @@ impl Context {
     pub(super) fn fall_back(&mut self, trouble: Trouble) {
         self.fell_back = Some(trouble);
         self.attempt = Attempt { backend: self.fallback.take(), ..Attempt::default() };
+    }
+
+    /// How long the request has taken, without its dry run.
+    pub(super) fn spent(&self) -> Duration {
+        self.started.elapsed().saturating_sub(self.rehearsed)
     }
 
     /// Requests that must not be repeated get a connection of their own: see `upstream`. So does one that has already

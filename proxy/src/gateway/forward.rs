@@ -94,7 +94,7 @@ impl Gateway {
         let Some(total) = route.total_timeout.filter(|_| !ctx.upgrade) else {
             return Ok(Patience { connect: route.connect_timeout, bytes });
         };
-        let left = total.saturating_sub(ctx.started.elapsed());
+        let left = total.saturating_sub(ctx.spent());
         if left.is_zero() {
             return Err(Trouble::Timeout);
         }
@@ -163,6 +163,7 @@ impl Gateway {
             single_use: ctx.single_use(),
         };
         headers::to_backend(request, &forwarded)?;
+        self.mark_capture(request, ctx)?;
         if let Some(length) = ctx.replayed {
             // All of it is there: the length is known, and nobody has to be asked to go on.
             request.remove_header(&http::header::TRANSFER_ENCODING);
@@ -176,7 +177,7 @@ impl Gateway {
     pub(super) fn check_total_time(&self, ctx: &Context) -> Result<Option<Duration>> {
         let total = ctx.route.as_ref().and_then(|route| route.total_timeout);
         match total {
-            Some(total) if !ctx.upgrade && ctx.started.elapsed() > total => {
+            Some(total) if !ctx.upgrade && ctx.spent() > total => {
                 Err(Error::explain(ErrorType::ReadTimedout, "the whole answer took too long").into_up())
             }
             _ => Ok(None),

@@ -7,11 +7,12 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pingora::apps::{HttpServerApp, ReusedHttpStream, ServerApp};
 use pingora::protocols::http::ServerSession;
+use pingora::protocols::{IO, Stream};
 use pingora::proxy::HttpProxy;
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep};
@@ -46,7 +47,7 @@ pub async fn serve(
             marks.rest().begins();
         }
         let arrived = poll_fn(|cx| {
-            if connection::poll_arrival(&mut stream, cx).is_ready() {
+            if poll_arrival(&mut stream, cx).is_ready() {
                 return Poll::Ready(true);
             }
             let over = alarm.poll(cx).is_ready() || closed.as_mut().poll(cx).is_ready();
@@ -62,6 +63,14 @@ pub async fn serve(
         }
         next = proxy.process_new_http(session, closing).await;
     }
+}
+
+/// Ready when the client of an HTTP/1 connection has sent something, or has left; also when that is not known.
+fn poll_arrival(stream: &mut Stream, cx: &mut Context<'_>) -> Poll<()> {
+    // An error will be met again by whoever reads.
+    let _ = ready!(Pin::new(&mut **stream).poll_flush(cx));
+    let io: &dyn IO = &**stream;
+    io.as_any().downcast_ref::<Connection>().map_or(Poll::Ready(()), |connection| connection.poll_next(cx))
 }
 
 /// Rings after so much idle time. Most waits end before, so the timer is not set anew for each: when it goes off, it

@@ -11,6 +11,7 @@ mod client;
 mod connection;
 mod contain;
 mod context;
+mod dry_run;
 mod fallback;
 mod forward;
 mod framing;
@@ -20,6 +21,7 @@ pub mod kept;
 mod linger;
 mod outcome;
 mod pages;
+mod preface;
 #[doc(hidden)]
 pub mod probe;
 mod rate;
@@ -133,6 +135,7 @@ impl ProxyHttp for Gateway {
             return Ok(true);
         }
         self.keep_body(session, ctx);
+        contained_while(self.dry_run(session, ctx)).await?;
         Ok(false)
     }
 

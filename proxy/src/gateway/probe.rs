@@ -3,7 +3,7 @@
 //! On no path of a request.
 
 use http::header::HeaderValue;
-use pingora::http::RequestHeader;
+use pingora::http::{RequestHeader, ResponseHeader};
 
 use super::client::Client;
 use super::framing::{Fault, Follower};
@@ -54,6 +54,19 @@ pub fn forwarded(said: &[u8], trusted: bool) -> Option<(Vec<u8>, Vec<u8>)> {
     headers::to_backend(&mut request, &forwarded).ok()?;
     let sent = |name: &str| request.headers.get(name).map(|value| value.as_bytes().to_vec());
     Some((sent("x-forwarded-for")?, sent("forwarded")?))
+}
+
+/// What goes on of an answer whose headers are lines of `NAME: VALUE`; `None`: it is refused.
+pub fn answer(lines: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+    let mut response = ResponseHeader::build(200, None).ok()?;
+    for line in lines.split(|byte| *byte == b'\n') {
+        let at = line.iter().position(|byte| *byte == b':')?;
+        let (name, value) = (String::from_utf8(line[..at].to_vec()).ok()?, line[at + 1..].trim_ascii());
+        response.append_header(name, HeaderValue::from_bytes(value).ok()?).ok()?;
+    }
+    headers::from_backend(&mut response).ok()?;
+    let sent = response.headers.iter();
+    Some(sent.map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect())
 }
 
 /// Puts a date into bytes that may be a head.

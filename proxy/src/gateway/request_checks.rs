@@ -116,15 +116,17 @@ pub(super) fn http2(
     host(authority)
 }
 
-/// Whether this path is the shim's. What it answers there (health, sessions, users) is for this machine alone, and never
-/// asked through the proxy; the shim refuses it as well. Escapes are resolved, as Flask's server resolves them.
+/// Whether this path is the shim's or the handlers' own. What they answer there (health, sessions, users, what they are) is
+/// for this machine alone, and never asked through the proxy; they refuse it as well. Escapes are resolved, as Flask's
+/// server resolves them.
 fn is_reserved(target: &[u8]) -> bool {
     let target = absolute_path(target).unwrap_or(target);
     let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
     let decoded: Vec<u8> = percent_encoding::percent_decode(path).collect();
     let slashes = decoded.iter().take_while(|byte| **byte == b'/').count();
     let rest = &decoded[slashes..];
-    slashes > 0 && rest.strip_prefix(b"_shim").is_some_and(|after| after.is_empty() || after[0] == b'/')
+    let own = rest.strip_prefix(b"_shim").or_else(|| rest.strip_prefix(b"_ficus"));
+    slashes > 0 && own.is_some_and(|after| after.is_empty() || after[0] == b'/')
 }
 
 /// Three words and single spaces between them; whether it is HTTP/1.1.
@@ -356,13 +358,24 @@ mod tests {
     fn paths_of_the_shim_are_reserved() {
         for path in
             ["/_shim", "/_shim/", "/_shim/session", "/%5Fshim/user?x", "/_shim%2Fhealth", "//_shim/user"]
+                .into_iter()
+                .chain(["/_ficus", "/_ficus/about", "/%5fficus/about", "//_ficus%2fabout?x"])
         {
             check(&format!("GET {path} HTTP/1.1\r\nHost: a"), "reserved_path");
         }
         check("PUT http://a/_shim/session HTTP/1.1\r\nHost: a", "reserved_path");
         let http2 = http2(b"a", b"/_shim/session", 10, LIMITS).map_err(|rejection| rejection.status);
         assert_eq!(http2, Err(404));
-        for path in ["/_shimmer", "/a/_shim/", "/?/_shim/", "/_SHIM/", "/%255Fshim/"] {
+        for path in [
+            "/_shimmer",
+            "/_ficus-x",
+            "/_ficusses/",
+            "/a/_ficus/about",
+            "/a/_shim/",
+            "/?/_shim/",
+            "/_SHIM/",
+            "/%255Fshim/",
+        ] {
             check(&format!("GET {path} HTTP/1.1\r\nHost: a"), "ok");
         }
     }

@@ -53,7 +53,7 @@ impl Gateway {
         let Some(capture) = ctx.capture.take() else { return };
         let (Some(route), Some(shadow)) = (ctx.route.clone(), &self.shadow) else { return };
         let rare = capture.is_rare();
-        match self.job(session, ctx, *capture) {
+        match self.job(session, ctx, *capture).and_then(|job| Self::with_rehearsal(ctx, job)) {
             Ok(job) => shadow.offer(job, rare),
             Err(reason) => shadow.skip(&route, reason),
         }
@@ -87,6 +87,7 @@ impl Gateway {
                 route: route.clone(),
                 revision: routing.revision,
                 by: served.name().to_owned(),
+                backend: served.clone(),
                 waited: ctx.attempt.waited,
                 trace_id: ctx.trace.trace_id().to_owned(),
             },
@@ -97,7 +98,12 @@ impl Gateway {
     }
 
     /// The request as the other side would have got it.
-    fn copied(&self, session: &Session, ctx: &Context, route: Option<&str>) -> Result<Copied, Dropped> {
+    pub(super) fn copied(
+        &self,
+        session: &Session,
+        ctx: &Context,
+        route: Option<&str>,
+    ) -> Result<Copied, Dropped> {
         let mut request: RequestHeader = session.req_header().clone();
         if !request.headers.contains_key(HOST)
             && let Some(authority) = request.uri.authority().map(ToString::to_string)

@@ -113,6 +113,11 @@ impl Ids {
         (self.make() as u64) | 1
     }
 
+    /// A number that nobody outside can guess.
+    pub(super) fn number(&self) -> u128 {
+        self.make()
+    }
+
     fn make(&self) -> u128 {
         let mut hasher = SipHasher13::new_with_key(&self.key);
         hasher.write_u64(self.next.fetch_add(1, Ordering::Relaxed));

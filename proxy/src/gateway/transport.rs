@@ -28,6 +28,11 @@ impl Transport {
         }
     }
 
+    /// Whether the client has chosen HTTP/2.
+    pub(super) fn is_http2(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2"))
+    }
+
     /// Ready when there may be something to read.
     pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         let stream = match self {

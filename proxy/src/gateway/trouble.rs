@@ -31,6 +31,7 @@ impl Gateway {
                 ctx.trace.attempt_answered(response.status.as_u16());
             }
             self.note_answer(response, ctx);
+            Self::note_capture(response, ctx);
         }
         // Without a fallback every answer is better than none; and a failure that may not be repeated is passed on.
         let trouble = match () {

@@ -112,6 +112,12 @@ impl Reader {
         user.map_or(Identity::Address(address), |user| Identity::User(user.id))
     }
 
+    /// The roles of the user that the cookies name; empty: not known.
+    pub fn roles(&self, cookies: &[u8], now: i64) -> Vec<String> {
+        let parsed = Cookies::parse(cookies, self.flask.profile);
+        self.flask.recent_user(cookies, &parsed, now).map(|user| user.roles).unwrap_or_default()
+    }
+
     /// Who asks, and the visitor's id if it is a new one. `random` is asked for 16 bytes if a new id is needed.
     pub fn ask(
         &self,

@@ -98,6 +98,7 @@ mod tests {
             remember_cookie: "remember_token".to_owned(),
             role_key: Some("role".to_owned()),
             profile: Profile::Werkzeug10,
+            channel_secret: None,
         })
     }
 

@@ -71,6 +71,7 @@ pub(super) struct Metrics {
     pub(super) log_dropped: Counter,
     pub(super) program_log_dropped: Counter,
     pub(super) spans: Family<ReasonLabel, Counter>,
+    pub(super) admin_refused: Family<ReasonLabel, Counter>,
     pub(super) panics: Counter,
     pub(super) evidence_dropped: Counter,
     pub(super) route_info: Family<RouteServe, Gauge>,
@@ -105,6 +106,7 @@ impl Metrics {
             log_dropped: Counter::default(),
             program_log_dropped: Counter::default(),
             spans: Family::default(),
+            admin_refused: Family::default(),
             panics: Counter::default(),
             evidence_dropped: Counter::default(),
             route_info: Family::default(),
@@ -140,6 +142,7 @@ impl Metrics {
         r.register("access_log_dropped", "Lines of the access log that were lost", self.log_dropped.clone());
         r.register("program_log_dropped", "Lines of the program's own log that were lost", self.program_log_dropped.clone());
         r.register("spans", "Spans of sampled requests, by what became of them", self.spans.clone());
+        r.register("admin_requests_refused", "Requests that the admin API refused because of who asked, or how", self.admin_refused.clone());
         r.register("panics", "Mistakes in Ficus that ended one request or task", self.panics.clone());
         r.register("guard_evidence_dropped", "Requests of guarded routes that their guard did not see, because it was behind", self.evidence_dropped.clone());
         r.register("route_info", "The routes and what serves them; always 1", self.route_info.clone());

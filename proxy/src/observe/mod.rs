@@ -250,6 +250,11 @@ impl Observer {
         self.metrics.connections_refused.get_or_create(&ReasonLabel { reason }).inc();
     }
 
+    /// Counts a request that the admin API refused.
+    pub fn admin_refused(&self, reason: &'static str) {
+        self.metrics.admin_refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
     /// Where shadow traffic is counted.
     pub fn shadow(&self) -> &ShadowMetrics {
         &self.shadow

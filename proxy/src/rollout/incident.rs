@@ -1,15 +1,19 @@
 //! What is kept of a guard that tripped: the numbers that convinced it, and requests to look at.
 //!
-//! One JSON line each in a file of this node, so that an incident can be read when the store is down. Nothing personal
+//! One JSON line each in a file of this node, so that an incident can be read when the store is down; in a fleet in the
+//! shared store, too, so that it can be read on every node. Nothing personal
 //! is in it: no path, query, address or user.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+
+use crate::store::Shared;
 
 /// So many incidents are kept.
 const KEPT: usize = 1_000;
@@ -19,6 +23,9 @@ const KEPT: usize = 1_000;
 pub struct Incident {
     /// Its number, from 1.
     pub id: u64,
+    /// The node of the fleet; absent: this one, which is alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// When.
     pub at: DateTime<Utc>,
     /// The route.
@@ -90,12 +97,67 @@ pub struct Incidents {
     path: PathBuf,
     /// One writer at a time.
     writing: Mutex<()>,
+    /// Where the other nodes read them; absent: there are none.
+    shared: Option<Arc<Shared>>,
+    /// A number that no other node has, for the next one: asked for beforehand, because a guard waits for nobody.
+    number: Mutex<Option<u64>>,
+    /// Some may not be in the shared store yet.
+    unsent: AtomicBool,
 }
 
 impl Incidents {
     /// Those kept in this directory.
     pub fn new(directory: &Path) -> Self {
-        Self { path: directory.join("incidents.jsonl"), writing: Mutex::new(()) }
+        Self {
+            path: directory.join("incidents.jsonl"),
+            writing: Mutex::new(()),
+            shared: None,
+            number: Mutex::new(None),
+            unsent: AtomicBool::new(true),
+        }
+    }
+
+    /// The same for a node of a fleet, which shares this store.
+    #[must_use]
+    pub fn shared_by(self, shared: Option<Arc<Shared>>) -> Self {
+        Self { shared, ..self }
+    }
+
+    /// Brings what this node has into the shared store, where it is not there yet, and gets a number for the next one.
+    pub fn share(&self) {
+        let Some(shared) = &self.shared else { return };
+        let mut number = self.number.lock().unwrap_or_else(PoisonError::into_inner);
+        if number.is_none() {
+            *number = shared.incident_number().ok();
+        }
+        drop(number);
+        if !self.unsent.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        for incident in self.all() {
+            let record = serde_json::to_value(&incident).unwrap_or_default();
+            if shared.keep_incident(incident.id, &record).is_err() {
+                self.unsent.store(true, Ordering::SeqCst);
+                return;
+            }
+        }
+    }
+
+    /// All of the whole fleet, oldest first; while its store is away, those of this node.
+    pub fn of_fleet(&self) -> Vec<Incident> {
+        let mut known = self.all();
+        let others = self.shared.as_ref().and_then(|shared| shared.incidents().ok()).unwrap_or_default();
+        for kept in others {
+            let Ok(incident) = serde_json::from_value::<Incident>(kept.record) else { continue };
+            let incident = Incident { node: Some(kept.node), ..incident };
+            let own =
+                self.shared.as_ref().is_some_and(|shared| incident.node.as_deref() == Some(shared.node()));
+            if !(own && known.iter().any(|other| other.id == incident.id)) {
+                known.push(incident);
+            }
+        }
+        known.sort_by_key(|incident| incident.at);
+        known
     }
 
     /// All of them, oldest first. A line cut off by a crash is none.
@@ -106,12 +168,13 @@ impl Incidents {
 
     /// The one with this number.
     pub fn get(&self, id: u64) -> Option<Incident> {
-        self.all().into_iter().find(|incident| incident.id == id)
+        self.of_fleet().into_iter().find(|incident| incident.id == id)
     }
 
     /// The number that the next one gets.
     pub fn next_id(&self) -> u64 {
-        self.all().last().map_or(1, |last| last.id + 1)
+        let asked_for = self.number.lock().unwrap_or_else(PoisonError::into_inner).take();
+        asked_for.unwrap_or_else(|| self.all().iter().map(|incident| incident.id).max().unwrap_or(0) + 1)
     }
 
     /// Keeps one more, and waits until it is on disk.
@@ -120,6 +183,9 @@ impl Incidents {
     /// When the disk does not take it.
     pub fn add(&self, incident: &Incident) -> std::io::Result<()> {
         let _guard = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let node = self.shared.as_ref().map(|shared| shared.node().to_owned());
+        let incident = &Incident { node: node.or_else(|| incident.node.clone()), ..incident.clone() };
+        self.unsent.store(true, Ordering::SeqCst);
         let known = self.all();
         if let Some(directory) = self.path.parent() {
             std::fs::create_dir_all(directory)?;
@@ -162,6 +228,7 @@ mod tests {
         };
         Incident {
             id,
+            node: None,
             at: DateTime::UNIX_EPOCH,
             route: "customers.list".into(),
             fault: "errors".into(),

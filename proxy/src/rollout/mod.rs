@@ -13,4 +13,4 @@ mod watch;
 
 pub use guard::{Fault, Verdict};
 pub use incident::{Incident, Incidents, Sample, SideReport};
-pub use watch::watch;
+pub use watch::{share, watch};

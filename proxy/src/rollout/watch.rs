@@ -22,6 +22,9 @@ const SAMPLES: usize = 20;
 /// How long to wait before an action that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// How often incidents are looked at that the other nodes do not know yet.
+const SHARED_EVERY: Duration = Duration::from_secs(1);
+
 /// A guarded route, watched.
 struct Watched {
     guard: Guard,
@@ -53,6 +56,15 @@ pub async fn watch(control: Arc<Control>, incidents: Arc<Incidents>, mut evidenc
         if let Verdict::Bad(fault) = watched.take(&one, began) {
             watched.act(fault, &control, &incidents).await;
         }
+    }
+}
+
+/// Shares incidents with the other nodes, as soon as their store can be reached; for ever.
+pub async fn share(incidents: Arc<Incidents>) {
+    loop {
+        let shared = Arc::clone(&incidents);
+        let _ = tokio::task::spawn_blocking(move || shared.share()).await;
+        tokio::time::sleep(SHARED_EVERY).await;
     }
 }
 
@@ -134,6 +146,7 @@ impl Watched {
         let (candidate, fallback) = (self.guard.candidate(), self.guard.fallback());
         Incident {
             id: 0,
+            node: None,
             at: Utc::now(),
             route: self.route.name.clone(),
             fault: fault.word().to_owned(),

@@ -43,7 +43,7 @@ pub const ROUTE: &[&str] = &[
 /// `canary`.
 pub const CANARY: &[&str] = &["percent", "users", "roles", "networks", "testers", "group", "pin"];
 /// `shadow`.
-pub const SHADOW: &[&str] = &["sample", "ignore", "show"];
+pub const SHADOW: &[&str] = &["sample", "writes", "ignore", "show"];
 /// A rule of `shadow.ignore`.
 pub const IGNORE: &[&str] = &["path", "reason", "author", "expires", "tolerance", "within", "unordered_by"];
 /// `rate`.

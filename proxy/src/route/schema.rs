@@ -216,6 +216,7 @@ fn shadow(key: &str) -> Option<Value> {
             rule["not"] = json!({ "anyOf": [two(0, 1), two(0, 2), two(1, 2)] });
             json!({ "type": "array", "items": rule })
         }
+        "writes" => switch(),
         "show" => json!({ "type": "array", "items": of("path") }),
         _ => return None,
     })

@@ -14,6 +14,8 @@ use super::keys;
 pub struct Shadow {
     /// The share of requests that is copied, 0 to 1.
     pub sample: f64,
+    /// Whether requests that may change something are tried out by the candidate before the fallback answers them.
+    pub writes: bool,
     /// What may differ.
     pub ignore: Vec<IgnoreRule>,
     /// Whose values are kept readable in stored samples.
@@ -50,7 +52,7 @@ pub enum Allows {
 
 /// The first word of every path.
 const KINDS: &[&str] =
-    &["status", "header", "redirect", "cookie", "flash", "csrf", "json", "html", "text", "body"];
+    &["status", "header", "redirect", "cookie", "flash", "csrf", "json", "html", "text", "body", "rows"];
 /// Longest pattern.
 const LONGEST: usize = 400;
 
@@ -109,7 +111,7 @@ impl Pattern {
 
     /// Whether it fits everything of its kind.
     fn is_boundless(&self) -> bool {
-        let rest = self.0[kind(&self.0).len()..].trim_start_matches([' ', '$', '/']);
+        let rest = self.0[kind(&self.0).len()..].trim_start_matches([' ', '$', '/', '.']);
         self.0 == "status" || (!rest.is_empty() && rest.chars().all(|c| c == '*'))
     }
 }
@@ -139,7 +141,11 @@ pub(super) fn read(section: &Section<'_>, today: Option<NaiveDate>, report: &mut
     for (_, value) in table.get("show").and_then(|value| value.texts(report)).unwrap_or_default() {
         show.extend(value.parsed(report, Pattern::parse));
     }
-    Some(Shadow { sample, ignore, show })
+    let writes = match table.get("writes") {
+        Some(writes) => writes.boolean(report)?,
+        None => false,
+    };
+    Some(Shadow { sample, writes, ignore, show })
 }
 
 fn rule(value: &Value<'_>, today: Option<NaiveDate>, report: &mut Report) -> Option<IgnoreRule> {
@@ -226,6 +232,9 @@ mod tests {
             ("html **/td[*] text", "html /html/body/table/tr[7]/td[4] @href", false),
             ("header x-*", "header x-build", true),
             ("header x-*", "header vary", false),
+            ("rows.customers[*].name", "rows.customers[insert].name", true),
+            ("rows.customers[update *].name", "rows.customers[update id=7].name", true),
+            ("rows.*[*].name", "rows.customers[insert 1].name", false),
             ("status", "status", true),
             ("status", "status 200/500", false),
         ];
@@ -252,6 +261,8 @@ mod tests {
             ("json **", true),
             ("html /**", true),
             ("html **/td text", false),
+            ("rows.**", true),
+            ("rows.customers[*].updated_at", false),
             ("flash", false),
         ] {
             assert_eq!(Pattern::parse(pattern).unwrap().is_boundless(), boundless, "{pattern}");

@@ -36,6 +36,8 @@ pub(super) fn start(parts: &Parts, asks: Asks) -> anyhow::Result<Served> {
         shadow: Arc::clone(&parts.shadow),
         diffs: Arc::clone(&parts.diffs),
         tallies: Arc::clone(&parts.tallies),
+        settings: parts.settings.admin.clone(),
+        directory: parts.settings.store.directory.clone(),
     };
     let admin = Admin::new(control, observer, Arc::clone(&parts.backends), kept, asks);
     let (ending, end) = watch::channel(Ending::default());

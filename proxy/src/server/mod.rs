@@ -134,13 +134,17 @@ fn start(
         predecessor.prepared()?;
     }
     // From here on the state on disk is ours.
-    let incidents = Arc::new(Incidents::new(&settings.store.directory));
     let control = Arc::new(Control::start(&settings)?);
+    let incidents = Incidents::new(&settings.store.directory).shared_by(control.shared_store());
+    let incidents = Arc::new(incidents);
     let observer = Arc::new(Observer::new(Arc::clone(control.live()), &settings, &log.dropped())?);
     observer.ask(sources::of(&control, &backends));
     let evidence = observer.watch_guarded(EVIDENCE);
     runtime.spawn(rollout::watch(Arc::clone(&control), Arc::clone(&incidents), evidence));
-    let (shadow, outlet, diffs) = shadow::build(&settings, &observer)?;
+    if control.shared_store().is_some() {
+        runtime.spawn(rollout::share(Arc::clone(&incidents)));
+    }
+    let (shadow, outlet, diffs) = shadow::build(&settings, &observer, (control.live(), &backends))?;
     let copies = shadow::start(&shadow, outlet)?;
     let tallies = tally::start(&settings, &observer)?;
     let mut parts = Parts {
@@ -166,6 +170,7 @@ fn start(
     // Answers have been sent; what is left are tasks that watch something.
     runtime.shutdown_timeout(LAST_MOMENT);
     copies.shutdown_background();
+    parts.shadow.finish(LAST_MOMENT * 5);
     parts.diffs.flush(LAST_MOMENT * 5);
     parts.tallies.finish();
     parts.observer.finish();
@@ -251,6 +256,7 @@ async fn serve(
     };
     tokio::spawn(probe::watch(Arc::clone(&parts.backends)));
     let _watch = parts.control.watch().context("cannot watch the routing file")?;
+    let _keeper = parts.control.keep_up().context("cannot keep up with the fleet")?;
     parts.accept(&door)?;
     drop(door);
     announce(parts, predecessor)?;

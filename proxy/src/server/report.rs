@@ -42,6 +42,11 @@ pub(super) fn report(parts: &Parts) -> String {
     if parts.open_files < u64::MAX {
         line("limits", format!("{} open files", parts.open_files));
     }
+    if let Some(fleet) = parts.control.fleet_status() {
+        let how =
+            fleet.error.map_or_else(String::new, |error| format!(", NOT in reach of the others: {error}"));
+        line("fleet", format!("node {}{how}", fleet.node));
+    }
     let routing = parts.control.live().load();
     let routes = routing.table.routes().len();
     let revision = routing.revision;

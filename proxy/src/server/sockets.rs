@@ -43,7 +43,8 @@ impl Sockets {
         let listen = &settings.listen;
         let https = listen.https.as_ref().map(|https| https.address);
         // The admin socket first: it is what tells two processes on the same state apart.
-        sockets.admin_socket = Some(sockets.unix(&listen.admin_socket, &mut given)?);
+        sockets.admin_socket =
+            Some(sockets.unix(&listen.admin_socket, settings.admin.socket_mode(), &mut given)?);
         sockets.http = sockets.tcp("http", listen.http, &mut given)?;
         sockets.https = sockets.tcp("https", https, &mut given)?;
         sockets.admin = sockets.tcp("admin", listen.admin, &mut given)?;
@@ -70,13 +71,13 @@ impl Sockets {
         Ok(Some(TcpListener::from(socket)))
     }
 
-    fn unix(&mut self, path: &Path, given: &mut Vec<Inherited>) -> anyhow::Result<UnixListener> {
+    fn unix(&mut self, path: &Path, mode: u32, given: &mut Vec<Inherited>) -> anyhow::Result<UnixListener> {
         const NAME: &str = "admin_socket";
         if let Some(socket) = take(NAME, &path.display().to_string(), given) {
             self.inherited.push(NAME);
             return Ok(UnixListener::from(socket));
         }
-        admin::bind_socket(path)
+        admin::bind_socket(path, mode)
             .and_then(tokio::net::UnixListener::into_std)
             .with_context(|| format!("cannot listen on `{}` (admin socket)", path.display()))
     }

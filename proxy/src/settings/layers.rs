@@ -190,8 +190,20 @@ fn override_upstreams<'d>(found: &mut BTreeMap<String, NamedBackend<'d>>, name: 
 
 /// Unknown keys in the tables below the top level; backends are looked at where they are read.
 fn reject_unknown(root: &Section<'_>, report: &mut Report) {
-    let tables =
-        ["listen", "flask", "canary", "control", "store", "limits", "timeouts", "shadow", "log", "telemetry"];
+    let tables = [
+        "listen",
+        "admin",
+        "flask",
+        "canary",
+        "control",
+        "store",
+        "fleet",
+        "limits",
+        "timeouts",
+        "shadow",
+        "log",
+        "telemetry",
+    ];
     for table in tables {
         let Some(section) = root.get(table).and_then(|value| value.section(&keys::names_in(table), report))
         else {

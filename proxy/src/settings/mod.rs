@@ -3,6 +3,7 @@
 //! Start-up step 1. These types cannot hold a wrong value; reading and checking are in the files beside this
 //! one. What runs where is not here: that is routes.toml, in `route`.
 
+mod admin;
 mod backends;
 mod current;
 mod keys;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use flask_compat::Profile;
 
 pub use crate::diagnostic::Network;
+pub use admin::{AdminSettings, Member};
 pub use backends::{Backend, Ejection, HealthCheck, UpstreamAddress};
 pub use current::{Current, Difference, RELOADABLE, Written};
 pub use keys::{BACKEND, HEALTH, KEYS, Key, variable};
@@ -35,6 +37,8 @@ pub use telemetry::{Endpoint, Sampler};
 pub struct Settings {
     /// Where to listen.
     pub listen: Listen,
+    /// Who may use the admin API, and from where.
+    pub admin: AdminSettings,
     /// The backends by name; `legacy` is always there.
     pub backends: BTreeMap<String, Backend>,
     /// What the Flask application does, as far as Ficus must know it.
@@ -45,6 +49,8 @@ pub struct Settings {
     pub control: ControlSettings,
     /// Where revisions and the audit are kept.
     pub store: StoreSettings,
+    /// What the other nodes need to know of this one.
+    pub fleet: FleetSettings,
     /// Bounds on what a client may send.
     pub limits: Limits,
     /// How long to wait for whom.
@@ -113,6 +119,8 @@ pub struct Flask {
     pub role_key: Option<String>,
     /// Whose matching, cookies and redirects to follow.
     pub profile: Profile,
+    /// What opens the private channel of legacy-shim; absent: the application is not asked what it runs.
+    pub channel_secret: Option<Secret>,
 }
 
 /// What canaries need to know of this node.
@@ -144,10 +152,38 @@ impl std::fmt::Debug for Secret {
 /// The control store.
 #[derive(Debug, Clone)]
 pub struct StoreSettings {
-    /// `sqlite:PATH`.
+    /// `sqlite:PATH`; for a fleet `postgres://…`, without a password.
     pub url: String,
+    /// The password of that user of PostgreSQL; absent: none is needed.
+    pub password: Option<Secret>,
     /// Directory of this node's own small files: revision, overrides, last good routes, journal.
     pub directory: PathBuf,
+}
+
+impl StoreSettings {
+    /// Whether this node shares its store with others.
+    pub fn is_shared(&self) -> bool {
+        self.url.starts_with("postgres")
+    }
+
+    /// Where this node keeps what it does not share.
+    pub fn local_url(&self) -> String {
+        match self.is_shared() {
+            true => format!("sqlite:{}", self.directory.join("ficus.db").display()),
+            false => self.url.clone(),
+        }
+    }
+}
+
+/// A node of a fleet.
+#[derive(Debug, Clone)]
+pub struct FleetSettings {
+    /// Its name, another one on every node.
+    pub node: String,
+    /// How often it looks for revisions that it was not told of, and says that it is there.
+    pub poll: Duration,
+    /// How long a change waits until every node runs it.
+    pub wait: Duration,
 }
 
 /// Bounds on requests.

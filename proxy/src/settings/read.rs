@@ -10,8 +10,8 @@ use super::keys::default_of;
 use super::layers::{Inputs, Layers, read_file};
 use super::shadow::stack;
 use super::{
-    CanarySettings, CertificatePair, ControlSettings, Flask, Https, Limits, Listen, Log, Settings,
-    ShadowSettings, StoreSettings, Timeouts, Written, backends, telemetry, values,
+    CanarySettings, CertificatePair, ControlSettings, Flask, FleetSettings, Https, Limits, Listen, Log,
+    Settings, ShadowSettings, StoreSettings, Timeouts, Written, backends, telemetry, values,
 };
 
 /// Reads everything; without settings the report has at least one error.
@@ -38,10 +38,13 @@ struct Reader<'d> {
 impl Reader<'_> {
     fn settings(&mut self, config: Option<PathBuf>) -> Option<Settings> {
         let listen = self.listen();
+        let reach = listen.as_ref().map(|listen| listen.admin);
+        let admin = super::admin::read(&self.layers, reach, &mut self.report);
         let flask = self.flask();
         let canary = self.canary();
         let control = self.control();
         let store = self.store();
+        let fleet = self.fleet();
         let limits = self.limits();
         let most = limits.as_ref().map_or(1, |limits| limits.backend_requests);
         let backends = backends::read(&self.layers, most, &mut self.report);
@@ -52,11 +55,13 @@ impl Reader<'_> {
         let routes = self.routes();
         Some(Settings {
             listen: listen?,
+            admin: admin?,
             backends: backends?,
             flask: flask?,
             canary: canary?,
             control: control?,
             store: store?,
+            fleet: fleet?,
             limits: limits?,
             timeouts: timeouts?,
             shadow: shadow?,
@@ -189,6 +194,7 @@ impl Reader<'_> {
     fn flask(&mut self) -> Option<Flask> {
         let before = self.report.count(Severity::Error);
         let secret_key = values::flask_secret(&self.layers, &mut self.report);
+        let channel_secret = values::secret("flask.channel_secret", &self.layers, &mut self.report);
         let good = self.report.count(Severity::Error) == before;
         let session_cookie = self.key("flask.session_cookie", values::cookie_name);
         let remember_cookie = self.key("flask.remember_cookie", values::cookie_name);
@@ -201,6 +207,7 @@ impl Reader<'_> {
             remember_cookie: remember_cookie?,
             role_key: role_key.filter(|key| !key.is_empty()),
             profile: profile?,
+            channel_secret,
         })
     }
 
@@ -227,12 +234,23 @@ impl Reader<'_> {
     fn store(&mut self) -> Option<StoreSettings> {
         let value = self.layers.value("store.url").unwrap_or_else(|| unset("store.url"));
         let url = value.parsed(&mut self.report, |text| values::store_url(&value, &self.layers, text));
-        let url = url?;
+        let before = self.report.count(Severity::Error);
+        let password = values::secret("store.password", &self.layers, &mut self.report);
+        let url = url.filter(|_| self.report.count(Severity::Error) == before)?;
         let directory = match self.layers.value("store.directory") {
             Some(_) => self.path("store.directory")?,
             None => beside(&url),
         };
-        Some(StoreSettings { url, directory })
+        Some(StoreSettings { url, password, directory })
+    }
+
+    fn fleet(&mut self) -> Option<FleetSettings> {
+        let node = match self.layers.value("fleet.node") {
+            Some(value) => value.parsed(&mut self.report, values::node_name),
+            None => Some(values::host_name()),
+        };
+        let (poll, wait) = (self.key("fleet.poll", values::poll), self.key("fleet.wait", values::wait));
+        Some(FleetSettings { node: node?, poll: poll?, wait: wait? })
     }
 
     fn limits(&mut self) -> Option<Limits> {
@@ -288,10 +306,23 @@ impl Reader<'_> {
     }
 
     fn shadow(&mut self) -> Option<ShadowSettings> {
+        let before = self.report.count(Severity::Error);
+        let [database, fernet_keys] = ["shadow.database", "shadow.fernet_keys"]
+            .map(|name| values::secret(name, &self.layers, &mut self.report));
+        let good = self.report.count(Severity::Error) == before;
+        let (dry_runs, dry_run_timeout) =
+            (self.count("shadow.dry_runs"), self.duration("shadow.dry_run_timeout"));
         let body_bytes = self.bytes("shadow.body_bytes");
         let [queue, concurrency, groups, samples] =
             ["queue", "concurrency", "groups", "samples"].map(|name| self.number(&format!("shadow.{name}")));
         let (timeout, keep) = (self.duration("shadow.timeout"), self.duration("shadow.keep"));
+        let self_test = self.duration("shadow.self_test");
+        let [noise, noise_per_route] = ["noise", "noise_per_route"].map(|name| {
+            let name = format!("shadow.{name}");
+            self.layers.value(&name).unwrap_or_else(|| unset(&name)).integer(0, &mut self.report)
+        });
+        let confirm = self.layers.value("shadow.confirm").unwrap_or_else(|| unset("shadow.confirm"));
+        let confirm = confirm.integer(0, &mut self.report);
         let profiles = match self.layers.value("shadow.profiles") {
             None => Some(BTreeMap::new()),
             Some(value) => {
@@ -300,15 +331,24 @@ impl Reader<'_> {
                 read.into_iter().collect()
             }
         };
+        good.then_some(())?;
         Some(ShadowSettings {
+            database,
+            fernet_keys,
+            dry_runs: dry_runs?,
+            dry_run_timeout: dry_run_timeout?,
             body_bytes: body_bytes?,
             queue: usize::try_from(queue?).ok()?,
             concurrency: usize::try_from(concurrency?).ok()?,
             timeout: timeout?,
+            confirm: u32::try_from(confirm?).ok()?,
             groups: u32::try_from(groups?).ok()?,
             samples: u32::try_from(samples?).ok()?,
             keep: keep?,
             profiles: profiles?,
+            self_test: self_test?,
+            noise: u32::try_from(noise?).unwrap_or(u32::MAX),
+            noise_per_route: u32::try_from(noise_per_route?).unwrap_or(u32::MAX),
         })
     }
 
@@ -336,8 +376,9 @@ impl Reader<'_> {
     }
 }
 
-/// The directory of the database.
+/// The directory of the database; where the database is elsewhere, the one that it would have by default.
 fn beside(url: &str) -> PathBuf {
+    let url = if url.starts_with("sqlite:") { url } else { default_of("store.url") };
     let file = Path::new(url.trim_start_matches("sqlite:"));
     match file.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory.to_owned(),

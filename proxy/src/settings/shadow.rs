@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use flask_compat::Profile;
 
+use super::Secret;
+
 /// Bounds on copies of requests and on what is stored.
 #[derive(Debug, Clone)]
 pub struct ShadowSettings {
@@ -16,6 +18,8 @@ pub struct ShadowSettings {
     pub concurrency: usize,
     /// Longest wait for the whole answer to a copy.
     pub timeout: Duration,
+    /// Differences of one route about which both sides are asked again in a minute.
+    pub confirm: u32,
     /// Most groups of differences that are kept for a route.
     pub groups: u32,
     /// Most samples that are kept for a group.
@@ -24,6 +28,20 @@ pub struct ShadowSettings {
     pub keep: Duration,
     /// What stands behind a backend, where it is not what `flask.profile` says.
     pub profiles: BTreeMap<String, Stack>,
+    /// The application's database, where rows are captured; absent: writes are not tried out.
+    pub database: Option<Secret>,
+    /// Fernet keys of encrypted columns, with commas between them.
+    pub fernet_keys: Option<Secret>,
+    /// Most dry runs at a time.
+    pub dry_runs: usize,
+    /// Longest wait for a dry run, which is what users may wait longer for.
+    pub dry_run_timeout: Duration,
+    /// How often it is tested that comparing a route works.
+    pub self_test: Duration,
+    /// How often the fallback may be asked twice, a minute, of all routes; 0: never.
+    pub noise: u32,
+    /// How often of each route.
+    pub noise_per_route: u32,
 }
 
 /// What stands behind a backend.

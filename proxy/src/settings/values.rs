@@ -113,17 +113,68 @@ pub(super) fn log_level(text: &str) -> Result<String, String> {
     }
 }
 
-/// `sqlite:PATH`; a relative path is relative to the file that says so.
+/// `sqlite:PATH`, where a relative path is relative to the file that says so, or `postgres://USER@HOST/DATABASE`.
 pub(super) fn store_url(value: &Value<'_>, layers: &Layers<'_>, text: &str) -> Result<String, String> {
-    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        return Err("this version keeps its store in SQLite: write `sqlite:PATH`".to_owned());
+    if let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) {
+        return shared_store(rest).map(|()| text.to_owned());
     }
-    let path = text.strip_prefix("sqlite:").ok_or("a store is written as `sqlite:PATH`")?;
+    let forms = "a store is written as `sqlite:PATH`, or `postgres://USER@HOST/DATABASE` for a fleet";
+    let path = text.strip_prefix("sqlite:").ok_or(forms)?;
     let path = path.strip_prefix("//").unwrap_or(path);
     if path.is_empty() || path.contains('?') {
         return Err("a store is written as `sqlite:PATH`, without anything behind the path".to_owned());
     }
     Ok(format!("sqlite:{}", layers.path(value, path).display()))
+}
+
+/// What stands behind `postgres://`; the driver reads it in full when it connects.
+fn shared_store(rest: &str) -> Result<(), String> {
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, database) = place.split_once('/').unwrap_or((place, ""));
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    if user.contains(':') || query.split('&').any(|pair| pair.starts_with("password=")) {
+        return Err("a password must not stand here: write `password = { env = \"PGPASSWORD\" }` or `{ file = \"PATH\" }`, \
+                    or set `FICUS_STORE_PASSWORD`"
+            .to_owned());
+    }
+    if user.is_empty() || database.is_empty() || database.contains('/') {
+        return Err("a shared store is written as `postgres://USER@HOST:PORT/DATABASE`".to_owned());
+    }
+    Ok(())
+}
+
+/// The name of a node.
+pub(super) fn node_name(text: &str) -> Result<String, String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if text.is_empty() || text.len() > 64 || !text.chars().all(good) {
+        return Err(format!(
+            "`{text}` cannot be the name of a node: letters, digits, `-`, `_` and `.`, at most 64 of them"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// The name of this machine, as far as it can be the name of a node.
+pub(super) fn host_name() -> String {
+    let told = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    node_name(told.trim()).unwrap_or_else(|_| "node".to_owned())
+}
+
+/// How long a change waits for the other nodes: less than the command waits for its answer.
+pub(super) fn wait(text: &str) -> Result<std::time::Duration, String> {
+    let wait = crate::diagnostic::duration(text)?;
+    if wait <= std::time::Duration::from_secs(8) {
+        Ok(wait)
+    } else {
+        Err("must be at most 8s: `--wait` waits longer".to_owned())
+    }
+}
+
+/// How often a node looks at the shared store.
+pub(super) fn poll(text: &str) -> Result<std::time::Duration, String> {
+    let poll = crate::diagnostic::duration(text)?;
+    let bounds = std::time::Duration::from_millis(100)..=std::time::Duration::from_secs(60);
+    if bounds.contains(&poll) { Ok(poll) } else { Err("must be from 100ms to 1m".to_owned()) }
 }
 
 /// The name of a cookie.
@@ -162,7 +213,14 @@ pub(super) fn secret(name: &str, layers: &Layers<'_>, report: &mut Report) -> Op
     let value = layers.value(name)?;
     if value.is_text() {
         let key = name.rsplit('.').next().unwrap_or(name);
-        let example = if name == "flask.secret_key" { "FLASK_SECRET_KEY" } else { "CANARY_SECRET_KEY" };
+        let example = match name {
+            "flask.secret_key" => "FLASK_SECRET_KEY",
+            "flask.channel_secret" => "LEGACY_SHIM_CHANNEL_SECRET",
+            "shadow.database" => "DATABASE_URL",
+            "shadow.fernet_keys" => "FERNET_KEYS",
+            "store.password" => "PGPASSWORD",
+            _ => "CANARY_SECRET_KEY",
+        };
         report
             .error(value.key(), "a secret must not stand in the file")
             .label("name where it is kept")

@@ -25,6 +25,20 @@ pub enum Dropped {
     NoBackend,
     /// A target or a header that cannot be sent again as it was.
     Unsendable,
+    /// Dry runs: the settings do not say where rows are captured, or there is no secret key.
+    NotSetUp,
+    /// Dry runs: too many at a time.
+    Busy,
+    /// Dry runs: the candidate did not answer lately.
+    Resting,
+    /// Dry runs: the candidate serves.
+    CandidateServes,
+    /// Dry runs: the client does not say how long its body is, or waits for a word before it sends it.
+    UnknownLength,
+    /// Dry runs: the handler is not made for them.
+    NotCovered,
+    /// Dry runs: a side does not capture its rows.
+    NotCaptured,
 }
 
 impl Dropped {
@@ -41,6 +55,13 @@ impl Dropped {
             Self::FellBack => "fell_back",
             Self::NoBackend => "no_backend",
             Self::Unsendable => "unsendable",
+            Self::NotSetUp => "not_set_up",
+            Self::Busy => "busy",
+            Self::Resting => "resting",
+            Self::CandidateServes => "candidate_serves",
+            Self::UnknownLength => "unknown_length",
+            Self::NotCovered => "not_covered",
+            Self::NotCaptured => "not_captured",
         }
     }
 }

@@ -5,11 +5,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 
 use super::compare::{Answer, Asked};
-use crate::route::Route;
+use super::self_test::Probe;
+use super::writes::Rehearsal;
+use crate::route::{IgnoreRule, Route};
 use crate::upstream::Backend;
+
+/// What tells a candidate its route.
+const ROUTE: &str = "x-ficus-route";
 
 /// A copy of one exchange.
 #[derive(Debug)]
@@ -24,10 +29,25 @@ pub struct Job {
     pub answer: Answer,
     /// When it was answered.
     pub at: DateTime<Utc>,
+    /// Why it is made.
+    pub purpose: Purpose,
+}
+
+/// Why a copy is made.
+#[derive(Debug)]
+pub enum Purpose {
+    /// A user's request.
+    Traffic,
+    /// A request of a recording: it counts, marked as such.
+    Recording,
+    /// A user's request that was tried out before it was answered.
+    Write(Box<Rehearsal>),
+    /// A test of the way itself: it counts nowhere.
+    Probe(Probe),
 }
 
 /// A request that can be sent again.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Copied {
     /// The method.
     pub method: Method,
@@ -47,9 +67,29 @@ impl Job {
         self.served.by == self.served.route.fallback
     }
 
+    /// The fallback, whichever side it is.
+    pub(super) fn fallback(&self) -> &Arc<Backend> {
+        if self.asks_candidate() { &self.served.backend } else { &self.target }
+    }
+
+    /// The request as this backend gets it: only candidates are told the route.
+    pub(super) fn request_to(&self, backend: &Backend) -> Copied {
+        let mut request = self.request.clone();
+        match HeaderValue::from_str(self.route()) {
+            Ok(route) if backend.name() != self.served.route.fallback => request.headers.insert(ROUTE, route),
+            _ => request.headers.remove(ROUTE),
+        };
+        request
+    }
+
     /// The route's name.
     pub(super) fn route(&self) -> &str {
         &self.served.route.name
+    }
+
+    /// What may differ because somebody said so.
+    pub(super) fn rules(&self) -> &[IgnoreRule] {
+        self.served.route.shadow.as_ref().map(|shadow| shadow.ignore.as_slice()).unwrap_or_default()
     }
 
     /// The query, without its `?`.
@@ -67,6 +107,8 @@ pub struct Served {
     pub revision: u64,
     /// Who served it.
     pub by: String,
+    /// The same, to be asked again.
+    pub backend: Arc<Backend>,
     /// How long the backend took to begin its answer.
     pub waited: Option<Duration>,
     /// The trace it belongs to.
@@ -74,7 +116,8 @@ pub struct Served {
 }
 
 impl Job {
-    /// A copy of a request that was just answered with this status, these headers and this body.
+    /// A copy of a request that was just answered with this status, these headers and this body. A user's, until
+    /// `purpose` says otherwise.
     pub fn new(
         served: Served,
         target: Arc<Backend>,
@@ -83,6 +126,6 @@ impl Job {
     ) -> Self {
         let (status, headers, body) = answer;
         let answer = Answer { status, headers, body, complete: true };
-        Self { served, target, request, answer, at: Utc::now() }
+        Self { served, target, request, answer, at: Utc::now(), purpose: Purpose::Traffic }
     }
 }

@@ -52,6 +52,18 @@ pub fn name(name: &str) -> String {
     if is_plain_name(name) { name.to_owned() } else { shape(name) }
 }
 
+/// A number stays, and so do the columns of a key: `1`, `mail=xxx@xxxxxxx.xxx`.
+pub fn key(text: &str) -> String {
+    if text.len() < 6 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.to_owned();
+    }
+    let part = |part: &str| match part.split_once('=') {
+        Some((column, value)) => format!("{}={}", name(column), shape(value)),
+        None => shape(part),
+    };
+    text.split(',').map(part).collect::<Vec<_>>().join(",")
+}
+
 /// A value that a route wants to see: readable, but for what looks like an address, a long number or a token.
 pub fn scrub(text: &str) -> String {
     static SUSPECT: LazyLock<Option<Regex>> = LazyLock::new(|| {

@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use super::Shadow;
 use super::compare::{Answer, Comparison, Difference, Path};
-use super::job::Job;
+use super::confirm::Again;
+use super::job::{Job, Purpose};
 use super::mask;
+use super::self_test::STORED_AS;
 use crate::route::Pattern;
 use crate::store::{DiffGroup, Mismatch};
 
@@ -14,7 +16,7 @@ const MOST_SHOWN: usize = 20;
 
 impl Shadow {
     /// Stores a mismatch: its groups, and one sample for each.
-    pub(super) fn report(&self, job: &Job, answer: &Answer, comparison: &Comparison) {
+    pub(super) fn report(&self, job: &Job, (answer, again): (&Answer, Again), comparison: &Comparison) {
         let mut groups: Vec<DiffGroup> = Vec::new();
         for difference in &comparison.differences {
             let signature = difference.group();
@@ -25,17 +27,20 @@ impl Shadow {
             }
         }
         self.diffs.add(Mismatch {
-            route: job.route().to_owned(),
+            route: match job.purpose {
+                Purpose::Probe(_) => format!("{STORED_AS}{}", job.route()),
+                Purpose::Traffic | Purpose::Recording | Purpose::Write(_) => job.route().to_owned(),
+            },
             revision: job.served.revision,
             at: job.at,
             groups,
-            document: document(job, answer, comparison).to_string(),
+            document: document(job, (answer, again), comparison).to_string(),
         });
     }
 }
 
 /// The sample: who answered what, without anybody's data.
-fn document(job: &Job, answer: &Answer, comparison: &Comparison) -> Value {
+fn document(job: &Job, (answer, again): (&Answer, Again), comparison: &Comparison) -> Value {
     let show = job.served.route.shadow.as_ref().map(|shadow| shadow.show.as_slice()).unwrap_or_default();
     let served = side(&job.served.by, &job.answer);
     let other = side(job.target.name(), answer);
@@ -49,6 +54,7 @@ fn document(job: &Job, answer: &Answer, comparison: &Comparison) -> Value {
         "candidate": candidate,
         "differences": shown.map(|difference| masked(difference, show)).collect::<Vec<_>>(),
         "more": comparison.differences.len().saturating_sub(MOST_SHOWN) + comparison.more,
+        "asked_again": again.word(),
         "trace_id": job.served.trace_id,
         "revision": job.served.revision,
         "at": job.at,
@@ -69,7 +75,8 @@ fn side(backend: &str, answer: &Answer) -> Value {
     json!({ "backend": backend, "status": answer.status, "bytes": answer.body.len() })
 }
 
-fn masked(difference: &Difference, show: &[Pattern]) -> Value {
+/// A difference as it may be stored: `show` names paths whose values stay readable.
+pub(super) fn masked(difference: &Difference, show: &[Pattern]) -> Value {
     let path = &difference.path;
     let (text, signature) = (path.text(), path.signature());
     let shown = show.iter().any(|pattern| pattern.matches(&text) || pattern.matches(&signature));

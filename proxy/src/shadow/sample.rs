@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hasher;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, TryLockError};
 
 use siphasher::sip::SipHasher13;
 
@@ -33,9 +33,14 @@ const FIRST: u64 = 20;
 const ONE_IN: u64 = 100;
 
 impl Statuses {
-    /// Counts a status, and says whether it is rare on its route.
+    /// Counts a status, and says whether it is rare on its route. A user is waiting: if somebody else is counting just
+    /// now, this one is not counted, and not rare.
     pub(super) fn is_rare(&self, route: &str, status: u16) -> bool {
-        let mut routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut routes = match self.0.try_lock() {
+            Ok(routes) => routes,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
         if !routes.contains_key(route) {
             routes.insert(Arc::from(route), Seen::default());
         }

@@ -12,6 +12,8 @@ pub struct RouteTally {
     pub compared: BTreeMap<&'static str, u64>,
     /// Of these, those that could not be compared in full, by reason.
     pub incomparable: BTreeMap<&'static str, u64>,
+    /// Differences, by what came out when the sides were asked again.
+    pub again: BTreeMap<&'static str, u64>,
     /// Requests that were not copied, by reason.
     pub dropped: BTreeMap<&'static str, u64>,
     /// Differences that a rule allowed, by rule.
@@ -25,6 +27,10 @@ pub(super) struct Tally(Mutex<BTreeMap<String, RouteTally>>);
 impl Tally {
     pub(super) fn compared(&self, route: &str, result: &'static str) {
         self.change(route, |tally| *tally.compared.entry(result).or_default() += 1);
+    }
+
+    pub(super) fn again(&self, route: &str, result: &'static str) {
+        self.change(route, |tally| *tally.again.entry(result).or_default() += 1);
     }
 
     pub(super) fn incomparable(&self, route: &str, reason: &'static str) {

@@ -7,9 +7,11 @@ use tokio::sync::mpsc::Receiver;
 
 use super::Shadow;
 use super::compare::{Answer, Case, Comparison, Design, Verdict};
-use super::job::Job;
+use super::confirm::Again;
+use super::evidence::Came;
+use super::job::{Job, Purpose};
 use super::queue::Waiting;
-use super::replay::ask;
+use super::replay::{To, ask};
 use crate::observe::Evidence;
 
 /// A handler's word that Flask shall answer.
@@ -32,6 +34,9 @@ impl Shadow {
         for lane in outlet.0 {
             runtime.spawn(Arc::clone(self).work_lane(lane));
         }
+        runtime.spawn(Arc::clone(self).keep_evidence());
+        runtime.spawn(Arc::clone(self).keep_testing());
+        runtime.spawn(Arc::clone(self).keep_rows());
     }
 
     /// At most so many copies are in progress; while they all wait for a side that hangs, the queue fills and what does
@@ -55,17 +60,44 @@ impl Shadow {
     }
 
     async fn treat(&self, job: &Job) {
-        let answer = ask(job, self.options.body_bytes, self.options.timeout).await;
+        let bounds = (self.options.body_bytes, self.options.timeout);
+        if let Purpose::Probe(probe) = &job.purpose {
+            let answer = ask(To::Probe(probe), &job.request, bounds).await;
+            let comparison = answer.map(|(answer, _)| {
+                let comparison = self.compare(job, (&job.answer, &answer));
+                if comparison.verdict == Verdict::Mismatch {
+                    self.report(job, (&answer, Again::NotAsked), &comparison);
+                }
+                comparison
+            });
+            probe.tell(comparison.as_ref());
+            return;
+        }
+        if let Purpose::Write(rehearsal) = &job.purpose {
+            self.treat_write(job, rehearsal).await;
+            return;
+        }
+        let answer = ask(To::Backend(&job.target), &job.request, bounds).await;
         let route = job.route();
-        let Some(answer) = answer else {
+        let Some((answer, waited)) = answer else {
             self.count_compared(route, "unanswered");
+            self.add_evidence(job, Came::Unanswered, None, None);
             return;
         };
         if job.asks_candidate() && is_deferred(&answer) {
             self.count_compared(route, "deferred");
+            self.add_evidence(job, Came::Deferred, None, None);
             return;
         }
-        let comparison = self.compare(job, &answer);
+        let comparison = self.compare(job, (&job.answer, &answer));
+        let again = self.again(job, &answer, &comparison).await;
+        if again == Some(Again::Raced) {
+            self.count_compared(route, Again::Raced.word());
+            self.add_evidence(job, Came::Raced, None, None);
+            return;
+        }
+        let reference = if job.asks_candidate() { &job.answer } else { &answer };
+        self.add_evidence(job, Came::Compared(comparison.verdict), Some(reference), Some(waited));
         self.count_compared(route, comparison.verdict.word());
         self.tell_guards(job, comparison.verdict);
         if let Some(why) = comparison.incomparable {
@@ -74,39 +106,49 @@ impl Shadow {
         for (rule, times) in &comparison.ignored {
             self.count_ignored(route, rule, *times);
         }
-        if comparison.verdict == Verdict::Mismatch {
-            self.report(job, &answer, &comparison);
+        if let Some(again) = again {
+            self.report(job, (&answer, again), &comparison);
         }
+        self.learn_noise(job, reference).await;
+    }
+
+    /// What asking again has shown, if the answers differ.
+    async fn again(&self, job: &Job, answer: &Answer, comparison: &Comparison) -> Option<Again> {
+        if comparison.verdict != Verdict::Mismatch {
+            return None;
+        }
+        let again = self.confirm(job, answer, comparison).await;
+        self.count_again(job.route(), again.word());
+        Some(again)
     }
 
     /// A guarded route that gives other answers too often rolls itself back.
-    fn tell_guards(&self, job: &Job, verdict: Verdict) {
+    pub(super) fn tell_guards(&self, job: &Job, verdict: Verdict) {
         let served = &job.served;
         let mismatch = match verdict {
             Verdict::Mismatch => true,
             Verdict::Match | Verdict::Ignored => false,
             _ => return,
         };
-        if let Some(guards) = self.guards.as_ref().filter(|_| served.route.guard.is_some()) {
+        // A recording says nothing about what users get now.
+        let watched = served.route.guard.is_some() && matches!(job.purpose, Purpose::Traffic);
+        if let Some(guards) = self.guards.as_ref().filter(|_| watched) {
             let route = Arc::clone(&served.route);
             // A guard that is behind misses this one.
             let _ = guards.try_send(Evidence::compared(route, served.revision, mismatch, &served.trace_id));
         }
     }
 
-    /// The fallback is the reference, whoever served.
-    fn compare(&self, job: &Job, answer: &Answer) -> Comparison {
-        let (reference, candidate) =
-            if job.asks_candidate() { (&job.answer, answer) } else { (answer, &job.answer) };
+    /// What the served side and the other one answered; the fallback is the reference, whoever served.
+    pub(super) fn compare(&self, job: &Job, (served, answer): (&Answer, &Answer)) -> Comparison {
+        let (reference, candidate) = if job.asks_candidate() { (served, answer) } else { (answer, served) };
         let other = if job.asks_candidate() { job.target.name() } else { &job.served.by };
         let design = Design::of(self.options.side(&job.served.route.fallback), self.options.side(other));
-        let rules =
-            job.served.route.shadow.as_ref().map(|shadow| shadow.ignore.as_slice()).unwrap_or_default();
-        let asked = &job.request.asked;
+        let (asked, rules) = (&job.request.asked, job.rules());
         self.judge.compare(&Case { asked, reference, candidate, design, rules, now: job.at })
     }
 }
 
-fn is_deferred(answer: &Answer) -> bool {
+pub(super) fn is_deferred(answer: &Answer) -> bool {
     answer.status == 503 && answer.headers.get(DEFER).is_some_and(|value| value == "1")
 }

@@ -45,6 +45,23 @@ pub(super) fn audit(file: &Copy, store: Option<&Copy>, pending: usize, limit: u3
     }
 }
 
+/// Checks the fleet's audit, and this node's own, which holds what came to hold here. What is shown is the fleet's, or while
+/// it cannot be read this node's.
+pub(super) fn audit_of_fleet(file: &Copy, store: Option<&Copy>, limit: u32) -> Audit {
+    let in_file = chain::verify(file).map_err(|broken| in_copy("audit.jsonl", &broken));
+    let in_store = store.map(|copy| chain::verify(copy).map_err(|broken| in_copy("the store", &broken)));
+    let shown = store.unwrap_or(file);
+    let tip = in_store.as_ref().unwrap_or(&in_file).as_ref().ok().and_then(|tip| tip.clone());
+    let of_store = in_store.and_then(Result::err);
+    Audit {
+        records: shown.len() as u64,
+        head: tip.map(|tip| tip.digest),
+        broken: of_store.or(in_file.err()),
+        store_read: store.is_some(),
+        links: shown.iter().flatten().rev().take(limit as usize).cloned().collect(),
+    }
+}
+
 fn in_copy(copy: &str, broken: &Broken) -> Broken {
     Broken { seq: broken.seq, why: format!("in {copy}: {}", broken.why) }
 }

@@ -52,9 +52,26 @@ pub struct Broken {
 impl Link {
     /// The link that comes after `tip`.
     pub(super) fn after(tip: Option<&Tip>, record: &Record) -> serde_json::Result<Self> {
-        let record = serde_json::to_value(Record { text: None, ..record.clone() })?;
+        Ok(Self::holding(tip, serde_json::to_value(Record { text: None, ..record.clone() })?))
+    }
+
+    /// The same for a record of a fleet: it says which node made it, and whether the others could hear of it.
+    pub(super) fn of_node(
+        tip: Option<&Tip>,
+        record: &Record,
+        (node, cut_off): (&str, bool),
+    ) -> serde_json::Result<Self> {
+        let mut record = serde_json::to_value(Record { text: None, ..record.clone() })?;
+        record["node"] = Value::from(node);
+        if cut_off {
+            record["cut_off"] = Value::from(true);
+        }
+        Ok(Self::holding(tip, record))
+    }
+
+    fn holding(tip: Option<&Tip>, record: Value) -> Self {
         let (seq, prev) = tip.map_or((1, GENESIS), |tip| (tip.seq + 1, &tip.digest));
-        Ok(Self { seq, prev: prev.to_owned(), digest: digest(prev, seq, &record), record })
+        Self { seq, prev: prev.to_owned(), digest: digest(prev, seq, &record), record }
     }
 
     pub(super) fn tip(&self) -> Tip {

@@ -2,13 +2,19 @@
 //!
 //! The last step of a flip. Nothing here decides anything, and nobody waits for it: a record goes into a journal
 //! file on this node first (`journal`), a thread of its own (`worker`, driven by `recorder`) adds it to the audit's chain
-//! (`chain`) and carries it into the database, and while the database is away the journal grows. SQL is in `sqlite` only.
+//! (`chain`) and carries it into the database, and while the database is away the journal grows. The nodes of a fleet share
+//! theirs, and there a revision is made only if it holds for all of them (`fleet`). SQL is in `sqlite`, `fleet`, `diffs`,
+//! `records` and `capture` only.
 
 mod audit;
+mod capture;
 mod chain;
+mod database;
 mod diffs;
+mod fleet;
 mod journal;
 mod recorder;
+mod records;
 mod sqlite;
 mod step;
 mod tally;
@@ -19,9 +25,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use audit::Audit;
+pub use capture::{Captured, CapturedTable, Catalogue, Installation, Taken, TriggerState};
 pub use chain::{Broken, Link};
 pub use diffs::{Bounds, DiffGroup, Diffs, GroupRow, Mismatch, Wanted};
+pub use fleet::{Away, KeptIncident, Member, News, Node, Presence, Publication, Published, Shared};
 pub use recorder::{Paused, Recorder, StoreHealth, Texts};
+pub use records::{Document, Records};
 pub use step::step;
 pub use tally::{Book, KEPT_DAYS, Known, Sums, Tallied, Tally};
 
@@ -78,6 +87,8 @@ pub enum Action {
     File,
     /// A pin or an override that lasted long enough.
     Expire,
+    /// What a node did while the others could not hear of it, brought together with what they did.
+    Merge,
 }
 
 const ACTIONS: &[(Action, &str)] = &[
@@ -91,6 +102,7 @@ const ACTIONS: &[(Action, &str)] = &[
     (Action::Shadow, "shadow"),
     (Action::File, "file"),
     (Action::Expire, "expire"),
+    (Action::Merge, "merge"),
 ];
 
 impl Action {

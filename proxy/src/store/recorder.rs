@@ -14,6 +14,8 @@ use serde::Serialize;
 
 use super::audit::Audit;
 use super::chain::Chain;
+use super::database::Place;
+use super::fleet::Member;
 use super::journal::Journal;
 use super::worker::{Command, Question, Worker};
 use super::{Link, Record};
@@ -73,13 +75,25 @@ impl Recorder {
     /// # Errors
     /// When the machine refuses a thread.
     pub fn start(url: &str, directory: &Path) -> std::io::Result<Self> {
+        Self::keeping(Place::File(url.to_owned()), directory)
+    }
+
+    /// The same for a node of a fleet, whose database is the fleet's.
+    ///
+    /// # Errors
+    /// When the machine refuses a thread.
+    pub fn in_fleet(member: &Member, directory: &Path) -> std::io::Result<Self> {
+        Self::keeping(Place::Fleet(member.clone()), directory)
+    }
+
+    fn keeping(place: Place, directory: &Path) -> std::io::Result<Self> {
         let journal = Arc::new(Mutex::new(Journal::new(directory)));
         let health = Arc::new(Mutex::new(StoreHealth::default()));
         let pending = Arc::new(AtomicUsize::new(0));
         let (commands, inbox) = channel();
         let chain = Chain::new(directory);
         let shared = (Arc::clone(&journal), Arc::clone(&health), Arc::clone(&pending));
-        let worker = Worker::new(url, chain.clone(), shared)?;
+        let worker = Worker::new(place, chain.clone(), shared)?;
         let thread =
             std::thread::Builder::new().name("store".to_owned()).spawn(move || worker.run(&inbox))?;
         Ok(Self { commands: Some(commands), journal, chain, health, pending, thread: Some(thread) })

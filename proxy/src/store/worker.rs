@@ -6,11 +6,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::audit::{Audit, Copy, audit};
+use super::audit::{Audit, Copy, audit, audit_of_fleet};
 use super::chain::Chain;
+use super::database::{Database, Place};
 use super::journal::Journal;
 use super::recorder::{StoreHealth, Texts, lock};
-use super::sqlite::Sqlite;
 use super::{Link, Record, step};
 
 const RETRY: Duration = Duration::from_secs(3);
@@ -36,9 +36,9 @@ pub(super) enum Question {
 }
 
 pub(super) struct Worker {
-    url: String,
+    place: Place,
     runtime: tokio::runtime::Runtime,
-    database: Option<Sqlite>,
+    database: Option<Database>,
     chain: Chain,
     waiting: VecDeque<(Record, Option<Link>)>,
     journal: Arc<Mutex<Journal>>,
@@ -49,10 +49,10 @@ pub(super) struct Worker {
 type Shared = (Arc<Mutex<Journal>>, Arc<Mutex<StoreHealth>>, Arc<AtomicUsize>);
 
 impl Worker {
-    pub(super) fn new(url: &str, chain: Chain, shared: Shared) -> std::io::Result<Self> {
+    pub(super) fn new(place: Place, chain: Chain, shared: Shared) -> std::io::Result<Self> {
         let (journal, health, pending) = shared;
         Ok(Self {
-            url: url.to_owned(),
+            place,
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
             database: None,
             chain,
@@ -192,24 +192,36 @@ impl Worker {
     }
 
     fn audit(&mut self, limit: u32) -> Audit {
-        let store = self.ask(async |database| database.links(0).await);
+        let store = self.ask(async |database| database.links().await);
         let file: Copy = self
             .chain
             .links()
             .unwrap_or_else(|error| vec![Err(format!("audit.jsonl cannot be read: {error}"))]);
-        audit(&file, store.as_ref(), self.waiting.len(), limit)
+        if self.place.copies() {
+            audit(&file, store.as_ref(), self.waiting.len(), limit)
+        } else {
+            audit_of_fleet(&file, store.as_ref(), limit)
+        }
     }
 
     /// Opens the database if need be, asks it, and notes how it went.
-    fn ask<T>(&mut self, question: impl AsyncFnOnce(&mut Sqlite) -> Result<T, sqlx::Error>) -> Option<T> {
+    fn ask<T>(&mut self, question: impl AsyncFnOnce(&mut Database) -> Result<T, sqlx::Error>) -> Option<T> {
         let database = &mut self.database;
-        let (url, chain) = (&self.url, &self.chain);
-        let answer = self.runtime.block_on(async {
+        let (place, chain) = (&self.place, &self.chain);
+        let asked = async {
             let open = match database {
                 Some(open) => open,
-                None => database.insert(Sqlite::open(url, chain).await?),
+                None => database.insert(Database::open(place, chain).await?),
             };
             question(open).await
+        };
+        let answer = self.runtime.block_on(async {
+            match place.patience() {
+                None => asked.await,
+                Some(patience) => tokio::time::timeout(patience, asked)
+                    .await
+                    .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))),
+            }
         });
         match answer {
             Ok(answer) => {

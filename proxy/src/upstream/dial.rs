@@ -27,4 +27,22 @@ impl Backend {
         let stream = self.connector().new_stream(&*peer).await;
         Ok(Box::new(stream.map_err(|error| Error::new(ErrorKind::ConnectionRefused, error.to_string()))?))
     }
+
+    /// Connects to every upstream that can be reached as far as we know; who cannot be connected to is left out.
+    pub async fn dial_each(&self) -> Vec<Box<dyn Stream>> {
+        let peers: Vec<_> = {
+            let upstreams = self.upstreams();
+            let reached = |upstream: &&std::sync::Arc<super::Upstream>| {
+                upstream.is_resolved() && upstream.breaker().failures() == 0
+            };
+            upstreams.iter().filter(reached).filter_map(|one| one.peer(true, Patience::default())).collect()
+        };
+        let mut streams: Vec<Box<dyn Stream>> = Vec::new();
+        for peer in peers {
+            if let Ok(stream) = self.connector().new_stream(&*peer).await {
+                streams.push(Box::new(stream));
+            }
+        }
+        streams
+    }
 }

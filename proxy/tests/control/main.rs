@@ -5,17 +5,23 @@
 // All of this is test code, also what is not marked as a test.
 #![allow(clippy::unwrap_used)]
 
+mod api;
 mod audit;
 mod broken;
 mod canary;
 mod cli;
+mod cluster;
 mod crashes;
 mod disks;
 mod editor_schemas;
+mod events;
 mod ficus;
+mod fleet;
+mod fleet_load;
 mod flips;
 mod fmt;
 mod holds;
+mod hostile;
 mod journeys;
 mod offline;
 mod origin;
@@ -25,6 +31,8 @@ mod prompts;
 mod properties;
 mod reference;
 mod restarts;
+mod roles;
+mod schema;
 mod shadow;
 mod transcripts;
 mod undo;

@@ -79,7 +79,20 @@ fn files_and_reports() {
 fn nobody_there() {
     let ficus = Ficus::prepare();
     std::fs::write(ficus.routes(), ROUTES).unwrap();
-    let commands = ["upgrade", "reload", "progress", "rollback customers.list --offline", "status"];
+    let commands = [
+        "upgrade",
+        "reload",
+        "progress",
+        "fleet",
+        "noise customers.list",
+        "certificate customers.list",
+        "token list",
+        "watch --sinc 1",
+        "capture status",
+        "support-bundle --outptu bundle.tar.gz",
+        "rollback customers.list --offline",
+        "status",
+    ];
     let said: Vec<String> = commands.iter().map(|arguments| transcript(&ficus, arguments)).collect();
     compare("nobody", &said.join("\n"));
 }

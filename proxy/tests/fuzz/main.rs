@@ -74,4 +74,10 @@ runs! {
     cookies: 10000,
     routes: 400,
     settings: 400,
+    environment: 2000,
+    answers: 20000,
+    bodies: 1500,
+    heads: 1500,
+    masks: 5000,
+    testers: 5000,
 }

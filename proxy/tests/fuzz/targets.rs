@@ -10,6 +10,8 @@ use ficus::diagnostic::Source;
 use ficus::gateway::probe;
 use ficus::identity::{Identity, Reader};
 use ficus::settings::Inputs;
+use ficus::shadow::compare::{Answer, Case, Comparison, Design, Judge, Side, Verdict};
+use ficus::shadow::{Asked, mask};
 use flask_compat::Profile;
 
 /// One parser.
@@ -23,7 +25,7 @@ const fn target(name: &'static str, corpus: &'static [&'static str], run: fn(&[u
     Target { name, corpus, run }
 }
 
-pub(crate) const TARGETS: [Target; 7] = [
+pub(crate) const TARGETS: [Target; 13] = [
     target("requests", &["tests/fuzz/corpus/requests"], requests),
     target("preambles", &["tests/fuzz/corpus/preambles"], preambles),
     target("forwarded", &["tests/fuzz/corpus/forwarded"], forwarded),
@@ -31,6 +33,12 @@ pub(crate) const TARGETS: [Target; 7] = [
     target("cookies", &["tests/fuzz/corpus/cookies"], cookies),
     target("routes", &["tests/broken"], routes),
     target("settings", &["tests/broken_settings"], settings),
+    target("environment", &["tests/fuzz/corpus/environment"], environment),
+    target("answers", &["tests/fuzz/corpus/answers"], answers),
+    target("bodies", &["tests/fuzz/corpus/bodies"], bodies),
+    target("heads", &["tests/fuzz/corpus/heads"], heads),
+    target("masks", &["tests/fuzz/corpus/masks", "tests/fuzz/corpus/bodies"], masks),
+    target("testers", &["tests/fuzz/corpus/testers", "tests/fuzz/corpus/cookies"], testers),
 ];
 
 /// The same comes out however the bytes arrive; and what is let through, the parser behind takes in the same way.
@@ -102,6 +110,108 @@ fn cookies(data: &[u8]) {
     assert!(identity == Identity::Address(address));
 }
 
+/// Nobody becomes a tester, is pinned or keeps an identity without the secret, whatever cookies and header say.
+fn testers(data: &[u8]) {
+    let secret = ("FICUS_FLASK_SECRET_KEY".to_owned(), "not the key of the corpus".to_owned());
+    let inputs = Inputs { environment: [secret].into(), ..Inputs::default() };
+    let reader = Reader::new(&ficus::settings::load(&inputs).0.unwrap());
+    let text = String::from_utf8_lossy(data);
+    let asked = ficus::identity::Asked {
+        cookies: data,
+        tester: Some(&text),
+        address: "192.0.2.1".parse().unwrap(),
+        browser: true,
+        now: 1_700_000_000,
+    };
+    let scope = ficus::identity::Scope { route: "customers.list", group: "customers" };
+    let (asker, new) = reader.ask(&asked, scope, || Some([7; 16]));
+    assert!(asker.chosen.is_none() && asker.pinned.is_none() && asker.roles.is_empty(), "{asker:?}");
+    assert!(asker.identity.user().is_none() && new.is_some(), "{asker:?}");
+}
+
+/// An answer's head is refused, or goes on without what is ours and what ends here.
+fn answers(data: &[u8]) {
+    let Some(sent) = probe::answer(data) else { return };
+    for (name, value) in sent {
+        assert!(!name.starts_with("x-ficus-") && name != "keep-alive", "{name}");
+        assert!(!value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)), "{name}: {value:?}");
+    }
+}
+
+/// Two answers are compared without a panic; one with itself never differs, and what is not compared is no match.
+fn bodies(data: &[u8]) {
+    let mut parts = data.splitn(2, |byte| *byte == b'|');
+    let one = parts.next().unwrap_or_default();
+    let other = parts.next().unwrap_or_default();
+    for media in ["application/json", "text/html; charset=utf-8", "text/csv; charset=latin-1", "image/png"] {
+        for coding in [None, Some("gzip"), Some("deflate")] {
+            let answer = |body: &[u8]| {
+                let mut answer = plain(body);
+                answer.headers.insert("content-type", media.parse().unwrap());
+                if let Some(coding) = coding {
+                    answer.headers.insert("content-encoding", coding.parse().unwrap());
+                }
+                answer
+            };
+            compare(&answer(one), &answer(other), b"");
+            let whole = compare(&answer(data), &answer(data), b"");
+            assert_ne!(whole.verdict, Verdict::Mismatch, "{media} {coding:?}");
+        }
+    }
+}
+
+/// The same for what stands in heads: cookies, redirects, dates, lists.
+fn heads(data: &[u8]) {
+    let Ok(value) = http::HeaderValue::from_bytes(data) else { return };
+    let answer = |names: &[&str]| {
+        let mut answer = plain(b"");
+        answer.status = 302;
+        for name in names {
+            answer.headers.append(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.clone());
+        }
+        answer
+    };
+    let names =
+        ["set-cookie", "location", "expires", "date", "vary", "allow", "content-type", "etag", "x-any"];
+    let whole = answer(&names);
+    assert_ne!(compare(&whole, &whole, data).verdict, Verdict::Mismatch);
+    for name in names {
+        let found = compare(&whole, &answer(&[name, name]), data);
+        assert!(found.differences.len() <= 200);
+    }
+}
+
+/// No letter and no digit of what was given stays, but for words of programs.
+fn masks(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let known = |c: char| !c.is_alphanumeric() || matches!(c, 'x' | 'X' | '9');
+    assert!(mask::shape(&text).chars().all(known), "{text}");
+    for pair in mask::query(&text).split('&') {
+        let value = pair.split_once('=').map_or("", |(_, value)| value);
+        assert!(value.chars().all(known), "{pair}");
+    }
+    let name = mask::name(&text);
+    assert!(name.chars().all(known) || mask::is_plain_name(&name), "{name}");
+    assert!(!mask::scrub(&text).contains("ana@example.com"));
+}
+
+fn plain(body: &[u8]) -> Answer {
+    Answer { status: 200, complete: true, body: body.to_vec().into(), ..Answer::default() }
+}
+
+fn compare(reference: &Answer, candidate: &Answer, cookies: &[u8]) -> Comparison {
+    let side = Side::Flask(Profile::Werkzeug10);
+    let case = Case {
+        asked: &Asked { url: "http://crm.example/customers?page=2".to_owned(), cookies: cookies.to_vec() },
+        reference,
+        candidate,
+        design: Design::of(side, Side::Rust(Profile::Werkzeug23)),
+        rules: &[],
+        now: chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
+    };
+    Judge::new(Some("key"), "session", Profile::Werkzeug10).compare(&case)
+}
+
 /// A table or an error, and the error can be shown.
 fn routes(data: &[u8]) {
     let source = Source::new("routes.toml".to_owned(), String::from_utf8_lossy(data).into_owned());
@@ -109,6 +219,20 @@ fn routes(data: &[u8]) {
     let (table, report) = ficus::route::read(&Arc::clone(&source), &context);
     assert_ne!(table.is_some(), report.has_errors());
     let _ = report.render(false);
+}
+
+/// Lines of `NAME=VALUE`, as a unit file brings them: settings or errors, and no secret in an error.
+fn environment(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    let mut environment: std::collections::BTreeMap<String, String> =
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    environment.insert("FICUS_FLASK_SECRET_KEY".to_owned(), "the-secret-of-the-corpus".to_owned());
+    let inputs = Inputs { environment, ..Inputs::default() };
+    let (settings, report) = ficus::settings::load(&inputs);
+    assert_ne!(settings.is_some(), report.has_errors());
+    assert!(!report.render(false).contains("the-secret-of-the-corpus"));
+    assert!(!format!("{settings:?}").contains("the-secret-of-the-corpus"));
 }
 
 fn settings(data: &[u8]) {

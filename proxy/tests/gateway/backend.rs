@@ -103,7 +103,16 @@ pub(crate) struct Backend {
     url: String,
     received: Arc<Mutex<Vec<Received>>>,
     connections: Arc<AtomicUsize>,
+    about: Arc<Mutex<About>>,
     socket: Option<PathBuf>,
+}
+
+/// How it answers when Ficus asks what it is; such questions are not among those that came.
+#[derive(Debug, Default)]
+struct About {
+    /// Absent: 404.
+    answer: Option<String>,
+    heads: Vec<String>,
 }
 
 impl Backend {
@@ -145,15 +154,21 @@ impl Backend {
     ) -> Self {
         let received = Arc::default();
         let connections = Arc::new(AtomicUsize::new(0));
-        let backend =
-            Self { url, received: Arc::clone(&received), connections: Arc::clone(&connections), socket };
+        let about = Arc::<Mutex<About>>::default();
+        let backend = Self {
+            url,
+            received: Arc::clone(&received),
+            connections: Arc::clone(&connections),
+            about: Arc::clone(&about),
+            socket,
+        };
         let script: Arc<Script> = Arc::new(script);
         std::thread::spawn(move || {
             while let Ok(stream) = accept() {
                 let (received, script) = (Arc::clone(&received), Arc::clone(&script));
-                let connections = Arc::clone(&connections);
+                let (connections, about) = (Arc::clone(&connections), Arc::clone(&about));
                 std::thread::spawn(move || {
-                    serve(stream, &received, &connections, &*script);
+                    serve(stream, &received, (&connections, &about), &*script);
                 });
             }
         });
@@ -181,6 +196,17 @@ impl Backend {
         self.received.lock().unwrap().len()
     }
 
+    /// From now on it says that it is this, as JSON; before, it says nothing.
+    pub(crate) fn is_about(&self, document: &str) {
+        self.about.lock().unwrap().answer = Some(document.to_owned());
+    }
+
+    /// The heads of questions what it is.
+    pub(crate) fn asked_about(&self) -> Vec<Received> {
+        let about = self.about.lock().unwrap();
+        about.heads.iter().map(|head| Received { head: head.clone(), body: Vec::new() }).collect()
+    }
+
     /// Connections that brought at least one byte.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
@@ -198,12 +224,22 @@ impl Drop for Backend {
 fn serve(
     stream: Box<dyn ReadWrite>,
     received: &Mutex<Vec<Received>>,
-    connections: &AtomicUsize,
+    (connections, about): (&AtomicUsize, &Mutex<About>),
     script: &Script,
 ) {
     let mut reader = BufReader::new(stream);
     let mut first = true;
     while let Some(head) = read_head(&mut reader) {
+        if head.starts_with("GET /_ficus/about ") || head.starts_with("GET /_shim/about ") {
+            let mut about = about.lock().unwrap();
+            about.heads.push(head);
+            let (status, body) = about.answer.as_ref().map_or(("404 Not Found", ""), |body| ("200 OK", body));
+            let length = body.len();
+            let answer =
+                format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+            let _ = reader.get_mut().write_all(answer.as_bytes());
+            return;
+        }
         if std::mem::take(&mut first) {
             connections.fetch_add(1, Ordering::SeqCst);
         }

@@ -24,6 +24,7 @@ mod health;
 mod metrics;
 mod reread;
 mod secrets;
+mod sweep;
 mod systemd;
 mod traces;
 mod tunnel;

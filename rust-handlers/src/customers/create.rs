@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use flask_compat::web::{Context, CurrentUser, Form, Templates};
+use flask_compat::web::{Context, CurrentUser, Form, Templates, Tx};
 use minijinja::context;
 use serde_json::json;
 
@@ -35,7 +35,7 @@ pub async fn empty_form(
 pub async fn create(
     State(app): State<App>,
     CurrentUser(user): CurrentUser<User>,
-    request: Context,
+    (request, tx): (Context, Tx),
     templates: Templates<User>,
     mut form: Form<CustomerForm>,
 ) -> Result<Response, Failure> {
@@ -44,8 +44,7 @@ pub async fn create(
         return show(&templates, &form);
     }
     let new = new_customer(&form)?;
-    // A cancelled request must not stop half way between insert and commit: the transaction then ends in a rollback.
-    let id = save(&app, &user, &request, &new).await?;
+    let id = save(&tx, &user, &request, &new).await?;
     request.flash(&format!("{} is saved.", new.name), "success");
     let location = request
         .url_for("customers.detail", &[("customer_id", i64::from(id).into())])
@@ -65,10 +64,11 @@ fn show(templates: &Templates<User>, form: &Form<CustomerForm>) -> Result<Respon
     Ok(templates.render("customers/create.html", context! { form => form.to_template() })?)
 }
 
-async fn save(app: &App, user: &User, request: &Context, new: &NewCustomer) -> Result<i32, Failure> {
+/// The framework commits after a good answer; a request that is cancelled half way ends in a rollback.
+async fn save(tx: &Tx, user: &User, request: &Context, new: &NewCustomer) -> Result<i32, Failure> {
     let now = page::utc_now();
-    let mut transaction = app.pool.begin().await?;
-    let id = customer::insert(&mut transaction, new, now).await?;
+    let mut connection = tx.connection().await?;
+    let id = customer::insert(&mut connection, new, now).await?;
     let detail = flask_compat::answer::restful_json(&json!({ "name": new.name }))
         .map_err(|error| Failure::Internal(error.to_string()))?;
     let entry = Entry {
@@ -79,7 +79,6 @@ async fn save(app: &App, user: &User, request: &Context, new: &NewCustomer) -> R
         detail: Some(detail.trim_end().to_owned()),
         ip: request.remote_addr(),
     };
-    audit::add(&mut transaction, entry, now).await?;
-    transaction.commit().await?;
+    audit::add(&mut connection, entry, now).await?;
     Ok(id)
 }

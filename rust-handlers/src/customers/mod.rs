@@ -3,7 +3,7 @@
 pub mod create;
 pub mod detail;
 mod filter;
-mod form;
+pub mod form;
 #[cfg(test)]
 mod form_cases;
 pub mod list;

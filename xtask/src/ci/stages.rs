@@ -58,6 +58,7 @@ pub(super) const STAGES: &[Stage] = &[
     stage(Lane::Whole, "vectors", "what Python and Rust write, read by the other", vectors::check),
     stage(Lane::Whole, "routing", "our URL maps and form bodies against the real Werkzeug", routing),
     stage(Lane::Whole, "system", "real binary, Flask and PostgreSQL", system),
+    stage(Lane::Whole, "shadow-proof", "seeded faults found, false mismatches under load", shadow_proof),
     stage(Lane::Whole, "parity-2.3", "the parity cases against Flask 2.3", parity_2_3),
     stage(Lane::Whole, "conformance", "HTTP by the letter, beside nginx, HAProxy and Envoy", conformance),
     stage(Lane::Whole, "faults", "open-loop load while parts fail; memory", faults),
@@ -204,8 +205,18 @@ fn system(run: &Run<'_>, log: &Path) -> Outcome<Count> {
     whole(
         run,
         log,
-        &["tests", "--ignore=tests/browser", "--ignore=tests/conformance", "--ignore=tests/faults"],
+        &[
+            "tests",
+            "--ignore=tests/browser",
+            "--ignore=tests/conformance",
+            "--ignore=tests/faults",
+            "--ignore=tests/shadow/test_proof.py",
+        ],
     )
+}
+
+fn shadow_proof(run: &Run<'_>, log: &Path) -> Outcome<Count> {
+    whole(run, log, &["tests/shadow/test_proof.py"])
 }
 
 fn parity_2_3(run: &Run<'_>, log: &Path) -> Outcome<Count> {

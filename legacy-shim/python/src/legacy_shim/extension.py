@@ -7,6 +7,7 @@ import os
 from typing import Any
 from typing import Optional
 
+from . import capture
 from . import logs
 from . import settings
 from . import tracing
@@ -36,7 +37,8 @@ class LegacyShim:
         channel = None
         if checked.channel_secret is not None:
             channel = Channel(app, checked.channel_secret, checked.user_attributes, checked.trusted)
-        app.wsgi_app = ShimMiddleware(app.wsgi_app, checked, channel)
+        app.wsgi_app = ShimMiddleware(app.wsgi_app, checked, channel, lambda: app.secret_key)
+        capture.hook()
         # First of all before_request functions, so that the application's own ones can use the ids.
         app.before_request_funcs.setdefault(None, []).insert(0, tracing.remember_in_g)
         logs.install(app, checked)

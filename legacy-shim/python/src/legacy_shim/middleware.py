@@ -13,6 +13,7 @@ from typing import Optional
 
 from werkzeug.wsgi import ClosingIterator
 
+from . import capture
 from . import forwarded
 from . import health
 from . import tracing
@@ -25,9 +26,14 @@ class ShimMiddleware:
     """The WSGI application that stands around Flask's."""
 
     def __init__(
-        self, wsgi_app: Callable[..., Iterable[bytes]], settings: Settings, channel: Optional[Channel] = None
+        self,
+        wsgi_app: Callable[..., Iterable[bytes]],
+        settings: Settings,
+        channel: Optional[Channel] = None,
+        secret_key: Callable[[], Any] = lambda: None,
     ) -> None:
         self.wsgi_app = wsgi_app
+        self.secret_key = secret_key
         self.settings = settings
         self.channel = channel
 
@@ -37,6 +43,7 @@ class ShimMiddleware:
             return self.wsgi_app(environ, start_response)
         decided = forwarded.decided_by_proxy_fix(environ)
         trusted = not decided and self.settings.trusted.trusts(peer_of(environ))
+        captured = capture.take(environ, self.secret_key(), trusted)
         if self.settings.health_path and environ.get("PATH_INFO") == self.settings.health_path:
             return health.answer(environ, start_response, trusted and not forwarded.is_forwarded(environ))
         if self.channel is not None and self.channel.takes(environ, trusted):
@@ -49,10 +56,14 @@ class ShimMiddleware:
             forwarded.apply(environ, self.settings.trusted)
         elif self.settings.remove_untrusted and not decided:
             forwarded.remove(environ)
-        return self._call(environ, start_response)
+        return self._call(environ, start_response, captured)
 
-    def _call(self, environ: Dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        end = tracing.begin(environ)
+    def _call(
+        self, environ: Dict[str, Any], start_response: Callable[..., Any], captured: Optional[str]
+    ) -> Iterable[bytes]:
+        end = _both(tracing.begin(environ), capture.begin(captured))
+        if captured is not None:
+            start_response = capture.told(start_response)
         if self.settings.echo_request_id:
             start_response = _echoing(start_response, environ[tracing.ENVIRON_KEY].request_id)
         try:
@@ -65,6 +76,14 @@ class ShimMiddleware:
             end()
             return body
         return ClosingIterator(body, end)
+
+
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def end() -> None:
+        second()
+        first()
+
+    return end
 
 
 def _is_file(environ: Dict[str, Any], body: Iterable[bytes]) -> bool:

@@ -36,7 +36,7 @@ pub(super) fn url_join(base: &str, url: &str, profile: Profile) -> Result<String
     }
     if !parts.netloc.is_empty() {
         let (path, parameters) = split_parameters(parts.path, standard && parts.scheme.starts_with("http"));
-        return Ok(unsplit(&parts, parts.netloc, &format!("{path}{parameters}"), parts.query));
+        return Ok(unsplit(&parts, parts.netloc, &format!("{path}{parameters}"), (parts.query, standard)));
     }
     let query = if parts.path.is_empty() && parts.query.is_empty() { base_parts.query } else { parts.query };
     let path = if standard {
@@ -44,7 +44,7 @@ pub(super) fn url_join(base: &str, url: &str, profile: Profile) -> Result<String
     } else {
         join_10(base_parts.path, parts.path)
     };
-    Ok(unsplit(&parts, base_parts.netloc, &path, query))
+    Ok(unsplit(&parts, base_parts.netloc, &path, (query, standard)))
 }
 
 /// What `urlsplit` throws away: control characters and spaces before the URL, tabs and newlines in it.
@@ -88,9 +88,11 @@ fn is_scheme(scheme: &str, after: &str, standard: bool) -> bool {
         && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || (b'+'..=b'.').contains(&b))
 }
 
-fn unsplit(parts: &Parts<'_>, netloc: &str, path: &str, query: &str) -> String {
+fn unsplit(parts: &Parts<'_>, netloc: &str, path: &str, (query, standard): (&str, bool)) -> String {
     let slash = if path.is_empty() || path.starts_with('/') { "" } else { "/" };
-    let mut url = format!("{}://{netloc}{slash}{path}", parts.scheme);
+    // `urlunsplit` takes a path that begins with two slashes for one that has its authority already.
+    let marks = if standard && netloc.is_empty() && path.starts_with("//") { "" } else { "//" };
+    let mut url = format!("{}:{marks}{netloc}{slash}{path}", parts.scheme);
     for (mark, text) in [('?', query), ('#', parts.fragment)] {
         if !text.is_empty() {
             url.push(mark);
@@ -193,6 +195,8 @@ mod tests {
             assert_eq!(join("//x/y"), "http://x/y");
             assert_eq!(join(""), "http://h/app/");
         }
+        let nowhere = |url: &str| url_join("http:///", url, Profile::Werkzeug31).unwrap();
+        assert_eq!((nowhere("////").as_str(), nowhere("///").as_str()), ("http://", "http:///"));
         let join = |base: &str| url_join(base, "x/;", Profile::Werkzeug31).unwrap();
         assert_eq!(url_join("http://h/", "//x/;", Profile::Werkzeug31).as_deref(), Ok("http://x/"));
         assert_eq!((join("http://h/").as_str(), join("ws://h/").as_str()), ("http://h/x/", "ws://h/x/;"));

@@ -230,7 +230,8 @@ impl Run<'_> {
         if self.at_boundary(index) {
             return false;
         }
-        let upper = end.min(known - at).max(least);
+        // All of a rest that is empty may be known to fail from before its start on.
+        let upper = end.min(known.saturating_sub(at)).max(least);
         let matched =
             rest[least..upper].char_indices().rev().any(|(more, _)| self.take(index, at, at + least + more));
         matched || (max.is_none() && self.give_up(index, at, (at + least, at + end)))
@@ -354,7 +355,10 @@ mod tests {
         let any = Shape::Segment { min: 1, max: None, exact: false };
         let short = Shape::Segment { min: 0, max: Some(2), exact: false };
         let (number, float) = (Shape::Digits { signed: true }, Shape::Decimal { signed: true });
+        let empty = Shape::Segment { min: 0, max: None, exact: false };
         let lists = [
+            vec![number.clone(), Shape::Path, empty.clone()],
+            vec![empty.clone(), any.clone(), empty],
             vec![any.clone(), any.clone()],
             vec![Shape::Path, any.clone(), Shape::Path],
             vec![number.clone(), any.clone(), number],

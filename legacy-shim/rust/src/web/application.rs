@@ -40,6 +40,17 @@ pub struct Application {
     pub clock: fn() -> i64,
     /// What templates see as `config`.
     pub template_config: minijinja::Value,
+    /// What marks of dry runs are signed with.
+    pub(super) mark_key: MarkKey,
+}
+
+/// Flask's secret key, once more; it stays out of dumps.
+pub(super) struct MarkKey(pub(super) String);
+
+impl std::fmt::Debug for MarkKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MarkKey(…)")
+    }
 }
 
 fn system_clock() -> i64 {
@@ -66,6 +77,7 @@ impl Application {
             max_form_bytes: 512 * 1024,
             clock: system_clock,
             template_config: minijinja::Value::from_pairs(Vec::<(&str, minijinja::Value)>::new()),
+            mark_key: MarkKey(secret_key.to_owned()),
         })
     }
 

@@ -16,6 +16,7 @@ use super::log_in::Known;
 use super::source::Origin;
 use crate::answer;
 use crate::cookie::Cookies;
+use crate::dry_run::Mark;
 use crate::flash::{FlashMessage, Flashes, flash};
 use crate::form_body::Upload;
 use crate::routing::{BuildError, UrlFor, Value};
@@ -53,6 +54,11 @@ pub(super) struct Request {
     /// `g.csrf_valid`.
     pub(super) csrf_valid: AtomicBool,
     pub(super) user: Mutex<Known>,
+    /// The mark of a dry run, if it is one.
+    pub(super) dry_run: Option<Mark>,
+    /// The transaction of the handler, once it wants one.
+    #[cfg(feature = "sqlx")]
+    pub(super) transaction: super::database::Slot,
 }
 
 /// The form of a request.
@@ -136,6 +142,13 @@ impl Context {
     #[must_use]
     pub fn remote_addr(&self) -> Option<&str> {
         self.header("x-forwarded-for").and_then(|list| list.rsplit(',').next()).map(str::trim)
+    }
+
+    /// Whether this is a dry run: nothing of it stays, and its answer goes to nobody. A handler that does something that is
+    /// neither in [`super::Views::dry_runs`]' transaction nor in its outbox must not do it then.
+    #[must_use]
+    pub fn is_dry_run(&self) -> bool {
+        self.0.dry_run.is_some()
     }
 
     /// Seconds since 1970 at the start of the request.

@@ -23,12 +23,21 @@
 //! | `jsonify(...)` | [`jsonify`] |
 //! | a Flask-RESTful resource | [`restful`], [`restful_abort`] |
 //! | `app.session_interface` | [`SessionSource`] |
+//! | `db.session`, `db.session.commit()` | `Tx` (feature `sqlx`): commits after a good answer |
+//! | `send_mail(...)`, a webhook | `Outbox` (feature `sqlx`): sent after the commit |
+//!
+//! Beside the endpoints stands `GET /_ficus/about`, for the proxy alone: which build this is, and the schema heads that
+//! [`Views::schema_heads`] names.
 
 mod abort;
+mod about;
 mod answer;
 mod application;
 mod context;
 mod csrf;
+#[cfg(feature = "sqlx")]
+mod database;
+mod dry_run;
 mod form;
 mod log_in;
 mod login;
@@ -49,6 +58,8 @@ pub use answer::{Defer, html, jsonify, restful, restful_abort};
 pub use application::Application;
 pub use context::Context;
 pub use csrf::Csrf;
+#[cfg(feature = "sqlx")]
+pub use database::{Connection, Message, Outbox, OutboxError, Sender, Tx, guarded, install_outbox};
 pub use form::{Form, FormClass};
 pub use login::{CurrentUser, FreshUser, LoadUser, MaybeUser};
 pub use role::{RequireRole, Role};

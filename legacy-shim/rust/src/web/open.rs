@@ -13,6 +13,7 @@ use super::application::Application;
 use super::context::{Context, Request, Sent};
 use super::source::{self, Asked};
 use crate::cookie::Cookies;
+use crate::dry_run::Mark;
 use crate::form_body::{self, ContentType, FormError};
 use crate::login::{client_address, identifier, remember_cookie};
 use crate::routing::{Match, Value};
@@ -23,6 +24,7 @@ pub(super) async fn open(
     application: &Arc<Application>,
     request: &mut HttpRequest<Body>,
     now: i64,
+    dry_run: Option<Mark>,
 ) -> Result<Context, Defer> {
     let Endpoint { name: endpoint, view_args, automatic_options } =
         endpoint_of(application, request).ok_or(Defer)?;
@@ -54,6 +56,9 @@ pub(super) async fn open(
         csrf_token: Mutex::default(),
         csrf_valid: AtomicBool::default(),
         user: Mutex::default(),
+        #[cfg(feature = "sqlx")]
+        transaction: super::database::Slot::new(dry_run.clone()),
+        dry_run,
         headers,
     }));
     Ok(context)

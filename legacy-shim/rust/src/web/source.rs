@@ -74,6 +74,9 @@ pub(super) async fn save(context: &Context, response: &mut Response) {
             let cookie = context.application().sessions.save(&context.session(), context.now());
             append(response, cookie.and_then(|cookie| header(&cookie)));
         }
+        // A dry run leaves nothing, not even a session.
+        #[cfg(feature = "channel")]
+        SessionSource::Shim(_) if context.is_dry_run() => {}
         #[cfg(feature = "channel")]
         SessionSource::Shim(channel) => save_in_flask(channel, context, response).await,
     }

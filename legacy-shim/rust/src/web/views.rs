@@ -1,6 +1,6 @@
 //! The handlers by endpoint: finding and running them takes Flask's own URL map, so that no rule is written twice.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -15,7 +15,9 @@ use tracing::Instrument;
 
 use super::answer::html;
 use super::application::Application;
-use super::{Abort, Context, Defer, csrf, open, trace};
+use super::dry_run::{self, Wanted};
+use super::{Abort, Context, Defer, about, csrf, open, trace};
+use crate::dry_run::Mark;
 
 /// The endpoints that were moved.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub struct Views<S> {
     application: Arc<Application>,
     handlers: HashMap<String, MethodRouter<S>>,
     errors: HashMap<Failed, MethodRouter<S>>,
+    dry_runs: HashSet<String>,
+    heads: Vec<String>,
 }
 
 /// What an error handler is for.
@@ -36,13 +40,31 @@ impl<S: Clone + Send + Sync + 'static> Views<S> {
     /// No endpoint yet: every request is deferred.
     #[must_use]
     pub fn new(application: Arc<Application>) -> Self {
-        Self { application, handlers: HashMap::new(), errors: HashMap::new() }
+        let (handlers, errors) = (HashMap::new(), HashMap::new());
+        Self { application, handlers, errors, dry_runs: HashSet::new(), heads: Vec::new() }
+    }
+
+    /// The schema heads (Alembic's revisions) that the handlers were written for; the proxy shows them beside the one
+    /// that the database has.
+    #[must_use]
+    pub fn schema_heads<H: Into<String>>(mut self, heads: impl IntoIterator<Item = H>) -> Self {
+        self.heads.extend(heads.into_iter().map(Into::into));
+        self
     }
 
     /// Registers the handlers of an endpoint, by method: `views.add("customers.detail", get(detail))`.
     #[must_use]
     pub fn add(mut self, endpoint: &str, handlers: MethodRouter<S>) -> Self {
         self.handlers.insert(endpoint.to_owned(), handlers.fallback(async || Defer));
+        self
+    }
+
+    /// Says that an endpoint may be tried out before Flask does the same for real (`shadow.writes` in routes.toml): whatever
+    /// its handlers change goes through `Tx` and `Outbox` (feature `sqlx`), which a dry run rolls back. Without this word
+    /// the handlers of an endpoint are never run dry; the proxy counts the request as not covered.
+    #[must_use]
+    pub fn dry_runs(mut self, endpoint: &str) -> Self {
+        self.dry_runs.insert(endpoint.to_owned());
         self
     }
 
@@ -94,10 +116,17 @@ impl<S: Clone + Send + Sync + 'static> Views<S> {
             application: self.application,
             handlers: handlers.collect(),
             errors: errors.collect(),
+            dry_runs: self.dry_runs,
         });
+        let heads: Arc<[String]> = self.heads.into();
+        about::begin();
         Router::new().fallback(move |request: Request| {
             let span = trace::span(request.headers());
-            answer(Arc::clone(&table), request).instrument(span)
+            let (table, heads) = (Arc::clone(&table), Arc::clone(&heads));
+            async move {
+                if about::is_asked(&request) { about::answer(&heads) } else { answer(table, request).await }
+            }
+            .instrument(span)
         })
     }
 }
@@ -106,15 +135,27 @@ struct Table {
     application: Arc<Application>,
     handlers: HashMap<String, MethodRouter>,
     errors: HashMap<Failed, MethodRouter>,
+    dry_runs: HashSet<String>,
 }
 
 async fn answer(table: Arc<Table>, mut request: Request) -> Response {
+    match dry_run::wanted(&table.application, &mut request) {
+        Wanted::No => serve(&table, request, None).await,
+        Wanted::Unbelieved => dry_run::not_covered(),
+        Wanted::Yes(mark) => dry_run::run(mark, |mark| serve(&table, request, Some(mark))).await,
+    }
+}
+
+async fn serve(table: &Table, mut request: Request, mark: Option<Mark>) -> Response {
     let now = (table.application.clock)();
-    let context = match open::open(&table.application, &mut request, now).await {
+    let context = match open::open(&table.application, &mut request, now, mark).await {
         Ok(context) => context,
         Err(defer) => return defer.into_response(),
     };
     let Some(handler) = table.handlers.get(context.endpoint()) else { return Defer.into_response() };
+    if context.is_dry_run() && !(dry_run::POSSIBLE && table.dry_runs.contains(context.endpoint())) {
+        return dry_run::not_covered();
+    }
     let (parts, body) = request.into_parts();
     let response = match csrf::before_request(&context) {
         Err(abort) => abort.into_response(),
@@ -123,7 +164,10 @@ async fn answer(table: Arc<Table>, mut request: Request) -> Response {
         Ok(()) if context.0.automatic_options && parts.method == Method::OPTIONS => {
             options(&table.application, &parts)
         }
-        Ok(()) => run(handler.clone(), &context, Request::from_parts(parts.clone(), body)).await,
+        Ok(()) => {
+            let response = run(handler.clone(), &context, Request::from_parts(parts.clone(), body)).await;
+            dry_run::settle(&context, response).await
+        }
     };
     let abort = response.extensions().get::<Abort>().cloned();
     let mut response = match abort {
@@ -133,7 +177,7 @@ async fn answer(table: Arc<Table>, mut request: Request) -> Response {
     if !response.headers().contains_key("x-ficus-defer") {
         open::close(&context, &mut response).await;
     }
-    response
+    dry_run::report(&context, response).await
 }
 
 impl Table {

@@ -104,7 +104,8 @@ impl Texts<'_> {
             (Err(why), _) | (_, Err(why)) => return findings.cannot(why),
         };
         let titles = (one.stock_title(), other.stock_title());
-        if self.case.design.pages && titles.0.is_some() && titles.0 == titles.1 {
+        let stock = self.case.design.pages && self.case.reference.status >= 300;
+        if stock && titles.0.is_some() && titles.0 == titles.1 {
             if self.reference != self.candidate {
                 findings.by_design("stock-page");
             }

@@ -40,6 +40,12 @@ pub struct Design {
 }
 
 impl Design {
+    /// Both sides are the same.
+    pub(super) fn none() -> Self {
+        let side = Side::Flask(Profile::Werkzeug10);
+        Self::of(side, side)
+    }
+
     /// Of a pair of sides.
     pub fn of(reference: Side, candidate: Side) -> Self {
         let releases = reference.profile() != candidate.profile();

@@ -61,24 +61,32 @@ pub struct Difference {
 
 impl Difference {
     /// A value that is another one.
-    pub(super) fn changed(path: Path, reference: impl Into<String>, candidate: impl Into<String>) -> Self {
+    pub(in crate::shadow) fn changed(
+        path: Path,
+        reference: impl Into<String>,
+        candidate: impl Into<String>,
+    ) -> Self {
         let (reference, candidate) = (Some(clip(reference.into())), Some(clip(candidate.into())));
         Self { path, kind: Kind::Changed, reference, candidate, own_words: false }
     }
 
     /// Something that only one side has.
-    pub(super) fn one_sided(path: Path, reference: Option<String>, candidate: Option<String>) -> Self {
+    pub(in crate::shadow) fn one_sided(
+        path: Path,
+        reference: Option<String>,
+        candidate: Option<String>,
+    ) -> Self {
         let kind = if candidate.is_none() { Kind::Missing } else { Kind::Extra };
         Self { path, kind, reference: reference.map(clip), candidate: candidate.map(clip), own_words: false }
     }
 
     /// Of another kind than changed.
-    pub(super) fn of(self, kind: Kind) -> Self {
+    pub(in crate::shadow) fn of(self, kind: Kind) -> Self {
         Self { kind, ..self }
     }
 
     /// With values that this program made up.
-    pub(super) fn in_own_words(self) -> Self {
+    pub(in crate::shadow) fn in_own_words(self) -> Self {
         Self { own_words: true, ..self }
     }
 
@@ -130,15 +138,15 @@ impl Incomparable {
 
 /// Collects differences.
 #[derive(Debug)]
-pub(super) struct Findings<'r> {
+pub(in crate::shadow) struct Findings<'r> {
     rules: &'r [IgnoreRule],
     today: NaiveDate,
     pub(super) design: Design,
-    pub(super) differences: Vec<Difference>,
+    pub(in crate::shadow) differences: Vec<Difference>,
     /// Differences beyond the most that are kept.
-    pub(super) more: usize,
+    pub(in crate::shadow) more: usize,
     /// How often each rule was needed, by its path or its built-in name.
-    pub(super) ignored: BTreeMap<String, u64>,
+    pub(in crate::shadow) ignored: BTreeMap<String, u64>,
     pub(super) incomparable: Option<Incomparable>,
 }
 
@@ -148,8 +156,13 @@ impl<'r> Findings<'r> {
         Self { rules, today, design, differences, more: 0, ignored, incomparable: None }
     }
 
+    /// For rows: nothing differs by design of a release.
+    pub(in crate::shadow) fn of_rows(rules: &'r [IgnoreRule], today: NaiveDate) -> Self {
+        Self::new(rules, today, Design::none())
+    }
+
     /// Takes a difference in: true if it is real.
-    pub(super) fn report(&mut self, difference: Difference) -> bool {
+    pub(in crate::shadow) fn report(&mut self, difference: Difference) -> bool {
         let (text, signature) = (difference.path.text(), difference.path.signature());
         let rule = self.active().find(|rule| {
             (rule.path.matches(&text) || rule.path.matches(&signature)) && allows(rule, &difference)
@@ -168,7 +181,7 @@ impl<'r> Findings<'r> {
     }
 
     /// A difference that is there by design: it is counted under the name of the built-in rule.
-    pub(super) fn by_design(&mut self, rule: &str) {
+    pub(in crate::shadow) fn by_design(&mut self, rule: &str) {
         self.count(format!("built-in {rule}"));
     }
 

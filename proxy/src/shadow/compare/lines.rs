@@ -9,9 +9,11 @@ use super::align::{Item, Pair, align};
 use super::findings::{Difference, Findings};
 use super::path::Path;
 
-/// Reports the lines that differ. How a line ends does not matter; whether the last one does, neither.
+/// Reports the lines that differ, and the first line that ends in another way: whoever reads a file line by line may
+/// stumble over either.
 pub(super) fn compare(reference: &str, candidate: &str, findings: &mut Findings<'_>) {
     let (one, other): (Vec<&str>, Vec<&str>) = (reference.lines().collect(), candidate.lines().collect());
+    ends(reference, candidate, findings);
     let items = |lines: &[&str]| -> Vec<Item> { lines.iter().map(item).collect() };
     for pair in align(&items(&one), &items(&other)) {
         let difference = match pair {
@@ -21,6 +23,25 @@ pub(super) fn compare(reference: &str, candidate: &str, findings: &mut Findings<
             Pair::Candidate(j) => Difference::one_sided(Path::Line(j + 1), None, Some(other[j].to_owned())),
         };
         findings.report(difference);
+    }
+}
+
+/// How lines end: told once, and only of texts with as many lines.
+fn ends(reference: &str, candidate: &str, findings: &mut Findings<'_>) {
+    let all = |text: &str| text.split_inclusive('\n').map(end).collect::<Vec<_>>();
+    let (one, other) = (all(reference), all(candidate));
+    let differing = one.iter().zip(&other).position(|(one, other)| one != other);
+    if let Some(index) = differing.filter(|_| one.len() == other.len()) {
+        let difference = Difference::changed(Path::Line(index + 1), one[index], other[index]);
+        findings.report(difference.in_own_words());
+    }
+}
+
+fn end(line: &str) -> &'static str {
+    match line {
+        line if line.ends_with("\r\n") => "ends with CR and LF",
+        line if line.ends_with('\n') => "ends with LF",
+        _ => "has no end",
     }
 }
 

@@ -30,7 +30,7 @@ pub use design::{Design, Side};
 pub use findings::{Difference, Incomparable, Kind};
 pub use path::{CookiePart, Element, HtmlPart, Path, Step};
 
-use findings::Findings;
+pub(super) use findings::Findings;
 use session::Sessions;
 
 /// What a comparison comes to.

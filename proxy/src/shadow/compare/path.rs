@@ -38,6 +38,17 @@ pub enum Path {
     Line(usize),
     /// The body as a whole.
     Body,
+    /// What was done to a row of a database.
+    Rows {
+        /// The table.
+        table: String,
+        /// What happened: a word.
+        op: &'static str,
+        /// Which one: a number, or a key.
+        row: String,
+        /// The column, and steps into the JSON it holds.
+        steps: Vec<Step>,
+    },
 }
 
 /// What of a cookie.
@@ -147,6 +158,18 @@ impl Path {
             Self::Line(number) if !style.general => format!("text line {number}"),
             Self::Line(_) => "text line".to_owned(),
             Self::Body => "body sha256".to_owned(),
+            Self::Rows { table, op, row, steps } => {
+                let table: Vec<String> = table
+                    .split('.')
+                    .map(|name| if style.masked { mask::name(name) } else { name.to_owned() })
+                    .collect();
+                let row = match style {
+                    Style { general: true, .. } => String::new(),
+                    Style { masked: true, .. } => format!(" {}", mask::key(row)),
+                    Style { .. } => format!(" {row}"),
+                };
+                format!("rows.{}[{op}{row}]{}", table.join("."), json_steps(steps, style))
+            }
         }
     }
 }
@@ -254,6 +277,27 @@ mod tests {
         let personal = Path::Json(vec![Step::Key("ana@example.com".into())]);
         assert_eq!(personal.text(), "json $.ana@example.com");
         assert_eq!(personal.masked_text(), "json $.xxx@xxxxxxx.xxx");
+    }
+
+    #[test]
+    fn row_paths() {
+        let path = Path::Rows {
+            table: "customers".to_owned(),
+            op: "insert",
+            row: "1".to_owned(),
+            steps: vec![Step::Key("name".into())],
+        };
+        assert_eq!(path.text(), "rows.customers[insert 1].name");
+        assert_eq!(path.signature(), "rows.customers[insert].name");
+        let keyed = Path::Rows {
+            table: "crm.people".to_owned(),
+            op: "update",
+            row: "mail=ana@example.com".to_owned(),
+            steps: Vec::new(),
+        };
+        assert_eq!(keyed.text(), "rows.crm.people[update mail=ana@example.com]");
+        assert_eq!(keyed.masked_text(), "rows.crm.people[update mail=xxx@xxxxxxx.xxx]");
+        assert_eq!(keyed.masked_signature(), "rows.crm.people[update]");
     }
 
     #[test]

@@ -298,6 +298,23 @@ mod tests {
     }
 
     #[test]
+    fn tests_of_shadowing_show_up_only_where_they_are_asked_for_and_take_no_numbers() {
+        let (_directory, diffs) = store();
+        diffs.add(mismatch("a", &["json $.a"], "{}"));
+        for _ in 0..2 {
+            diffs.add(mismatch("self-test of a", &["json $.x", "html p text"], "{}"));
+        }
+        diffs.add(mismatch("b", &["json $.b"], "{}"));
+        let ids: Vec<i64> = diffs.groups(Wanted::default()).unwrap().iter().map(|group| group.id).collect();
+        assert_eq!(ids, [1, 2]);
+        let wanted = Wanted { route: Some("self-test of a".into()), ..Wanted::default() };
+        let probes = diffs.groups(wanted.clone()).unwrap();
+        assert_eq!(probes.iter().map(|group| group.count).collect::<Vec<_>>(), [2, 2]);
+        probes.iter().for_each(|group| diffs.forget(group.id).unwrap());
+        assert!(diffs.groups(wanted).unwrap().is_empty());
+    }
+
+    #[test]
     fn the_number_of_groups_is_bounded() {
         let (_directory, diffs) = store();
         for number in 0..6 {

@@ -1,4 +1,4 @@
-"""Who may use the channel, and its two addresses: `/_shim/session` and `/_shim/user`.
+"""Who may use the channel, and its addresses: `/_shim/session`, `/_shim/user` and `/_shim/about`.
 
 Called by `middleware` before routing and before every hook. Whoever is not a trusted peer, or speaks for
 somebody else (a proxy does), is not answered here: the application answers, with its ordinary 404.
@@ -20,6 +20,7 @@ from . import origin
 from . import session
 from . import tagged
 from . import user
+from .about import About
 from .problem import Refusal
 
 #: Carries the secret: a header of its own, because `Authorization` is the client's.
@@ -29,7 +30,7 @@ _SHORTEST_SECRET = 16
 #: More than any session should be; a handler that sends more is refused.
 _LONGEST_BODY = 1024 * 1024
 
-_METHODS = {"/_shim/session": ("GET", "PUT", "POST"), "/_shim/user": ("GET",)}
+_METHODS = {"/_shim/session": ("GET", "PUT", "POST"), "/_shim/user": ("GET",), "/_shim/about": ("GET",)}
 _PHRASES = {
     200: "OK",
     400: "BAD REQUEST",
@@ -82,13 +83,14 @@ class Answer(NamedTuple):
 
 
 class Channel:
-    """The two endpoints of one application."""
+    """The endpoints of one application."""
 
     def __init__(self, app: Any, secret: Secret, attributes: Tuple[str, ...], trusted: Peers) -> None:
         self.app = app
         self.secret = secret
         self.attributes = attributes
         self.trusted = trusted
+        self.about = About(app)
 
     @staticmethod
     def takes(environ: Dict[str, Any], trusted: bool) -> bool:
@@ -117,6 +119,8 @@ class Channel:
         path, method = environ["PATH_INFO"], environ.get("REQUEST_METHOD", "GET")
         if method not in _METHODS[path]:
             raise Refusal(405, f"`{method}` is not answered here", allow=_METHODS[path])
+        if path == "/_shim/about":
+            return Answer(200, [], self.about.describe())
         change = None if method == "GET" else _body(environ)
         return self._inside(origin.rebuild(environ, self.trusted), path, change)
 

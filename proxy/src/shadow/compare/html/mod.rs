@@ -1,5 +1,6 @@
 //! HTML as a tree: what a reader, a browser or a script would notice, and nothing else.
 
+mod link;
 mod sink;
 mod stock;
 mod tree;

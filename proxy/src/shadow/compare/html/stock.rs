@@ -12,8 +12,11 @@ impl Page {
         let (first, rest) = shown.split_first()?;
         let plain = *first == "h1" && rest.iter().all(|name| *name == "p") && rest.len() <= 3;
         let heading = named(body, "h1")?.text();
-        let known = title == heading || (title.len() > 4 && title.get(4..) == Some(heading.as_str()));
-        (plain && known && !title.is_empty()).then_some(title)
+        let numbered = title.split_once(' ').is_some_and(|(status, name)| {
+            status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit()) && name == heading
+        });
+        let known = numbered || (title == heading && title == "Redirecting...");
+        (plain && known).then_some(title)
     }
 }
 

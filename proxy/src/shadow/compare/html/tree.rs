@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
-use flask_compat::url;
 use siphasher::sip::SipHasher13;
 
+use super::link::address;
 use super::sink::{Data, Document, parse};
 use crate::shadow::compare::align::Item;
 use crate::shadow::compare::csrf::Tokens;
@@ -176,7 +176,7 @@ impl Builder<'_> {
 /// What an attribute's value comes to: links are followed.
 pub(super) fn meaning(name: &str, value: &str, base: &str) -> String {
     if matches!(name, "href" | "src" | "action" | "formaction" | "poster") {
-        url::join(base, value.trim())
+        address(base, value)
     } else {
         value.to_owned()
     }

@@ -67,7 +67,12 @@ impl Walk<'_, '_> {
         match (reference, candidate) {
             (Json::Object(one), Json::Object(other)) => self.objects(one, other),
             (Json::List(one), Json::List(other)) => self.lists(one, other),
-            (Json::Number(one), Json::Number(other)) if value_of(one) == value_of(other) => {}
+            (Json::Number(one), Json::Number(other)) if value_of(one) == value_of(other) => {
+                if is_whole(one) != is_whole(other) {
+                    let difference = Difference::changed(self.here(), one.as_str(), other.as_str());
+                    self.findings.report(difference.of(Kind::Type));
+                }
+            }
             (one, other) if one == other => {}
             (one, other) => {
                 let difference = Difference::changed(self.here(), text(one), text(other));
@@ -201,7 +206,7 @@ fn feed(value: &Json, hasher: &mut SipHasher13) {
     match value {
         Json::Null => {}
         Json::Bool(flag) => flag.hash(hasher),
-        Json::Number(number) => value_of(number).hash(hasher),
+        Json::Number(number) => (is_whole(number), value_of(number)).hash(hasher),
         Json::Text(text) => text.hash(hasher),
         Json::List(items) => {
             items.len().hash(hasher);
@@ -214,6 +219,11 @@ fn feed(value: &Json, hasher: &mut SipHasher13) {
             }
         }
     }
+}
+
+/// Written as a whole number. Typed clients, Python among them, do not read `3.0` where they want `3`.
+fn is_whole(number: &str) -> bool {
+    !number.contains(['.', 'e', 'E', 'N', 'I'])
 }
 
 fn name(value: &Json) -> &'static str {

@@ -1,0 +1,169 @@
+//! How a command reaches the running ficus: over the admin socket, or over TCP with a token.
+//!
+//! A token never stands on the command line, where every user of the machine could read it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use http::{Method, Request, request};
+use http_body_util::Full;
+use hyper::client::conn::http1::SendRequest;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::settings;
+
+use super::arguments::Common;
+use super::exit::Exit;
+use super::screen;
+
+/// The way.
+pub(super) enum Way {
+    /// The kernel says who asks.
+    Socket(PathBuf),
+    /// A token does.
+    Tcp {
+        /// `HOST:PORT`.
+        authority: String,
+        /// The token, if there is one.
+        token: Option<String>,
+    },
+}
+
+impl Way {
+    /// What flags, environment and settings name.
+    pub(super) fn of(common: &Common) -> Result<Self, String> {
+        let variable = std::env::var("FICUS_ADMIN").ok().filter(|url| !url.is_empty());
+        // A socket that is named counts for more than a variable.
+        let variable = variable.filter(|_| common.socket.is_none());
+        let Some(url) = common.admin.clone().or(variable) else {
+            return Ok(Self::Socket(settings::admin_socket(&common.inputs())));
+        };
+        let authority = authority(&url)?;
+        Ok(Self::Tcp { authority, token: token()? })
+    }
+
+    /// The way as people write it.
+    fn place(&self) -> String {
+        match self {
+            Self::Socket(path) => path.display().to_string(),
+            Self::Tcp { authority, .. } => format!("http://{authority}"),
+        }
+    }
+
+    /// Nobody answers there.
+    pub(super) fn unreachable(&self, cause: &str) -> Exit {
+        Exit::unreachable(&self.place(), cause)
+    }
+
+    pub(super) async fn connect(&self) -> anyhow::Result<SendRequest<Full<Bytes>>> {
+        match self {
+            Self::Socket(path) => handshake(UnixStream::connect(path).await?).await,
+            Self::Tcp { authority, .. } => handshake(TcpStream::connect(authority.as_str()).await?).await,
+        }
+    }
+
+    /// A request that goes this way.
+    pub(super) fn request(&self, method: Method, path: &str) -> request::Builder {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("connection", "close")
+            .header("content-type", "application/json");
+        match self {
+            Self::Socket(_) => request = request.header("host", "ficus"),
+            Self::Tcp { authority, token } => {
+                request = request.header("host", authority);
+                if let Some(token) = token {
+                    request = request.header("authorization", format!("Bearer {token}"));
+                }
+            }
+        }
+        request
+    }
+}
+
+async fn handshake<S>(stream: S) -> anyhow::Result<SendRequest<Full<Bytes>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+fn authority(url: &str) -> Result<String, String> {
+    let wrong = || format!("`{url}` is not the address of an admin API: write `http://127.0.0.1:9900`");
+    if url.starts_with("https://") {
+        return Err(format!(
+            "`{url}`: ficus speaks no TLS there; come by `ssh -L 9900:127.0.0.1:9900 HOST` and ask `http://127.0.0.1:9900`"
+        ));
+    }
+    let rest = url.strip_prefix("http://").ok_or_else(wrong)?;
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let good = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+    let port = rest.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    if port.is_none() || !rest.chars().all(good) {
+        return Err(wrong());
+    }
+    let host = rest.rsplit_once(':').map_or(rest, |(host, _)| host).trim_matches(['[', ']']);
+    let local = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    if !local {
+        eprintln!("{} the token goes to `{host}` in clear text", screen::warning_word());
+    }
+    Ok(rest.to_owned())
+}
+
+fn token() -> Result<Option<String>, String> {
+    let variable = |name| std::env::var(name).ok().filter(|text| !text.is_empty());
+    if let Some(token) = variable("FICUS_TOKEN") {
+        return sound(token, "FICUS_TOKEN").map(Some);
+    }
+    variable("FICUS_TOKEN_FILE").map(|path| from_file(Path::new(&path))).transpose()
+}
+
+fn from_file(path: &Path) -> Result<String, String> {
+    let name = path.display();
+    let cannot = |error: std::io::Error| format!("cannot read `{name}` (FICUS_TOKEN_FILE): {error}");
+    let mode = std::fs::metadata(path).map_err(cannot)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(format!("others may read `{name}` (FICUS_TOKEN_FILE): `chmod 600 {name}`"));
+    }
+    sound(std::fs::read_to_string(path).map_err(cannot)?.trim().to_owned(), "FICUS_TOKEN_FILE")
+}
+
+/// What is no token is not sent anywhere, and not shown either.
+fn sound(token: String, origin: &str) -> Result<String, String> {
+    let good = !token.is_empty() && token.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    good.then_some(token).ok_or_else(|| format!("what {origin} holds is not a token of ficus"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        assert_eq!(authority("http://127.0.0.1:9900/"), Ok("127.0.0.1:9900".to_owned()));
+        assert_eq!(authority("http://[::1]:9900"), Ok("[::1]:9900".to_owned()));
+        for wrong in
+            ["127.0.0.1:9900", "https://127.0.0.1:9900", "http://127.0.0.1", "http://a:b@c:1", "http://x:1/y"]
+        {
+            assert!(authority(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_may_read_is_not_used() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        std::fs::write(&path, "ficus_1_2\n").unwrap();
+        let mode = |mode| std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        mode(0o640);
+        assert!(from_file(&path).unwrap_err().contains("chmod 600"));
+        mode(0o600);
+        assert_eq!(from_file(&path), Ok("ficus_1_2".to_owned()));
+    }
+}

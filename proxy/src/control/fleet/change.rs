@@ -1,0 +1,205 @@
+//! A change in a fleet: it holds when the shared store has taken it. One that sends nobody to a candidate holds here at
+//! once, and also while the store is away.
+
+use chrono::{DateTime, Utc};
+
+use crate::route::Routing;
+use crate::store::{Publication, Record, step};
+
+use super::super::apply::{applied, check_revision, hold_what_moves, nothing, safe_edits};
+use super::super::change::{Applied, Change, Changed, Edit, Refused};
+use super::super::plan::{Next, Wish, changed};
+use super::super::state::{InFleet, LastChange};
+use super::super::{Control, Reloaded, Running};
+use super::Fleet;
+
+/// Somebody else may be faster so many times.
+const ATTEMPTS: usize = 8;
+
+/// A change that was worked out, and when.
+type Wanted<'a> = (&'a Change, DateTime<Utc>);
+
+impl Control {
+    pub(in crate::control) fn apply_in_fleet(
+        &self,
+        fleet: &Fleet,
+        change: &Change,
+    ) -> Result<Applied, Refused> {
+        let (change, past) = self.with_past(change);
+        let waits = {
+            let running = self.lock();
+            running.blind || running.state.fleet.as_ref().is_none_or(|known| known.apart)
+        };
+        if waits && !is_safe(&change.edit) {
+            let _ = self.catch_up();
+        }
+        for _ in 0..ATTEMPTS {
+            let mut running = self.lock_to_change().ok_or(Refused::Moved)?;
+            let path = self.path.clone().ok_or(Refused::NoFile)?;
+            if running.blind {
+                return blind(&change, &running);
+            }
+            let safe = safe_edits(&running, &change)?.is_some();
+            let disk = self.look(&path, &mut running);
+            check_revision(&change, &running)?;
+            let now = super::super::moment();
+            let wish = Wish { change: &change, past: past.as_ref(), now };
+            // A file that is bad here is none of the fleet's business when it is about safety.
+            let disk = if safe { Reloaded::Unchanged } else { disk };
+            let mut next = self.attempt(&running, &disk, &wish)?;
+            if let Edit::Rollback { .. } = change.edit {
+                hold_what_moves(&running, &mut next, &change, now);
+            }
+            match self.commit_in_fleet(fleet, &mut running, next, (&change, now)) {
+                Err(Refused::Overtaken) => {
+                    // Requests may have seen what did not come to be.
+                    self.swap(&running);
+                    drop(running);
+                    self.catch_up().map_err(|away| Refused::CutOff(away.0))?;
+                }
+                done => return done,
+            }
+        }
+        Err(Refused::Overtaken)
+    }
+
+    fn commit_in_fleet(
+        &self,
+        fleet: &Fleet,
+        running: &mut Running,
+        next: Next,
+        (change, now): Wanted<'_>,
+    ) -> Result<Applied, Refused> {
+        let before = running.effective();
+        let after = next.pins.over(&next.base);
+        let changes = changed(&before, &after);
+        if changes.is_empty() && next.pins == running.state.pins && next.text == running.state.text {
+            return Ok(nothing(running));
+        }
+        let record = self.record(running, &next, change, now);
+        if next.safe {
+            // Nobody waits for a store on the way to safety.
+            self.live.store(Routing { revision: record.revision, table: after });
+        }
+        let mut warnings = Vec::new();
+        step("before_intent");
+        if let Err(error) = self.recorder.intend(&record) {
+            if changes.iter().any(|change| change.more) && !next.safe {
+                return Err(Refused::CannotRecord(error.to_string()));
+            }
+            tracing::error!(%error, revision = record.revision, "cannot write the journal; the revision holds anyway");
+            warnings.push(format!("cannot write the journal: {error}"));
+        }
+        step("intended");
+        let alone = may_be_alone(running, &next, &changes, Some(&change.edit));
+        let known = self.offer_record(fleet, running, &record, alone)?;
+        let mut done = applied(running, &next, changes, &record);
+        let on_disk = running.hash.clone();
+        running.base = next.base;
+        running.hash.clone_from(&record.hash);
+        running.warnings = next.warnings;
+        running.state.revision = record.revision;
+        running.state.text = next.text;
+        running.state.pins = next.pins;
+        running.state.last = Some(LastChange::from(&record));
+        if known.apart {
+            warnings.push("the shared store cannot be reached: this holds on this node; the others hear of it when it can".to_owned());
+        }
+        running.state.fleet = Some(known);
+        self.swap(running);
+        step("swapped");
+        warnings.extend(self.put_on_disk(running, &on_disk));
+        warnings.extend(self.save(running).err());
+        step("saved");
+        done.warnings = warnings;
+        tracing::info!(
+            revision = record.revision,
+            author = record.author,
+            action = record.action.word(),
+            changes = ?record.changes,
+            "routing changed"
+        );
+        self.recorder.confirm(record);
+        Ok(done)
+    }
+
+    /// Asks the store to take a record as the next revision; what this node is in the fleet then. Without the store it
+    /// may hold here `alone`.
+    pub(super) fn offer_record(
+        &self,
+        fleet: &Fleet,
+        running: &Running,
+        record: &Record,
+        alone: bool,
+    ) -> Result<InFleet, Refused> {
+        let known = running.state.fleet.clone().unwrap_or_default();
+        let synced = running.state.fleet.as_ref().filter(|known| !known.apart);
+        let publication = match synced {
+            Some(known) => fleet.shared.publish(record, Some((known.number, known.digest.as_str()))),
+            None => {
+                Publication::Away("this node has not been brought together with the fleet yet".to_owned())
+            }
+        };
+        match publication {
+            Publication::Made(digest) => {
+                fleet.heard(&Ok::<(), crate::store::Away>(()));
+                Ok(InFleet { number: record.revision, digest, apart: false, ..known })
+            }
+            Publication::Behind => {
+                self.recorder.withdraw(record);
+                Err(Refused::Overtaken)
+            }
+            Publication::Away(why) | Publication::Unsure(why) if alone => {
+                fleet.heard(&Err::<(), _>(crate::store::Away(why)));
+                Ok(InFleet { apart: true, ..known })
+            }
+            Publication::Away(why) => {
+                self.recorder.withdraw(record);
+                Err(Refused::CutOff(why))
+            }
+            Publication::Unsure(why) => {
+                self.recorder.withdraw(record);
+                Err(Refused::Unsure { revision: record.revision, why })
+            }
+        }
+    }
+
+    /// The end of holds, for all nodes; `None`: not now.
+    pub(in crate::control) fn expire_in_fleet(
+        &self,
+        fleet: &Fleet,
+        running: &Running,
+        record: &Record,
+    ) -> Option<InFleet> {
+        self.recorder.intend(record).ok()?;
+        self.offer_record(fleet, running, record, false).ok()
+    }
+}
+
+/// Whether a change may be made while nobody hears of it: nobody is sent to a candidate by it, and nothing that is held is
+/// let go.
+pub(super) fn may_be_alone(running: &Running, next: &Next, changes: &[Changed], edit: Option<&Edit>) -> bool {
+    let kind = match edit {
+        None => true,
+        Some(edit) => {
+            matches!(
+                edit,
+                Edit::Rollback { .. } | Edit::Hold { .. } | Edit::Flip { .. } | Edit::Canary { .. }
+            )
+        }
+    };
+    let keeps_holds = running.state.pins.holds.keys().all(|name| next.pins.holds.contains_key(name));
+    kind && keeps_holds && changes.iter().all(|change| !change.more)
+}
+
+/// A node that remembers nothing and has not heard the fleet gives nothing to candidates; there is nothing to take away.
+fn blind(change: &Change, running: &Running) -> Result<Applied, Refused> {
+    if is_safe(&change.edit) {
+        return Ok(nothing(running));
+    }
+    Err(Refused::CutOff("this node remembers nothing and has not heard the fleet yet".to_owned()))
+}
+
+fn is_safe(edit: &Edit) -> bool {
+    matches!(edit, Edit::Rollback { .. } | Edit::Hold { .. })
+}

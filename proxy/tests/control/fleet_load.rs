@@ -1,0 +1,145 @@
+//! Flips under load, as clients see them: no request fails. How long the old side still answers is printed, and decides
+//! nothing: `cargo xtask bench-flips` shows it for a thousand flips.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::ficus::{Ficus, ROUTES};
+use crate::fleet::{Fleet, tell};
+
+const CLIENTS_PER_NODE: usize = 2;
+
+/// What one client has seen.
+#[derive(Default)]
+struct Seen {
+    answers: AtomicU64,
+    failures: AtomicU64,
+    /// When each side answered last, in nanoseconds since the start.
+    last: [AtomicU64; 2],
+}
+
+/// Asks over one connection until told to stop.
+fn client(port: u16, began: Instant, seen: &Seen, stop: &AtomicBool) {
+    let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut writer = stream;
+    while !stop.load(Ordering::Relaxed) {
+        let asked = writer.write_all(b"GET /customers/ HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        let side = asked.ok().and_then(|()| answer(&mut reader));
+        let at = u64::try_from(began.elapsed().as_nanos()).unwrap();
+        match side.as_deref() {
+            Some("legacy") => seen.last[0].store(at, Ordering::SeqCst),
+            Some("rust") => seen.last[1].store(at, Ordering::SeqCst),
+            _ => {
+                seen.failures.fetch_add(1, Ordering::SeqCst);
+                return;
+            }
+        }
+        seen.answers.fetch_add(1, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_micros(500));
+    }
+}
+
+/// The body of an answer with status 200.
+fn answer(reader: &mut BufReader<TcpStream>) -> Option<String> {
+    let (mut length, mut first) = (0, String::new());
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
+        if first.is_empty() {
+            first.clone_from(&line);
+        }
+        let line = line.trim_end().to_ascii_lowercase();
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    first.contains(" 200 ").then(|| String::from_utf8_lossy(&body).into_owned())
+}
+
+/// Flips to and fro, one node after the other; the time from each command to the last answer of the old side.
+fn flips(nodes: &[&Ficus], count: usize) -> Vec<Duration> {
+    let (began, stop) = (Instant::now(), AtomicBool::new(false));
+    let clients: Vec<Arc<Seen>> = (0..nodes.len() * CLIENTS_PER_NODE).map(|_| Arc::default()).collect();
+    let times = std::thread::scope(|scope| {
+        for (number, seen) in clients.iter().enumerate() {
+            let port = nodes[number % nodes.len()].port;
+            let (seen, stop) = (Arc::clone(seen), &stop);
+            scope.spawn(move || client(port, began, &seen, stop));
+        }
+        let times = (0..count).map(|number| {
+            let node = nodes[number % nodes.len()];
+            let (to, old) = if number % 2 == 0 { ("rust", 0) } else { ("legacy", 1) };
+            let body = format!("{{\"route\":\"customers.list\",\"to\":\"{to}\",\"wait\":\"30s\"}}");
+            let length = body.len();
+            let request = format!(
+                "POST /v1/flip HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
+                 content-length: {length}\r\n\r\n{body}"
+            );
+            let asked = u64::try_from(began.elapsed().as_nanos()).unwrap();
+            let told = tell(node, &request);
+            assert_eq!(told["changes"][0]["after"], to, "{told}");
+            wait_for_more(&clients, began);
+            let last = clients.iter().map(|seen| seen.last[old].load(Ordering::SeqCst)).max().unwrap();
+            Duration::from_nanos(last.saturating_sub(asked))
+        });
+        let times: Vec<Duration> = times.collect();
+        stop.store(true, Ordering::Relaxed);
+        times
+    });
+    let failures: u64 = clients.iter().map(|seen| seen.failures.load(Ordering::SeqCst)).sum();
+    let answers: u64 = clients.iter().map(|seen| seen.answers.load(Ordering::SeqCst)).sum();
+    assert_eq!(failures, 0, "of {answers} requests");
+    println!("{answers} requests by {} clients, none failed", clients.len());
+    times
+}
+
+/// Waits until every client has an answer to a request that it sent after now.
+fn wait_for_more(clients: &[Arc<Seen>], began: Instant) {
+    let answers = |seen: &Arc<Seen>| seen.answers.load(Ordering::SeqCst);
+    let before: Vec<u64> = clients.iter().map(answers).collect();
+    let deadline = began.elapsed() + Duration::from_secs(60);
+    while clients.iter().zip(&before).any(|(seen, before)| answers(seen) < before + 2) {
+        let failed = clients.iter().any(|seen| seen.failures.load(Ordering::SeqCst) > 0);
+        assert!(!failed && began.elapsed() < deadline, "a client has stopped");
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+fn count() -> usize {
+    std::env::var("FICUS_FLIPS").ok().and_then(|count| count.parse().ok()).unwrap_or(60)
+}
+
+fn tell_times(what: &str, mut times: Vec<Duration>) {
+    times.sort_unstable();
+    let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)].as_secs_f64() * 1e3;
+    println!(
+        "{what}: {} flips, from the command to the last answer of the old side: p50 {:.2} ms, p99 {:.2} ms, most {:.2} ms",
+        times.len(),
+        at(50),
+        at(99),
+        at(100)
+    );
+}
+
+#[test]
+fn no_request_fails_while_three_nodes_flip() {
+    let fleet = Fleet::start(3, ROUTES);
+    let nodes: Vec<&Ficus> = fleet.nodes.iter().collect();
+    tell_times("three nodes with PostgreSQL", flips(&nodes, count()));
+}
+
+#[test]
+fn no_request_fails_while_one_node_flips() {
+    let ficus = Ficus::start(ROUTES);
+    tell_times("one node", flips(&[&ficus], count()));
+}
