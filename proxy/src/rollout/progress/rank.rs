@@ -221,7 +221,7 @@ pub(super) mod tests {
         let names: Vec<&str> = ranked.iter().map(|ranked| ranked.name.as_str()).collect();
         assert_eq!(names, ["often", "reads", "writes", "seldom"]);
         assert_eq!(ranked[0].calls_per_day, 1_000);
-        assert_eq!(ranked[0].why, ["80 % of Flask's time", "read-only", "no session"]);
+        assert_eq!(ranked[0].why, ["79 % of Flask's time", "read-only", "no session"]);
         assert_eq!(ranked[1].why, ["8 % of Flask's time", "read-only", "no session", "in shadow already"]);
         assert!(ranked[2].why.contains(&"writes only".to_owned()));
         assert!(ranked.iter().all(|ranked| ranked.score <= 100), "{ranked:?}");
