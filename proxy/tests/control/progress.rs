@@ -1,5 +1,10 @@
 //! `ficus progress`: what was counted, what comes next, what stands in the way; over restarts.
 
+use std::collections::BTreeSet;
+
+use ficus::diagnostic::Source;
+use ficus::rollout::progress::Stage;
+use ficus::route::{Context, read};
 use serde_json::Value;
 
 use crate::ficus::{Ficus, ROUTES, exchange, texts};
@@ -95,5 +100,28 @@ fn the_report_names_stages_and_what_stands_in_the_way() {
         let output = ficus.cli(&["progress", "--days", days]);
         assert_eq!(output.status.code(), Some(1));
         assert!(texts(&output).1.contains("`days` is between 1 and 400"), "{}", texts(&output).1);
+    }
+}
+
+#[test]
+fn a_route_goes_through_its_stages() {
+    let rust: BTreeSet<String> = ["rust".to_owned()].into();
+    let cases = [
+        ("", Stage::Legacy),
+        ("shadow = { sample = 0.1 }", Stage::Shadow),
+        ("shadow = { sample = 0.0 }", Stage::Legacy),
+        ("canary = { percent = 5 }\nshadow = { sample = 0.1 }", Stage::Canary),
+        ("canary = { percent = 0 }", Stage::Legacy),
+        ("canary = { percent = 5 }\ncandidate = \"legacy-next\"", Stage::Legacy),
+        ("serve = \"legacy-next\"", Stage::Legacy),
+        ("serve = \"rust\"", Stage::Rust),
+        ("serve = \"rust\"\nfallback = \"rust\"", Stage::Retired),
+        ("serve = \"off\"", Stage::Off),
+    ];
+    for (lines, expected) in cases {
+        let text = format!("version = 1\n[[route]]\nname = \"a\"\nrule = \"/a\"\n{lines}\n");
+        let (table, report) = read(&Source::new("routes.toml", text), &Context::default());
+        let table = table.unwrap_or_else(|| panic!("{lines}: {}", report.render(false)));
+        assert_eq!(Stage::of(table.route("a").unwrap(), &rust), expected, "{lines}");
     }
 }

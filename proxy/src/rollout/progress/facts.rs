@@ -260,33 +260,3 @@ fn numbers(book: &Book, route: &str) -> BTreeMap<String, Numbers> {
     })
     .collect()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::diagnostic::Source;
-    use crate::route::{Context, read};
-
-    #[test]
-    fn a_route_goes_through_its_stages() {
-        let rust: BTreeSet<String> = ["rust".to_owned()].into();
-        let cases = [
-            ("", Stage::Legacy),
-            ("shadow = { sample = 0.1 }", Stage::Shadow),
-            ("shadow = { sample = 0.0 }", Stage::Legacy),
-            ("canary = { percent = 5 }\nshadow = { sample = 0.1 }", Stage::Canary),
-            ("canary = { percent = 0 }", Stage::Legacy),
-            ("canary = { percent = 5 }\ncandidate = \"legacy-next\"", Stage::Legacy),
-            ("serve = \"legacy-next\"", Stage::Legacy),
-            ("serve = \"rust\"", Stage::Rust),
-            ("serve = \"rust\"\nfallback = \"rust\"", Stage::Retired),
-            ("serve = \"off\"", Stage::Off),
-        ];
-        for (lines, expected) in cases {
-            let text = format!("version = 1\n[[route]]\nname = \"a\"\nrule = \"/a\"\n{lines}\n");
-            let (table, report) = read(&Source::new("routes.toml", text), &Context::default());
-            let table = table.unwrap_or_else(|| panic!("{lines}: {}", report.render(false)));
-            assert_eq!(Stage::of(table.route("a").unwrap(), &rust), expected, "{lines}");
-        }
-    }
-}
