@@ -20,6 +20,7 @@ mod listing;
 mod openapi;
 mod peer;
 mod problem;
+mod progress;
 mod role;
 mod table;
 mod token_api;
@@ -41,6 +42,7 @@ use crate::control::Control;
 use crate::identity::Tokens;
 use crate::observe::Observer;
 use crate::rollout::Incidents;
+use crate::rollout::progress::Tallies;
 use crate::settings::AdminSettings;
 use crate::shadow::Shadow;
 use crate::store::Diffs;
@@ -70,6 +72,8 @@ pub struct Kept {
     pub shadow: Arc<Shadow>,
     /// Where answers differ.
     pub diffs: Arc<Diffs>,
+    /// How often each route was asked.
+    pub tallies: Arc<Tallies>,
     /// Who may do what.
     pub settings: AdminSettings,
     /// Where tokens, and who was refused, are written down.

@@ -27,6 +27,7 @@ const QUERIES: &[(&str, &[&str])] = &[
     ("/v1/explain", &["method", "path", "user", "visitor", "address", "role", "host"]),
     ("/v1/history", &["route", "limit", "diff"]),
     ("/v1/audit", &["limit"]),
+    ("/v1/progress", &["days"]),
     ("/v1/diffs", &["route", "samples"]),
     ("/v1/certificate", &["route"]),
     ("/v1/noise", &["route"]),

@@ -8,7 +8,7 @@ use axum::routing::{MethodRouter, delete, get, post};
 
 use super::door::{Door, admit};
 use super::role::Role::{self, Admin as Administrator, Operator, Viewer};
-use super::{Admin, api, changes, diffs, events, evidence, incidents, openapi, token_api};
+use super::{Admin, api, changes, diffs, events, evidence, incidents, openapi, progress, token_api};
 
 /// One endpoint.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +38,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     look("/v1/incidents", "Incidents", "What made guards act; newest first", || get(incidents::list)),
     look("/v1/incidents/{id}", "Incident", "One incident with everything", || get(incidents::show)),
     look("/v1/fleet", "Document", "The nodes that share the store with this one", || get(api::fleet)),
+    look("/v1/progress", "Document", "How far each route is, and how often it was asked", || get(progress::progress)),
     look("/v1/diffs", "Diffs", "Where the answers of both sides differ", || get(diffs::list)),
     look("/v1/diffs/{id}", "Document", "One group of differences, with samples", || get(diffs::one)),
     look("/v1/shadow", "Document", "The routes whose requests are copied", || get(evidence::shadowed)),

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::document::Census;
+use super::needs::Needs;
 
 /// The application's interpreter, and where and what it runs.
 #[derive(Debug, Clone)]
@@ -102,8 +103,18 @@ impl Interpreter {
 
     /// Takes the census.
     pub fn census(&self) -> Result<Census, ShimError> {
-        let output =
-            self.command("census").stdin(Stdio::null()).output().map_err(|cause| self.not_started(cause))?;
+        self.document("census", &[])
+    }
+
+    /// Asks what would go with the view of an endpoint, and who needs it.
+    pub fn needs(&self, endpoint: &str) -> Result<Needs, ShimError> {
+        self.document("retire", &["--endpoint", endpoint])
+    }
+
+    fn document<T: for<'de> Deserialize<'de>>(&self, word: &str, arguments: &[&str]) -> Result<T, ShimError> {
+        let mut command = self.command(word);
+        command.args(arguments).stdin(Stdio::null());
+        let output = command.output().map_err(|cause| self.not_started(cause))?;
         let text = String::from_utf8_lossy(&output.stdout);
         match text.lines().next() {
             Some(document) if output.status.success() => Ok(serde_json::from_str(document)?),

@@ -114,17 +114,33 @@ pub(super) enum Command {
     /// Show what made a guard roll a route back
     Incident(Incident),
     /// Read ficus.toml, the routing file and the certificates again
+    #[command(after_help = "\
+Examples:
+  ficus reload
+  ficus reload --json")]
     Reload,
     /// Put a new process in the place of the running one, without an interruption
     #[command(after_help = "\
 The new process is the program at the path that the running one was started with, with the same flags and variables. It \
 takes over the listening sockets; the old one answers what it has begun. If the new one does not get ready, the old one \
-goes on, and says why.")]
+goes on, and says why.
+
+Examples:
+  ficus upgrade
+  ficus upgrade --json")]
     Upgrade,
     /// Show the audit and prove that nobody touched it
     Audit(Audit),
     /// Make a token by which a tester chooses a side
     TesterToken(TesterToken),
+    /// Report how far the migration is and what to move next
+    Progress(super::progress::Flags),
+    /// Prove that nothing needs the Python view of a route, and name its lines
+    Retire(super::retire::Flags),
+    /// Write routes.toml in its canonical form
+    Fmt(super::fmt::Flags),
+    /// Print the JSON Schema of routes.toml or ficus.toml, for editors
+    Schema(super::schema::Flags),
     /// Make, list and revoke the tokens of the admin API
     Token(super::token::Token),
     /// Show what happens, as it happens

@@ -22,6 +22,7 @@ mod diffs;
 mod exit;
 mod explain;
 mod fleet;
+mod fmt;
 mod history;
 mod incident;
 mod init;
@@ -31,8 +32,12 @@ mod noise;
 mod offline;
 mod offline_rollback;
 mod process;
+mod progress;
 mod prove;
+mod report;
+mod retire;
 mod routes;
+mod schema;
 mod screen;
 mod serve;
 mod shadow;
@@ -82,6 +87,10 @@ pub fn main() -> ExitCode {
         Command::Upgrade => process::upgrade(&common),
         Command::Fleet(flags) => fleet::run(&common, &flags),
         Command::Incident(flags) => incident::run(&common, &flags),
+        Command::Progress(flags) => progress::run(&common, &flags),
+        Command::Retire(flags) => retire::run(&common, &flags),
+        Command::Fmt(flags) => fmt::run(&common, &flags),
+        Command::Schema(flags) => schema::run(&flags),
         Command::Init(flags) => init::run(&common, &flags),
         Command::Census(flags) => census::run(&common, &flags),
         Command::ProveRoutes(flags) => prove::run(&common, &flags),

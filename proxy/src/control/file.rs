@@ -47,7 +47,10 @@ pub(super) fn hash(text: &str) -> String {
 
 /// Replaces the file's text: a new file beside it, on disk, renamed over it. Mode and owner are kept, a symbolic
 /// link stays one.
-pub(super) fn replace(path: &Path, text: &str) -> Result<(), WriteError> {
+///
+/// # Errors
+/// When it cannot be written; the old text is still there.
+pub fn replace(path: &Path, text: &str) -> Result<(), WriteError> {
     let target = std::fs::canonicalize(path).map_err(|source| other(path, source))?;
     let metadata = std::fs::metadata(&target).map_err(|source| other(&target, source))?;
     // Root may write anything; a file without any write bit says that nobody should.

@@ -36,7 +36,7 @@ use crate::store::{Audit, Broken, Record, Recorder};
 
 pub use change::{Applied, Change, Changed, Crowd, Edit, Preview, Refused};
 pub use diff::unified;
-pub use file::WriteError;
+pub use file::{WriteError, replace as replace_file};
 pub use fleet::{Confirmation, FleetStatus, Keeper, Missing};
 pub use handover::HandOver;
 pub use pins::{Hold, Override};

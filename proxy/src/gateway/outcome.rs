@@ -44,6 +44,7 @@ impl Gateway {
             fallback: ctx.fell_back.map(Trouble::word),
             unrepeatable: ctx.unrepeatable.map(Trouble::word),
             unkept: ctx.unkept,
+            session: has_cookie(&request.headers, &self.settings.flask.session_cookie),
             bucket: ctx.bucket,
             status,
             bytes: session.body_bytes_sent() as u64,
@@ -56,6 +57,17 @@ impl Gateway {
         }
         self.offer_copy(session, ctx);
     }
+}
+
+/// Whether a cookie of this name came along.
+fn has_cookie(headers: &http::HeaderMap, name: &str) -> bool {
+    let named = |pair: &[u8]| {
+        pair.trim_ascii_start().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+    };
+    headers
+        .get_all(http::header::COOKIE)
+        .iter()
+        .any(|value| value.as_bytes().split(|byte| *byte == b';').any(named))
 }
 
 /// The protocol, as an access log names it.
@@ -83,4 +95,31 @@ fn guarded(ctx: &Context, status: Option<u16>) -> Option<Guarded<'_>> {
         (None, None) => (status.is_some() && !good).then_some(Trouble::Status.word()),
     };
     Some(Guarded { route, candidate: ctx.candidate, failure })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_found_by_its_whole_name() {
+        let headers = |lines: &[&'static str]| {
+            let mut headers = http::HeaderMap::new();
+            for line in lines {
+                headers.append(http::header::COOKIE, http::HeaderValue::from_static(line));
+            }
+            headers
+        };
+        for (lines, expected) in [
+            (&["session=x"][..], true),
+            (&["a=1;session=x"], true),
+            (&["a=1; session="], true),
+            (&["a=1", "b=2; session=x"], true),
+            (&["xsession=1; sessions=2; a=session=3"], false),
+            (&["session"], false),
+            (&[], false),
+        ] {
+            assert_eq!(has_cookie(&headers(lines), "session"), expected, "{lines:?}");
+        }
+    }
 }

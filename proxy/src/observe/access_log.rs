@@ -154,6 +154,7 @@ mod tests {
             fallback: None,
             unrepeatable: None,
             unkept: None,
+            session: false,
             bucket: Some(4_711),
             status: Some(200),
             bytes: 5_120,

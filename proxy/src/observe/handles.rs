@@ -13,6 +13,10 @@ use super::metrics::{Metrics, RequestLabels};
 
 /// The methods that have a label of their own; all others share the last one, so that clients cannot invent labels.
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "_OTHER"];
+/// Those that promise to change nothing.
+const SAFE: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
+/// A handler handed the request back.
+const DEFERRED: &str = "deferred";
 /// The classes of status; the last one is for clients that left before they got an answer.
 const CODES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "aborted"];
 const SERVER_ERRORS: usize = 4;
@@ -39,6 +43,9 @@ struct BackendHandles {
     by_method: [OnceLock<Box<MethodHandles>>; METHODS.len()],
     upstream_duration: OnceLock<Box<Histogram>>,
     fallbacks: AtomicU64,
+    defers: AtomicU64,
+    sessions: AtomicU64,
+    micros: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +76,9 @@ impl RouteHandles {
             by_method: Default::default(),
             upstream_duration: OnceLock::new(),
             fallbacks: AtomicU64::new(0),
+            defers: AtomicU64::new(0),
+            sessions: AtomicU64::new(0),
+            micros: AtomicU64::new(0),
         };
         let by_backend = backends.iter().map(handles).collect();
         Self { route: route.to_owned(), rule: rule.map(str::to_owned), by_backend }
@@ -105,6 +115,36 @@ impl RouteHandles {
         if outcome.fallback.is_some() {
             handles.fallbacks.fetch_add(1, Ordering::Relaxed);
         }
+        if outcome.fallback == Some(DEFERRED) {
+            handles.defers.fetch_add(1, Ordering::Relaxed);
+        }
+        if outcome.session {
+            handles.sessions.fetch_add(1, Ordering::Relaxed);
+        }
+        let micros = u64::try_from(outcome.upstream.unwrap_or(outcome.total).as_micros()).unwrap_or(u64::MAX);
+        handles.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// What was counted for the tally, by backend; backends without requests are left out.
+    pub(super) fn tallied(&self) -> impl Iterator<Item = super::Counted> + '_ {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        self.counters().filter_map(move |counters| {
+            let handles = self.by_backend.iter().find(|handles| handles.backend == counters.backend)?;
+            let unsafe_methods =
+                METHODS.iter().zip(&handles.by_method).filter(|(name, _)| !SAFE.contains(name));
+            let requests = unsafe_methods.filter_map(|(_, method)| method.get()).flat_map(|m| &m.requests);
+            Some(super::Counted {
+                route: counters.route,
+                backend: counters.backend,
+                requests: counters.requests,
+                errors: counters.errors,
+                fallbacks: counters.fallbacks,
+                defers: of(&handles.defers),
+                writes: requests.filter_map(OnceLock::get).map(Counter::get).sum(),
+                sessions: of(&handles.sessions),
+                micros: of(&handles.micros),
+            })
+        })
     }
 
     /// What was counted, by backend; backends without requests are left out.
@@ -213,6 +253,7 @@ mod tests {
             revision: 1,
             fallback: None,
             unrepeatable: None,
+            session: false,
             bucket: None,
             status: Some(status),
             bytes: 1,

@@ -128,6 +128,29 @@ pub struct RouteCounters {
     pub fallbacks: u64,
 }
 
+/// What one route did since start-up, by the backend that answered: what the tally of its days is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    /// The route's name; [`NONE`] for requests that no route matched.
+    pub route: String,
+    /// The backend that answered; [`NONE`] when Ficus itself did.
+    pub backend: String,
+    /// Requests.
+    pub requests: u64,
+    /// Of these, answered with a status of 500 or more.
+    pub errors: u64,
+    /// Of these, answered by the fallback in place of the backend first chosen.
+    pub fallbacks: u64,
+    /// Of these, because a handler handed them back.
+    pub defers: u64,
+    /// Of these, with a method that may change something.
+    pub writes: u64,
+    /// Of these, with a session cookie.
+    pub sessions: u64,
+    /// Time until they were answered, in microseconds.
+    pub micros: u64,
+}
+
 /// Counts something that is going on, until it is dropped.
 #[derive(Debug)]
 pub struct Ongoing(Gauge);
@@ -296,6 +319,11 @@ impl Observer {
         let mut counters: Vec<_> = by_route.values().flat_map(|handles| handles.counters()).collect();
         counters.sort_by(|a, b| (&a.route, &a.backend).cmp(&(&b.route, &b.backend)));
         counters
+    }
+
+    /// What each route did since start-up, for the tally.
+    pub fn tallied(&self) -> Vec<Counted> {
+        self.by_route.load().values().flat_map(|handles| handles.tallied()).collect()
     }
 
     /// Where a scrape asks about what is known elsewhere.

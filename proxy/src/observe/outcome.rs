@@ -35,6 +35,8 @@ pub struct Outcome<'a> {
     pub unrepeatable: Option<&'static str>,
     /// Why the body was not kept for the fallback.
     pub unkept: Option<&'static str>,
+    /// Whether a session cookie of the application's came with it; never what was in it.
+    pub session: bool,
     /// The user's bucket, if it was looked at.
     pub bucket: Option<u32>,
     /// What the watcher of a guarded route must know.

@@ -6,6 +6,7 @@
 mod guard;
 mod incident;
 mod latency;
+pub mod progress;
 mod sequential;
 mod side;
 mod watch;

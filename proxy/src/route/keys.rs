@@ -50,3 +50,25 @@ pub const IGNORE: &[&str] = &["path", "reason", "author", "expires", "tolerance"
 pub const RATE: &[&str] = &["per", "requests", "window", "burst"];
 /// `guard`.
 pub const GUARD: &[&str] = &["max_error_ratio", "max_p95_ratio", "window", "min_requests", "on_trip"];
+
+/// Every table by its path, and its keys: the canonical form and the schema follow them.
+pub const TABLES: &[(&[&str], &[&str])] = &[
+    (&[], TOP),
+    (&["defaults"], DEFAULTS),
+    (&["map"], MAP),
+    (&["converters", "*"], CONVERTER),
+    (&["route"], ROUTE),
+    (&["route", "canary"], CANARY),
+    (&["route", "shadow"], SHADOW),
+    (&["route", "shadow", "ignore"], IGNORE),
+    (&["route", "rate"], RATE),
+    (&["route", "guard"], GUARD),
+];
+
+/// The keys of the table at this path; `None`: any.
+pub fn of(path: &[&str]) -> Option<&'static [&'static str]> {
+    let fits = |table: &[&str]| {
+        table.len() == path.len() && table.iter().zip(path).all(|(part, name)| *part == "*" || part == name)
+    };
+    TABLES.iter().find(|(table, _)| fits(table)).map(|(_, keys)| *keys)
+}

@@ -3,6 +3,7 @@
 //! Step 2 of a request (match) reads it; a flip replaces it whole. Reading and checking the text is in the files
 //! beside this one; who may change it is in `control`.
 
+mod canonical;
 mod check;
 mod entry;
 mod groups;
@@ -10,6 +11,7 @@ pub mod keys;
 mod live;
 mod rate;
 mod read;
+mod schema;
 mod shadow;
 mod table;
 mod trial;
@@ -18,8 +20,10 @@ use std::time::Duration;
 
 use crate::diagnostic::Network;
 
+pub use canonical::{NotCanonical, canonical};
 pub use live::{Live, Routing};
 pub use read::{Context, Defaults, read};
+pub use schema::schema;
 pub use shadow::{Allows, IgnoreRule, Pattern, Shadow};
 pub use table::{Found, Table};
 

@@ -35,6 +35,7 @@ pub(super) fn start(parts: &Parts, asks: Asks) -> anyhow::Result<Served> {
         incidents: Arc::clone(&parts.incidents),
         shadow: Arc::clone(&parts.shadow),
         diffs: Arc::clone(&parts.diffs),
+        tallies: Arc::clone(&parts.tallies),
         settings: parts.settings.admin.clone(),
         directory: parts.settings.store.directory.clone(),
     };

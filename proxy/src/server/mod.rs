@@ -18,6 +18,7 @@ mod shadow;
 mod sockets;
 mod sources;
 mod stop;
+mod tally;
 mod tls;
 mod upgrade;
 mod watchdog;
@@ -40,6 +41,7 @@ use crate::admin::{Ask, Asks};
 use crate::control::{Control, Reloaded};
 use crate::gateway::{Gateway, Rules};
 use crate::observe::{Observer, count_panics};
+use crate::rollout::progress::Tallies;
 use crate::rollout::{self, Incidents};
 use crate::settings::{Current, Inputs, Settings};
 use crate::shadow::Shadow;
@@ -83,6 +85,7 @@ struct Parts {
     draining: Arc<AtomicBool>,
     shadow: Arc<Shadow>,
     diffs: Arc<Diffs>,
+    tallies: Arc<Tallies>,
 }
 
 /// Serves until told to stop, or until another process has taken over. The settings are read from `inputs`, now and
@@ -143,6 +146,7 @@ fn start(
     }
     let (shadow, outlet, diffs) = shadow::build(&settings, &observer, (control.live(), &backends))?;
     let copies = shadow::start(&shadow, outlet)?;
+    let tallies = tally::start(&settings, &observer)?;
     let mut parts = Parts {
         settings: Arc::new(Current::new(settings)),
         inputs,
@@ -158,6 +162,7 @@ fn start(
         draining: Arc::default(),
         shadow,
         diffs,
+        tallies,
     };
     let (asks, questions) = Asks::new();
     let mut admin = admin::start(&parts, asks)?;
@@ -167,6 +172,7 @@ fn start(
     copies.shutdown_background();
     parts.shadow.finish(LAST_MOMENT * 5);
     parts.diffs.flush(LAST_MOMENT * 5);
+    parts.tallies.finish();
     parts.observer.finish();
     let replaced = matches!(&ended, Ok(Some(successor)) if successor.has("admin_socket"));
     admin.stop(Some(parts.settings.listen.admin_socket.as_path()).filter(|_| !replaced));

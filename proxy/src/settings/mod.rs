@@ -9,6 +9,7 @@ mod current;
 mod keys;
 mod layers;
 mod read;
+mod schema;
 mod shadow;
 mod telemetry;
 mod values;
@@ -27,6 +28,7 @@ pub use current::{Current, Difference, RELOADABLE, Written};
 pub use keys::{BACKEND, HEALTH, KEYS, Key, variable};
 pub use layers::Inputs;
 pub use read::{admin_socket, load};
+pub use schema::schema;
 pub use shadow::{ShadowSettings, Stack};
 pub use telemetry::{Endpoint, Sampler};
 

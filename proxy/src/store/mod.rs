@@ -17,6 +17,7 @@ mod recorder;
 mod records;
 mod sqlite;
 mod step;
+mod tally;
 mod worker;
 
 use chrono::{DateTime, Utc};
@@ -31,6 +32,7 @@ pub use fleet::{Away, KeptIncident, Member, News, Node, Presence, Publication, P
 pub use recorder::{Paused, Recorder, StoreHealth, Texts};
 pub use records::{Document, Records};
 pub use step::step;
+pub use tally::{Book, KEPT_DAYS, Known, Sums, Tallied, Tally};
 
 /// One revision and how it came to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,5 +8,7 @@ mod apps;
 mod changes;
 mod init;
 mod proof;
+mod retire;
 mod site;
 mod templates;
+mod transcripts;

@@ -63,26 +63,8 @@ fn every_command_and_flag_is_described() {
     let page = page("cli.md");
     let directory = tempfile::tempdir().unwrap();
     let help = |arguments: &[&str]| texts(&command(directory.path()).args(arguments).output().unwrap()).0;
-    let looking = [
-        "check",
-        "status",
-        "fleet",
-        "routes",
-        "explain",
-        "diff",
-        "diffs",
-        "history",
-        "audit",
-        "completions",
-        "man",
-    ];
-    let changing =
-        ["serve", "flip", "canary", "shadow", "rollback", "hold", "resume", "undo", "apply", "tester-token"];
-    let proving = ["noise", "certificate", "capture"];
-    let helping = ["token", "watch", "support-bundle"];
-    let adopting = ["incident", "reload", "upgrade", "init", "census", "prove-routes", "check-templates"];
-    for name in looking.into_iter().chain(changing).chain(proving).chain(helping).chain(adopting) {
-        assert!(help(&["--help"]).contains(&format!("  {name} ")), "there is no command {name}");
+    for name in crate::transcripts::commands() {
+        let name = name.as_str();
         assert!(page.contains(&format!("## ficus {name}\n")), "`{name}` is not described");
         for word in help(&[name, "--help"]).split_whitespace().filter(|word| word.starts_with("--")) {
             let flag = word.trim_end_matches([',', '.', ':', ')', '>']);

@@ -6,8 +6,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../../../legacy-shim/rust/tests/fuzz/mutate.rs"]
+#[allow(dead_code, reason = "written for both crates; this one does not use all of it")]
 mod mutate;
 mod targets;
+mod words;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
@@ -36,7 +39,7 @@ fn run(name: &str, default: usize) {
     let corpus = corpus(name, target.corpus);
     let iterations =
         std::env::var("FUZZ_ITERATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(default);
-    let mutations = Mutator::new(name, corpus.clone()).take(iterations);
+    let mutations = Mutator::new(name, corpus.clone(), words::WORDS).take(iterations);
     for data in corpus.into_iter().chain(mutations) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| (target.run)(&data))) {
             let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-proxy-{name}"));

@@ -1,5 +1,9 @@
 //! The parsers and what must hold for each, whatever it gets.
 
+#[path = "../../../legacy-shim/rust/tests/fuzz/targets/tamper.rs"]
+#[allow(dead_code, reason = "written for both crates; this one uses its random numbers")]
+pub(crate) mod tamper;
+
 use std::sync::Arc;
 
 use ficus::diagnostic::Source;

@@ -83,5 +83,18 @@ def templates_command(target: str) -> None:
             serve(app, sys.stdin, answers)
 
 
+@main.command("retire")
+@app_option
+@click.option("--endpoint", required=True, help="The endpoint, as routes.toml names it.")
+def retire_command(target: str, endpoint: str) -> None:
+    """Say what would go with a view, and who in the source needs it, as JSON."""
+    with answers_only() as answers:
+        app = load_or_report(target, answers)
+        from .retire import report
+
+        with app.app_context():
+            answers.write(json.dumps(report(app, target, endpoint)) + "\n")
+
+
 if __name__ == "__main__":
     main(prog_name="python -m legacy_shim")

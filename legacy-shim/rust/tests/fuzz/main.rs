@@ -8,6 +8,7 @@
 
 mod mutate;
 mod targets;
+mod words;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
@@ -61,8 +62,11 @@ fn run(name: &'static str, default: u32) {
     let (count, time) = bounds(u64::from(default));
     let corpus = corpus(name);
     let inputs: Vec<Vec<u8>> = corpus.iter().map(|(_, data)| data.clone()).collect();
-    let mutator =
-        Mutator::new(&number("FUZZ_SEED").map_or(name.to_owned(), |seed| format!("{name}{seed}")), inputs);
+    let mutator = Mutator::new(
+        &number("FUZZ_SEED").map_or(name.to_owned(), |seed| format!("{name}{seed}")),
+        inputs,
+        words::WORDS,
+    );
     let long = mutator.long(LONG).into_iter().enumerate().map(|(n, data)| (format!("long {n}"), data));
     let corpus: Vec<_> = corpus.into_iter().chain(long).collect();
     let end = Instant::now() + time;

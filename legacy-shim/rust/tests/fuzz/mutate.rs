@@ -1,65 +1,24 @@
-//! A small mutator with a fixed seed: bits, bytes, pieces of the corpus, words of the formats.
+//! A small mutator with a fixed seed: bits, bytes, pieces of the corpus, words of the formats. The proxy's fuzz targets use
+//! this file too, with words of their own.
 
 use crate::targets::tamper::Random;
 
 const MOST: usize = 4096;
-const WORDS: [&str; 40] = [
-    ".",
-    "=",
-    "==",
-    "|",
-    "$",
-    ":",
-    ";",
-    "; ",
-    "&",
-    "%",
-    "%2F",
-    "%FF",
-    "%00",
-    "\\",
-    "\\377",
-    "\"",
-    "\"\"",
-    "+",
-    "-",
-    "_",
-    "\r\n",
-    "\n\n",
-    "\0",
-    "\u{e9}",
-    "\u{fffd}",
-    "\u{130}",
-    "99999999999999999999",
-    "-1",
-    "0",
-    "/",
-    "//",
-    "<",
-    ">",
-    "<int:a>",
-    "<path:b>",
-    "<string(length=2):c>",
-    "{\" t\":[",
-    "{\" d\":\"",
-    "}",
-    "csrf_token=",
-];
-
 /// Endless inputs, made of those of a corpus.
 pub(crate) struct Mutator {
     corpus: Vec<Vec<u8>>,
+    words: &'static [&'static str],
     random: Random,
 }
 
 impl Mutator {
-    pub(crate) fn new(name: &str, corpus: Vec<Vec<u8>>) -> Self {
-        Mutator { corpus, random: Random::of(name.as_bytes()) }
+    pub(crate) fn new(name: &str, corpus: Vec<Vec<u8>>, words: &'static [&'static str]) -> Self {
+        Mutator { corpus, words, random: Random::of(name.as_bytes()) }
     }
 
     /// Each word and each file of the corpus, repeated; and in the middle of a file.
     pub(crate) fn long(&self, length: usize) -> Vec<Vec<u8>> {
-        let words = WORDS.iter().map(|word| word.as_bytes());
+        let words = self.words.iter().map(|word| word.as_bytes());
         let pieces = words.chain(self.corpus.iter().map(Vec::as_slice)).filter(|piece| !piece.is_empty());
         let repeated = pieces.map(|piece| piece.repeat(length / piece.len()));
         repeated
@@ -93,7 +52,7 @@ impl Mutator {
             }
             6 => data.reverse(),
             _ => {
-                let word = self.random.pick(&WORDS).as_bytes();
+                let word = self.random.pick(self.words).as_bytes();
                 data.splice(at..at, word.iter().copied());
             }
         }

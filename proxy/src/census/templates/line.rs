@@ -1,13 +1,11 @@
 //! The shim's process: a question a line in, an answer a line out.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use crate::census::child::Child;
 use crate::census::shim::{Interpreter, ShimError};
 
 /// What the application says first.
@@ -51,64 +49,28 @@ pub struct RouteTemplates {
 #[derive(Debug)]
 pub(super) struct Line {
     interpreter: Interpreter,
-    ends: Mutex<Ends>,
-}
-
-#[derive(Debug)]
-struct Ends {
-    child: Child,
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
-    said: Option<JoinHandle<Vec<u8>>>,
+    child: Mutex<Child>,
 }
 
 impl Line {
     /// Starts the application.
     pub(super) fn start(interpreter: &Interpreter) -> Result<(Self, Facts), ShimError> {
-        let mut child = interpreter
-            .command("templates")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|cause| interpreter.not_started(cause))?;
-        let (input, output, error) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let Some((output, mut error)) = output.zip(error) else {
-            return Err(interpreter.not_started(std::io::Error::other("no pipes")));
-        };
-        let said = std::thread::spawn(move || {
-            let mut said = Vec::new();
-            let _ = error.read_to_end(&mut said);
-            said
-        });
-        let ends = Ends { child, input, output: BufReader::new(output), said: Some(said) };
-        let line = Self { interpreter: interpreter.clone(), ends: Mutex::new(ends) };
-        let first = line.ends().line();
-        match serde_json::from_str(&first) {
-            Ok(facts) => Ok((line, facts)),
-            Err(_) => Err(line.trouble(&first)),
-        }
+        let (child, facts) = Child::start(interpreter, "templates")?;
+        Ok((Self { interpreter: interpreter.clone(), child: Mutex::new(child) }, facts))
     }
 
-    fn ends(&self) -> MutexGuard<'_, Ends> {
-        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    fn child(&self) -> MutexGuard<'_, Child> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says something; what comes back is read with [`Self::hear`].
     pub(super) fn say(&self, question: &Json) {
-        if let Some(input) = &mut self.ends().input {
-            // A process that is gone is noticed by its missing answer.
-            let _ = input.write_all(format!("{question}\n").as_bytes());
-        }
+        self.child().say(&format!("{question}\n"));
     }
 
     /// The next answer.
     pub(super) fn hear(&self) -> Result<Json, ShimError> {
-        let line = self.ends().line();
-        if line.is_empty() {
-            return Err(self.trouble(""));
-        }
-        Ok(serde_json::from_str(&line)?)
+        self.child().hear()
     }
 
     /// A question and its answer.
@@ -125,35 +87,5 @@ impl Line {
     /// The process could not do what was asked.
     pub(super) fn failed(&self, message: String) -> ShimError {
         self.interpreter.failed(message)
-    }
-
-    fn trouble(&self, first: &str) -> ShimError {
-        let mut ends = self.ends();
-        drop(ends.input.take());
-        match ends.child.wait() {
-            Err(cause) => self.interpreter.not_started(cause),
-            Ok(status) => {
-                let stderr = ends.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
-                self.interpreter.trouble(first, &Output { status, stdout: Vec::new(), stderr })
-            }
-        }
-    }
-}
-
-impl Ends {
-    fn line(&mut self) -> String {
-        let mut line = Vec::new();
-        let _ = self.output.read_until(b'\n', &mut line);
-        String::from_utf8_lossy(&line).into_owned()
-    }
-}
-
-impl Drop for Ends {
-    fn drop(&mut self) {
-        drop(self.input.take());
-        if !matches!(self.child.try_wait(), Ok(Some(_))) {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
     }
 }
