@@ -16,7 +16,7 @@ use super::change_flags::{Apply, Canary, Flip, Hold, Resume, Rollback, Undo};
     version,
     max_term_width = 100,
     after_help = "\
-Exit codes: 0 done, 1 failed, 2 wrong usage or --yes is missing, 3 held, a template differs, or (only with --exit-code) \
+Exit codes: 0 done, 1 failed, 2 wrong usage or --yes is missing, 3 held, a template, a replay or a twin differs, or (only with --exit-code) \
 not healthy or changed, 4 somebody else changed it first, 5 ficus cannot be reached, 130 interrupted."
 )]
 pub(super) struct Arguments {
@@ -118,6 +118,10 @@ goes on, and says why.")]
     Census(super::census::Flags),
     /// Ask the Flask application's matcher and Ficus' the same, and show where they differ
     ProveRoutes(super::prove::Prove),
+    /// Play recorded sessions against a backend and compare the answers
+    Replay(super::replay::Flags),
+    /// Run two stacks on clones of one database and compare answers and tables
+    Twin(super::twin::Flags),
     /// Print the completions for a shell
     Completions(super::manual::Completions),
     /// Print the manual, as a page for `man`

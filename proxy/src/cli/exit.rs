@@ -35,6 +35,11 @@ impl Exit {
         Self::new(code, "")
     }
 
+    /// Somebody pressed Ctrl-C.
+    pub(super) fn interrupted() -> Self {
+        Self::new(130, "interrupted")
+    }
+
     /// Nobody answers on the admin socket.
     pub(super) fn unreachable(socket: &Path, cause: &str) -> Self {
         let message = format!(

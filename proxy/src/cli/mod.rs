@@ -25,12 +25,14 @@ mod offline;
 mod offline_rollback;
 mod process;
 mod prove;
+mod replay;
 mod routes;
 mod screen;
 mod serve;
 mod shadow;
 mod status;
 mod tester;
+mod twin;
 
 use std::process::ExitCode;
 
@@ -70,6 +72,8 @@ pub fn main() -> ExitCode {
         Command::ProveRoutes(flags) => prove::run(&common, &flags),
         Command::Completions(flags) => manual::completions(&flags),
         Command::Man(flags) => manual::man(&flags),
+        Command::Replay(flags) => replay::run(&common, &flags),
+        Command::Twin(flags) => twin::run(&common, &flags),
         Command::CheckTemplates(flags) => check_templates::run(&common, &flags),
     };
     match done {

@@ -7,7 +7,9 @@
 
 mod capture;
 pub mod compare;
+pub mod corpus;
 mod job;
+pub mod journey;
 pub mod mask;
 mod queue;
 mod replay;

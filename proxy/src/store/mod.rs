@@ -6,6 +6,7 @@
 
 mod audit;
 mod chain;
+mod clones;
 mod diffs;
 mod journal;
 mod recorder;
@@ -19,6 +20,7 @@ use serde_json::Value;
 
 pub use audit::Audit;
 pub use chain::{Broken, Link};
+pub use clones::{Original, TableRows, TableShape};
 pub use diffs::{Bounds, DiffGroup, Diffs, GroupRow, Mismatch, Wanted};
 pub use recorder::{Paused, Recorder, StoreHealth, Texts};
 pub use step::step;

@@ -67,7 +67,17 @@ fn every_command_and_flag_is_described() {
         ["check", "status", "routes", "explain", "diff", "diffs", "history", "audit", "completions", "man"];
     let changing =
         ["serve", "flip", "canary", "shadow", "rollback", "hold", "resume", "undo", "apply", "tester-token"];
-    let adopting = ["incident", "reload", "upgrade", "init", "census", "prove-routes", "check-templates"];
+    let adopting = [
+        "incident",
+        "reload",
+        "upgrade",
+        "init",
+        "census",
+        "prove-routes",
+        "check-templates",
+        "replay",
+        "twin",
+    ];
     for name in looking.into_iter().chain(changing).chain(adopting) {
         assert!(help(&["--help"]).contains(&format!("  {name} ")), "there is no command {name}");
         assert!(page.contains(&format!("## ficus {name}\n")), "`{name}` is not described");
