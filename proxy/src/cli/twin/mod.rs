@@ -1,6 +1,7 @@
 //! `ficus twin`: two stacks on clones of one database, the same journey against each, then answers and final tables compared.
 
 mod plan;
+mod report;
 mod stack;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,27 +10,26 @@ use std::time::Duration;
 
 use clap::Args;
 use flask_compat::fernet::MultiFernet;
-use serde_json::{Value, json};
 
 use super::arguments::Common;
 use super::exit::Exit;
 use super::{Done, screen};
 use crate::route::{Found, IgnoreRule, Table};
-use crate::shadow::compare::{Case, Comparison, Design, Difference, Judge, Verdict};
+use crate::shadow::compare::{Case, Comparison, Design, Judge, Verdict};
 use crate::shadow::corpus::{Exchange, Session, load};
 use crate::shadow::journey::{People, Played, Player, recorded_answer};
 use crate::shadow::rows::{self, Clock, RowChange, RowComparison, RowRules, Schema};
 use crate::store::{Original, TableRows, TableShape};
 
 use plan::Plan;
+pub(super) use report::lines;
+use report::{document, report};
 use stack::Stack;
 
 /// Longest wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How far the clocks of both sides may be apart beside the time that one answer took, in seconds.
 const MOMENT: f64 = 5.0;
-/// Most differences of one answer that are printed.
-const SHOWN: usize = 8;
 
 /// `twin`.
 #[derive(Debug, Args)]
@@ -329,93 +329,4 @@ async fn interrupted() {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
     }
-}
-
-/// `- left` and `+ right` of a difference.
-pub(super) fn lines(difference: &Difference) -> String {
-    let mut text = format!("    {} {}\n", difference.path.text(), difference.kind.word());
-    for (sign, value) in [("-", &difference.reference), ("+", &difference.candidate)] {
-        if let Some(value) = value {
-            text.push_str(&format!("      {sign} {value}\n"));
-        }
-    }
-    text
-}
-
-fn report(outcome: &Outcome) -> String {
-    let mut text = String::new();
-    for step in &outcome.steps {
-        let word = if step.differs() { screen::bad("differ") } else { "agree".to_owned() };
-        text.push_str(&format!("{word}  {}: {}\n", step.session, step.title));
-        match &step.comparison {
-            Ok(comparison) => {
-                comparison
-                    .differences
-                    .iter()
-                    .take(SHOWN)
-                    .for_each(|difference| text.push_str(&lines(difference)));
-                if let Some(why) = comparison.incomparable {
-                    text.push_str(&format!("    not comparable: {}\n", why.word()));
-                }
-            }
-            Err(error) => text.push_str(&format!("    {error}\n")),
-        }
-    }
-    let rows = &outcome.rows;
-    for difference in &rows.differences {
-        text.push_str(&format!("{}  tables\n{}", screen::bad("differ"), lines(difference)));
-    }
-    let differing = outcome.steps.iter().filter(|step| step.differs()).count();
-    text.push_str(&format!(
-        "{} steps, {differing} differ; {} tables, {} changes, {} differ{}\n",
-        outcome.steps.len(),
-        outcome.tables,
-        rows.rows,
-        rows.differences.len() + rows.more,
-        allowed(&rows.ignored),
-    ));
-    text
-}
-
-fn allowed(ignored: &BTreeMap<String, u64>) -> String {
-    if ignored.is_empty() {
-        return String::new();
-    }
-    let parts: Vec<String> = ignored.iter().map(|(rule, times)| format!("{rule} {times}")).collect();
-    format!(" (allowed: {})", parts.join(", "))
-}
-
-fn document(outcome: &Outcome) -> Value {
-    let shown = |difference: &Difference| {
-        json!({
-            "path": difference.path.text(),
-            "kind": difference.kind.word(),
-            "left": difference.reference,
-            "right": difference.candidate,
-        })
-    };
-    let steps: Vec<Value> = outcome
-        .steps
-        .iter()
-        .map(|step| {
-            let (result, differences) = match &step.comparison {
-                Ok(comparison) => {
-                    (comparison.verdict.word().to_owned(), comparison.differences.iter().map(shown).collect())
-                }
-                Err(error) => (error.clone(), Vec::new()),
-            };
-            json!({
-                "session": step.session, "title": step.title, "differs": step.differs(), "result": result,
-                "differences": differences,
-            })
-        })
-        .collect();
-    json!({
-        "schema": 1,
-        "steps": steps,
-        "tables": outcome.tables,
-        "changes": outcome.rows.rows,
-        "rows": outcome.rows.differences.iter().map(shown).collect::<Vec<_>>(),
-        "allowed": outcome.rows.ignored,
-    })
 }
