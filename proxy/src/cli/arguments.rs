@@ -16,9 +16,9 @@ use super::change_flags::{Apply, Canary, Flip, Hold, Resume, Rollback, Undo};
     version,
     max_term_width = 100,
     after_help = "\
-Exit codes: 0 done, 1 failed, 2 wrong usage or --yes is missing, 3 held, a template differs, or (only with --exit-code) \
-not healthy, changed or not proved, 4 somebody else changed it first, 5 ficus cannot be reached, 6 done, but not on every \
-node of the fleet, 130 interrupted."
+Exit codes: 0 done, 1 failed, 2 wrong usage or --yes is missing, 3 held, not ready, a template, a \
+replay or a twin differs, or (only with --exit-code) not healthy, changed or not proved, 4 somebody else changed it first, \
+5 ficus cannot be reached, 6 done, but not on every node of the fleet, 130 interrupted."
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -153,6 +153,10 @@ Examples:
     Census(super::census::Flags),
     /// Ask the Flask application's matcher and Ficus' the same, and show where they differ
     ProveRoutes(super::prove::Prove),
+    /// Play recorded sessions against a backend and compare the answers
+    Replay(super::replay::Flags),
+    /// Run two stacks on clones of one database and compare answers and tables
+    Twin(super::twin::Flags),
     /// Print the completions for a shell
     Completions(super::manual::Completions),
     /// Print the manual, as a page for `man`

@@ -33,6 +33,11 @@ impl Exit {
         Self::new(code, "")
     }
 
+    /// Somebody pressed Ctrl-C.
+    pub(super) fn interrupted() -> Self {
+        Self::new(130, "interrupted")
+    }
+
     /// Nobody answers at this place.
     pub(super) fn unreachable(place: &str, cause: &str) -> Self {
         let message = format!(

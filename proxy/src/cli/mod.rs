@@ -34,6 +34,7 @@ mod offline_rollback;
 mod process;
 mod progress;
 mod prove;
+mod replay;
 mod report;
 mod retire;
 mod routes;
@@ -44,6 +45,7 @@ mod shadow;
 mod status;
 mod tester;
 mod token;
+mod twin;
 mod watch;
 mod way;
 
@@ -96,6 +98,8 @@ pub fn main() -> ExitCode {
         Command::ProveRoutes(flags) => prove::run(&common, &flags),
         Command::Completions(flags) => manual::completions(&flags),
         Command::Man(flags) => manual::man(&flags),
+        Command::Replay(flags) => replay::run(&common, &flags),
+        Command::Twin(flags) => twin::run(&common, &flags),
         Command::CheckTemplates(flags) => check_templates::run(&common, &flags),
     };
     match done {

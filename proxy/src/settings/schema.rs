@@ -111,14 +111,23 @@ fn kind(name: &str, default: &str) -> Option<Value> {
 /// Keys whose default does not tell everything.
 fn said(name: &str) -> Option<Value> {
     Some(match name {
-        "flask.secret_key" | "canary.secret_key" | "flask.channel_secret" | "store.password" | "shadow.database"
+        "flask.secret_key"
+        | "canary.secret_key"
+        | "flask.channel_secret"
+        | "store.password"
+        | "shadow.database"
         | "shadow.fernet_keys" => of("secret"),
         "listen.http" | "listen.admin" | "listen.https.address" => of("address"),
         "listen.https.certificate" | "listen.https.key" => {
             json!({ "anyOf": [{ "type": "string" }, of("texts")] })
         }
-        "listen.trusted_proxies" | "listen.proxy_protocol" | "shadow.profiles" | "admin.hosts" | "admin.admins"
-        | "admin.operators" | "admin.viewers" => of("texts"),
+        "listen.trusted_proxies"
+        | "listen.proxy_protocol"
+        | "shadow.profiles"
+        | "admin.hosts"
+        | "admin.admins"
+        | "admin.operators"
+        | "admin.viewers" => of("texts"),
         "flask.profile" => json!({ "enum": ["werkzeug-1.0", "werkzeug-2.3", "werkzeug-3.1"] }),
         "log.format" => json!({ "enum": ["json", "common"] }),
         "log.paths" => json!({ "enum": ["full", "rule"] }),

@@ -77,6 +77,18 @@ pub fn scrub(text: &str) -> String {
     }
 }
 
+/// A text that a program wrote, such as a path: what looks like an address of mail or a token is replaced by its kind.
+pub fn scrub_marked(text: &str) -> String {
+    static SUSPECT: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"[^\s@<>/?&=]+(?:@|%40)[^\s@<>/?&=]+|[A-Za-z0-9_.=+-]{32,}").ok());
+    match SUSPECT.as_ref() {
+        Some(suspect) => {
+            suspect.replace_all(text, |found: &regex::Captures<'_>| shape(&found[0])).into_owned()
+        }
+        None => shape(text),
+    }
+}
+
 /// A query string with its values masked: `q=xxxxxx&page=9`.
 pub fn query(query: &str) -> String {
     let pair = |pair: &str| match pair.split_once('=') {

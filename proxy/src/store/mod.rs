@@ -4,11 +4,12 @@
 //! file on this node first (`journal`), a thread of its own (`worker`, driven by `recorder`) adds it to the audit's chain
 //! (`chain`) and carries it into the database, and while the database is away the journal grows. The nodes of a fleet share
 //! theirs, and there a revision is made only if it holds for all of them (`fleet`). SQL is in `sqlite`, `fleet`, `diffs`,
-//! `records` and `capture` only.
+//! `records`, `tally`, `capture` and `clones` only.
 
 mod audit;
 mod capture;
 mod chain;
+mod clones;
 mod database;
 mod diffs;
 mod fleet;
@@ -27,6 +28,7 @@ use serde_json::Value;
 pub use audit::Audit;
 pub use capture::{Captured, CapturedTable, Catalogue, Installation, Taken, TriggerState};
 pub use chain::{Broken, Link};
+pub use clones::{Original, TableRows, TableShape};
 pub use diffs::{Bounds, DiffGroup, Diffs, GroupRow, Mismatch, Wanted};
 pub use fleet::{Away, KeptIncident, Member, News, Node, Presence, Publication, Published, Shared};
 pub use recorder::{Paused, Recorder, StoreHealth, Texts};

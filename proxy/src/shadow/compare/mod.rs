@@ -109,9 +109,14 @@ impl Judge {
 
     /// Compares.
     pub fn compare(&self, case: &Case<'_>) -> Comparison {
+        self.compare_apart(case, None)
+    }
+
+    /// Compares where each side was asked with cookies of its own: those of the candidate.
+    pub fn compare_apart(&self, case: &Case<'_>, cookies: Option<&[u8]>) -> Comparison {
         let mut findings = Findings::new(case.rules, case.now.date_naive(), case.design);
         if status_is_settled(case, &mut findings) {
-            let sessions = Sessions::of(self, case);
+            let sessions = Sessions::of(self, case, cookies);
             headers::compare(case, &mut findings);
             redirect::compare(case, &mut findings);
             cookies::compare(case, &sessions, &mut findings);

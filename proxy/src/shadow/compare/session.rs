@@ -22,6 +22,8 @@ pub(super) struct Sessions<'a> {
     csrf: Option<&'a Csrf>,
     now: i64,
     asked: State,
+    /// Where the candidate was asked with cookies of its own.
+    asked_apart: Option<State>,
     reference: Option<State>,
     candidate: Option<State>,
     profile: Profile,
@@ -40,19 +42,23 @@ enum State {
 }
 
 impl<'a> Sessions<'a> {
-    pub(super) fn of(judge: &'a Judge, case: &Case<'_>) -> Self {
+    pub(super) fn of(judge: &'a Judge, case: &Case<'_>, apart: Option<&[u8]>) -> Self {
         let now = case.now.timestamp();
         let read = |value: &str| read(judge, value, now);
         let of_answer = |answer| {
             let cookie: Option<Sent> = sent(answer).remove(&judge.session_cookie);
             cookie.map(|cookie| if is_deleted(&cookie, now) { State::None } else { read(&cookie.value) })
         };
-        let cookies = Cookies::parse(&case.asked.cookies, judge.profile);
+        let asked = |cookies: &[u8]| {
+            let cookies = Cookies::parse(cookies, judge.profile);
+            cookies.get(&judge.session_cookie).map_or(State::None, read)
+        };
         Self {
             cookie: &judge.session_cookie,
             csrf: judge.keys.as_ref().map(|keys| &keys.csrf),
             now,
-            asked: cookies.get(&judge.session_cookie).map_or(State::None, read),
+            asked: asked(&case.asked.cookies),
+            asked_apart: apart.map(asked),
             reference: of_answer(case.reference),
             candidate: of_answer(case.candidate),
             profile: judge.profile,
@@ -61,8 +67,12 @@ impl<'a> Sessions<'a> {
 
     /// What recognises the tokens of the reference, or of the candidate.
     pub(super) fn tokens(&self, of_reference: bool) -> Tokens<'_> {
-        let own = if of_reference { &self.reference } else { &self.candidate };
-        let session = match own.as_ref().unwrap_or(&self.asked) {
+        let (own, asked) = if of_reference {
+            (&self.reference, &self.asked)
+        } else {
+            (&self.candidate, self.asked_apart.as_ref().unwrap_or(&self.asked))
+        };
+        let session = match own.as_ref().unwrap_or(asked) {
             State::Open(session) => Some(session),
             _ => None,
         };
@@ -105,16 +115,21 @@ impl<'a> Sessions<'a> {
     fn secrets(&self, maps: (&Map, &Map), field: &str, findings: &mut Findings<'_>) {
         let secret = |map: &Map| map.get(field).and_then(|value| value.as_str().map(str::to_owned));
         let (one, other) = (secret(maps.0), secret(maps.1));
-        let known = match &self.asked {
+        let known = |asked: &State| match asked {
             State::Open(session) => secret(session.data()),
             _ => None,
         };
+        let (known, known_apart) =
+            (known(&self.asked), known(self.asked_apart.as_ref().unwrap_or(&self.asked)));
+        let differs =
+            if self.asked_apart.is_some() { (one == known) != (other == known_apart) } else { one != other };
         if one.is_some() != other.is_some() {
             let shown = |secret: Option<String>| secret.map(|_| "a secret".to_owned());
             findings.report(Difference::one_sided(Path::Csrf, shown(one), shown(other)).in_own_words());
-        } else if known.is_some() && one != other {
-            let word = |secret: Option<String>| if secret == known { "as before" } else { "another secret" };
-            findings.report(Difference::changed(Path::Csrf, word(one), word(other)).in_own_words());
+        } else if known.is_some() && known_apart.is_some() && differs {
+            let word = |as_before: bool| if as_before { "as before" } else { "another secret" };
+            let (one, other) = (word(one == known), word(other == known_apart));
+            findings.report(Difference::changed(Path::Csrf, one, other).in_own_words());
         }
     }
 

@@ -10,6 +10,7 @@ mod ids;
 mod net;
 mod pair;
 mod sketch;
+mod tables;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,8 @@ use crate::route::IgnoreRule;
 use ids::Ids;
 use pair::Pair;
 use value::{Place, Sameness};
+
+pub use tables::changes;
 
 /// A row: its columns, as `to_jsonb(row)` writes them.
 pub type Row = serde_json::Map<String, Value>;
