@@ -22,6 +22,7 @@ mod python;
 mod signals;
 mod soak;
 mod supervise;
+mod trials;
 mod units;
 mod with_postgres;
 mod workspace;
@@ -51,6 +52,8 @@ cargo xtask COMMAND
     python [NAME]...           makes virtual environments under target/python (all of them by default)
     conformance [CASE]...      Ficus beside nginx, HAProxy and Envoy: the scoreboard of tests/conformance
     soak [--minutes N]         Ficus under load and faults for an hour: memory must not grow
+    trials [--trials N]        5 % of errors, slow and wrong answers, 50 times each: guards roll back in time
+    aa [--minutes N]           equal sides for an hour: no guard trips
     floor-plan                 checks who imports whom in proxy/src
     licences                   checks the licences of all dependencies against deny.toml
     links                      checks the relative links in all Markdown files
@@ -92,6 +95,8 @@ fn run() -> Outcome<u8> {
         "python" => make_environments(&workspace, &rest(&mut parser)?).map(done),
         "conformance" => conformance(&workspace, &rest(&mut parser)?),
         "soak" => soak::run(&workspace, soak::minutes(&mut parser)?),
+        "trials" => trials::run(&workspace, trials::Trials::faults(&mut parser)?),
+        "aa" => trials::run(&workspace, trials::Trials::equal(&mut parser)?),
         "floor-plan" => floor_plan::check(&workspace).map(|found| println!("{found}")).map(done),
         "licences" => licences::check(&workspace).map(|found| println!("{found}")).map(done),
         "links" => links::check(&workspace).map(|found| println!("{found}")).map(done),

@@ -32,6 +32,7 @@ pub(super) fn router(admin: &Arc<Admin>) -> Router {
         .route("/v1/reload", post(reload))
         .route("/v1/upgrade", post(upgrade))
         .merge(super::diffs::router())
+        .merge(super::promotion::router())
         .merge(super::evidence::router())
         .with_state(Arc::clone(admin))
         .merge(super::changes::router(admin))

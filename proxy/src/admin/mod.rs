@@ -16,6 +16,7 @@ mod leaving;
 mod listing;
 mod peer;
 mod problem;
+mod promotion;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ use tokio::sync::watch;
 use crate::control::Control;
 use crate::identity::Tokens;
 use crate::observe::Observer;
-use crate::rollout::Incidents;
+use crate::rollout::{Gates, Incidents};
 use crate::shadow::Shadow;
 use crate::store::Diffs;
 use crate::upstream::Backends;
@@ -55,6 +56,10 @@ pub struct Kept {
     pub shadow: Arc<Shadow>,
     /// Where answers differ.
     pub diffs: Arc<Diffs>,
+    /// Gates and rehearsals.
+    pub gates: Arc<Gates>,
+    /// Where plain HTTP is listened for.
+    pub http: Option<std::net::SocketAddr>,
 }
 
 /// What the admin API shows and changes.

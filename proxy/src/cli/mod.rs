@@ -16,6 +16,7 @@ mod check_templates;
 mod client;
 mod difference;
 mod diffs;
+mod drill;
 mod exit;
 mod explain;
 mod history;
@@ -26,6 +27,7 @@ mod noise;
 mod offline;
 mod offline_rollback;
 mod process;
+mod promote;
 mod prove;
 mod routes;
 mod screen;
@@ -62,6 +64,10 @@ pub fn main() -> ExitCode {
         Command::Audit(flags) => audit::run(&common, &flags),
         Command::TesterToken(flags) => tester::run(&common, &flags),
         Command::Shadow(flags) => shadow::run(&common, &flags),
+        Command::Gate(flags) => promote::gate(&common, &flags),
+        Command::Promote(flags) => promote::promote(&common, &flags),
+        Command::Approve(flags) => promote::approve(&common, &flags),
+        Command::Drill(flags) => drill::run(&common, &flags),
         Command::Diffs(flags) => diffs::run(&common, &flags),
         Command::Noise(flags) => noise::run(&common, &flags),
         Command::Certificate(flags) => certificate::run(&common, &flags),

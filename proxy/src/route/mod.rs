@@ -8,6 +8,7 @@ mod entry;
 mod groups;
 pub mod keys;
 mod live;
+mod plan;
 mod rate;
 mod read;
 mod shadow;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use crate::diagnostic::Network;
 
 pub use live::{Live, Routing};
+pub use plan::{Gate, Hours, Plan, Step};
 pub use read::{Context, Defaults, read};
 pub use shadow::{Allows, IgnoreRule, Pattern, Shadow};
 pub use table::{Found, Table};
@@ -46,6 +48,8 @@ pub struct Route {
     pub guard: Option<Guard>,
     /// Which requests are copied to the other side, and what may differ.
     pub shadow: Option<Shadow>,
+    /// The steps to the candidate and what they need, if the file says so.
+    pub plan: Option<Plan>,
     /// Longest wait for the backend's next bytes.
     pub timeout: Option<Duration>,
     /// Longest wait for a connection to the backend, and for its return.

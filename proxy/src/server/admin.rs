@@ -35,6 +35,8 @@ pub(super) fn start(parts: &Parts, asks: Asks) -> anyhow::Result<Served> {
         incidents: Arc::clone(&parts.incidents),
         shadow: Arc::clone(&parts.shadow),
         diffs: Arc::clone(&parts.diffs),
+        gates: Arc::clone(&parts.gates),
+        http: parts.sockets.http.as_ref().and_then(|listener| listener.local_addr().ok()),
     };
     let admin = Admin::new(control, observer, Arc::clone(&parts.backends), kept, asks);
     let (ending, end) = watch::channel(Ending::default());

@@ -8,6 +8,7 @@
 mod admin;
 mod descriptors;
 mod doorkeeper;
+mod gates;
 mod handover;
 mod listen;
 mod log;
@@ -40,7 +41,7 @@ use crate::admin::{Ask, Asks};
 use crate::control::{Control, Reloaded};
 use crate::gateway::{Gateway, Rules};
 use crate::observe::{Observer, count_panics};
-use crate::rollout::{self, Incidents};
+use crate::rollout::{self, Gates, Incidents, Sights};
 use crate::settings::{Current, Inputs, Settings};
 use crate::shadow::Shadow;
 use crate::store::Diffs;
@@ -83,6 +84,7 @@ struct Parts {
     draining: Arc<AtomicBool>,
     shadow: Arc<Shadow>,
     diffs: Arc<Diffs>,
+    gates: Arc<Gates>,
 }
 
 /// Serves until told to stop, or until another process has taken over. The settings are read from `inputs`, now and
@@ -136,9 +138,13 @@ fn start(
     let observer = Arc::new(Observer::new(Arc::clone(control.live()), &settings, &log.dropped())?);
     observer.ask(sources::of(&control, &backends));
     let evidence = observer.watch_guarded(EVIDENCE);
-    runtime.spawn(rollout::watch(Arc::clone(&control), Arc::clone(&incidents), evidence));
+    let sights = Arc::new(Sights::default());
+    let seen = (Arc::clone(&sights), Arc::clone(observer.waiting()));
+    runtime.spawn(rollout::watch(Arc::clone(&control), Arc::clone(&incidents), seen, evidence));
     let (shadow, outlet, diffs) = shadow::build(&settings, &observer, (control.live(), &backends))?;
     let copies = shadow::start(&shadow, outlet)?;
+    let gates = gates::build(&settings, (&control, &incidents), (&shadow, &sights))?;
+    gates::start(&gates, &control, &runtime);
     let mut parts = Parts {
         settings: Arc::new(Current::new(settings)),
         inputs,
@@ -154,6 +160,7 @@ fn start(
         draining: Arc::default(),
         shadow,
         diffs,
+        gates,
     };
     let (asks, questions) = Asks::new();
     let mut admin = admin::start(&parts, asks)?;

@@ -69,6 +69,11 @@ pub const KEYS: &[Key] = &[
     key("log.format", "json"),
     key("log.paths", "full"),
     key("log.level", "info"),
+    key("webhooks.before", ""),
+    key("webhooks.after", ""),
+    key("webhooks.secret", ""),
+    key("webhooks.timeout", "2s"),
+    key("webhooks.veto", "true"),
     key("telemetry.otlp_endpoint", ""),
     key("telemetry.service_name", "ficus"),
     key("telemetry.sample", "1.0"),
@@ -109,6 +114,7 @@ pub(super) const OTHER_VARIABLES: &[&str] = &[
     "FICUS_FLASK_SECRET_KEY_FILE",
     "FICUS_CANARY_SECRET_KEY_FILE",
     "FICUS_FLASK_CHANNEL_SECRET_FILE",
+    "FICUS_WEBHOOKS_SECRET_FILE",
     "FICUS_UPGRADE_FROM",
     "FICUS_YES",
     "FICUS_KILL_AT",
@@ -176,7 +182,8 @@ mod tests {
                 "shadow",
                 "store",
                 "telemetry",
-                "timeouts"
+                "timeouts",
+                "webhooks"
             ]
         );
         assert_eq!(names_in("listen.https"), ["address", "certificate", "key"]);

@@ -192,7 +192,7 @@ fn override_upstreams<'d>(found: &mut BTreeMap<String, NamedBackend<'d>>, name: 
 fn reject_unknown(root: &Section<'_>, report: &mut Report) {
     let tables =
         ["listen", "flask", "canary", "control", "store", "limits", "timeouts", "shadow", "log", "telemetry"];
-    for table in tables {
+    for table in tables.into_iter().chain(["webhooks"]) {
         let Some(section) = root.get(table).and_then(|value| value.section(&keys::names_in(table), report))
         else {
             continue;

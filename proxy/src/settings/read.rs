@@ -11,7 +11,7 @@ use super::layers::{Inputs, Layers, read_file};
 use super::shadow::stack;
 use super::{
     CanarySettings, CertificatePair, ControlSettings, Flask, Https, Limits, Listen, Log, Settings,
-    ShadowSettings, StoreSettings, Timeouts, Written, backends, telemetry, values,
+    ShadowSettings, StoreSettings, Timeouts, Written, backends, telemetry, values, webhooks,
 };
 
 /// Reads everything; without settings the report has at least one error.
@@ -48,6 +48,7 @@ impl Reader<'_> {
         let timeouts = self.timeouts();
         let shadow = self.shadow();
         let log = self.log();
+        let webhooks = webhooks::read(&self.layers, &mut self.report);
         let telemetry = telemetry::read(&self.layers, &mut self.report);
         let routes = self.routes();
         Some(Settings {
@@ -61,6 +62,7 @@ impl Reader<'_> {
             timeouts: timeouts?,
             shadow: shadow?,
             log: log?,
+            webhooks: webhooks?,
             telemetry: telemetry?,
             routes,
             config,

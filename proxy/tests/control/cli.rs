@@ -3,7 +3,7 @@
 use crate::ficus::{Ficus, ROUTES, command, texts};
 
 /// `$ ficus ARGUMENTS`, what it printed and its exit code; what differs from run to run has names.
-fn transcript(ficus: &Ficus, arguments: &str) -> String {
+pub(crate) fn transcript(ficus: &Ficus, arguments: &str) -> String {
     let words: Vec<&str> = arguments.split(' ').collect();
     let output = ficus.cli_without_yes(&words);
     let (out, err) = texts(&output);
@@ -300,7 +300,7 @@ fn the_admin_port_has_nothing_but_numbers() {
 }
 
 /// Compares with a file of the transcripts; `UPDATE_EXPECTED=1` writes it anew.
-fn compare(name: &str, said: &str) {
+pub(crate) fn compare(name: &str, said: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
         .join(format!("tests/control/transcripts/{name}.txt"));
     if std::env::var_os("UPDATE_EXPECTED").is_some() {

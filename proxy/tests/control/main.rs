@@ -18,6 +18,7 @@ mod journeys;
 mod offline;
 mod origin;
 mod overrides;
+mod promotion;
 mod prompts;
 mod properties;
 mod reference;

@@ -49,6 +49,7 @@ fn routes_toml_is_described_in_full() {
         ("shadow.", route::keys::SHADOW),
         ("shadow.ignore.", route::keys::IGNORE),
         ("guard.", route::keys::GUARD),
+        ("plan.", route::keys::PLAN),
     ];
     for (table, keys) in tables {
         for key in keys {
@@ -67,8 +68,9 @@ fn every_command_and_flag_is_described() {
         ["check", "status", "routes", "explain", "diff", "diffs", "history", "audit", "completions", "man"];
     let changing =
         ["serve", "flip", "canary", "shadow", "rollback", "hold", "resume", "undo", "apply", "tester-token"];
+    let promoting = ["promote", "gate", "approve", "drill"];
     let adopting = ["incident", "reload", "upgrade", "init", "census", "prove-routes", "check-templates"];
-    for name in looking.into_iter().chain(changing).chain(adopting) {
+    for name in looking.into_iter().chain(changing).chain(adopting).chain(promoting) {
         assert!(help(&["--help"]).contains(&format!("  {name} ")), "there is no command {name}");
         assert!(page.contains(&format!("## ficus {name}\n")), "`{name}` is not described");
         for word in help(&[name, "--help"]).split_whitespace().filter(|word| word.starts_with("--")) {
