@@ -12,7 +12,7 @@ use crate::evidence::{cli, document};
 use crate::ficus::{Ficus, Setup, eventually};
 
 const PLAN: &str = "serve = \"legacy\"\ncanary = { percent = 0.0, group = \"g\" }\nguard = {}\n\
-    plan = { steps = [\"shadow\", \"50%\", \"candidate\"], soak = \"1s\", comparisons = 40, max_mismatch = 0.1, \
+    plan = { steps = [\"shadow\", \"50%\", \"candidate\"], soak = \"1s\", comparisons = 40, max_mismatch = 0.1, max_p95_ratio = 1000.0, \
     min_requests = 20, schema = false, drill = \"off\", auto = true }\n";
 
 fn routes(ficus: &Ficus) -> String {

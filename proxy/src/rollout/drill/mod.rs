@@ -176,8 +176,10 @@ impl<'r> Run<'r> {
     async fn to_candidate(&mut self, began: Instant) {
         let (probe, token) = (self.probe.clone(), self.rig.tokens.0.clone());
         while began.elapsed() < LONGEST_FLIP {
-            let answered = self.ask(&token, &probe).await;
-            if answered.is_some_and(|answered| self.is_candidate(&answered)) {
+            let Some(answered) = self.ask(&token, &probe).await else { continue };
+            // Ficus' own cookies are set now, and not in one of two answers that are compared later.
+            self.client.keep_cookies(&answered.answer);
+            if self.is_candidate(&answered) {
                 self.report.to_candidate_ms = Some(milliseconds(began.elapsed()));
                 return;
             }
