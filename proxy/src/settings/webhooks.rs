@@ -29,7 +29,7 @@ pub(super) fn read(layers: &Layers<'_>, report: &mut Report) -> Option<Webhooks>
     let mut endpoint = |name: &str| {
         let value = layers.value(name)?;
         let off = value.text(report).is_some_and(|text| text == "off");
-        if off { None } else { value.parsed(report, |text| telemetry::receiver(text)) }
+        if off { None } else { value.parsed(report, telemetry::receiver) }
     };
     let (before, after) = (endpoint("webhooks.before"), endpoint("webhooks.after"));
     let secret = values::secret("webhooks.secret", layers, report);

@@ -88,7 +88,7 @@ impl Rig {
         if !by_token {
             self.testers(true).await?;
         }
-        run.to_candidate(began).await;
+        run.reach_candidate(began).await;
         if run.report.to_candidate_ms.is_some() {
             run.journey().await;
         }
@@ -173,7 +173,7 @@ impl<'r> Run<'r> {
         }
     }
 
-    async fn to_candidate(&mut self, began: Instant) {
+    async fn reach_candidate(&mut self, began: Instant) {
         let (probe, token) = (self.probe.clone(), self.rig.tokens.0.clone());
         while began.elapsed() < LONGEST_FLIP {
             let Some(answered) = self.ask(&token, &probe).await else { continue };
