@@ -24,6 +24,7 @@ mod shadow;
 mod signals;
 mod soak;
 mod supervise;
+mod trials;
 mod units;
 mod with_postgres;
 mod workspace;
@@ -58,6 +59,8 @@ cargo xtask COMMAND
     shadow-latency [--requests N] [--rate N]
                                what users wait with shadow traffic off, on, and on with the other side hung
     bench-flips [--flips N]    how long the old side answers after a flip, on one node and on three
+    trials [--trials N]        5 % of errors, slow and wrong answers, 50 times each: guards roll back in time
+    aa [--minutes N]           equal sides for an hour: no guard trips
     floor-plan                 checks who imports whom in proxy/src
     licences                   checks the licences of all dependencies against deny.toml
     links                      checks the relative links in all Markdown files
@@ -102,6 +105,8 @@ fn run() -> Outcome<u8> {
         "prove-shadow" => shadow::Proof::parse(&mut parser)?.run(&workspace),
         "shadow-latency" => shadow::latency(&workspace, &rest(&mut parser)?),
         "bench-flips" => flips::run(&workspace, flips::count(&mut parser)?),
+        "trials" => trials::run(&workspace, trials::Trials::faults(&mut parser)?),
+        "aa" => trials::run(&workspace, trials::Trials::equal(&mut parser)?),
         "floor-plan" => floor_plan::check(&workspace).map(|found| println!("{found}")).map(done),
         "licences" => licences::check(&workspace).map(|found| println!("{found}")).map(done),
         "links" => links::check(&workspace).map(|found| println!("{found}")).map(done),

@@ -212,6 +212,7 @@ async fn change(admin: Arc<Admin>, author: Author, edit: Edit, manner: Manner) -
         let done = if manner.dry_run {
             serde_json::to_value(admin.control.preview(&change)?)
         } else {
+            super::promotion::agreed(&admin, &change)?;
             serde_json::to_value(admin.control.apply(&change)?)
         };
         let mut answer = done.map_err(|error| Problem::internal(error.to_string()))?;

@@ -21,6 +21,7 @@ mod openapi;
 mod peer;
 mod problem;
 mod progress;
+mod promotion;
 mod role;
 mod table;
 mod token_api;
@@ -41,8 +42,8 @@ use tokio::sync::{Semaphore, watch};
 use crate::control::Control;
 use crate::identity::Tokens;
 use crate::observe::Observer;
-use crate::rollout::Incidents;
 use crate::rollout::progress::Tallies;
+use crate::rollout::{Gates, Incidents};
 use crate::settings::AdminSettings;
 use crate::shadow::Shadow;
 use crate::store::Diffs;
@@ -78,6 +79,10 @@ pub struct Kept {
     pub settings: AdminSettings,
     /// Where tokens, and who was refused, are written down.
     pub directory: std::path::PathBuf,
+    /// Gates and rehearsals.
+    pub gates: Arc<Gates>,
+    /// Where plain HTTP is listened for.
+    pub http: Option<std::net::SocketAddr>,
 }
 
 /// What the admin API shows and changes.

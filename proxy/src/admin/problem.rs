@@ -10,6 +10,7 @@ use super::access::WINDOW;
 use super::role::{Caller, Role};
 use super::tokens::Denied;
 use crate::control::Refused;
+use crate::rollout::NotPromoted;
 
 /// The code of a refusal by a process that another one has just taken the place of: asking again helps.
 pub const MOVED: &str = "moved";
@@ -191,6 +192,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "this process is about to stop")
     }
 
+    /// Whoever is asked before a change said no.
+    pub(super) fn vetoed(detail: String) -> Self {
+        Self::new(StatusCode::CONFLICT, "vetoed", detail)
+    }
+
     /// The store cannot be asked.
     pub(super) fn store(detail: String) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "store", detail)
@@ -219,6 +225,22 @@ impl Problem {
 
     pub(super) fn unknown_route(route: &str, near: Vec<String>) -> Self {
         Refused::UnknownRoute { route: route.to_owned(), near }.into()
+    }
+}
+
+impl From<NotPromoted> for Problem {
+    fn from(not: NotPromoted) -> Self {
+        match not {
+            NotPromoted::Refused(refused) => refused.into(),
+            NotPromoted::NoStep(detail) => Self::new(StatusCode::CONFLICT, "no_step", detail),
+            NotPromoted::Vetoed(detail) => Self::vetoed(detail),
+            NotPromoted::Gate(sentences) => {
+                let detail = "the gate of the next step does not hold, so nothing was changed";
+                let mut problem = Self::new(StatusCode::CONFLICT, "gate", detail);
+                problem.errors = Some(sentences);
+                problem
+            }
+        }
     }
 }
 

@@ -8,7 +8,9 @@ use axum::routing::{MethodRouter, delete, get, post};
 
 use super::door::{Door, admit};
 use super::role::Role::{self, Admin as Administrator, Operator, Viewer};
-use super::{Admin, api, changes, diffs, events, evidence, incidents, openapi, progress, token_api};
+use super::{
+    Admin, api, changes, diffs, events, evidence, incidents, openapi, progress, promotion, token_api,
+};
 
 /// One endpoint.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +41,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
     look("/v1/incidents/{id}", "Incident", "One incident with everything", || get(incidents::show)),
     look("/v1/fleet", "Document", "The nodes that share the store with this one", || get(api::fleet)),
     look("/v1/progress", "Document", "How far each route is, and how often it was asked", || get(progress::progress)),
+    look("/v1/gate", "Document", "What the next step of a route needs, and what is missing", || get(promotion::gate)),
+    look("/v1/drills", "Document", "The rehearsals of a route, newest first", || get(promotion::drills)),
     look("/v1/diffs", "Diffs", "Where the answers of both sides differ", || get(diffs::list)),
     look("/v1/diffs/{id}", "Document", "One group of differences, with samples", || get(diffs::one)),
     look("/v1/shadow", "Document", "The routes whose requests are copied", || get(evidence::shadowed)),
@@ -48,6 +52,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
     look("/v1/me", "Me", "Who asks, and what they may do", || get(token_api::me)),
     look("/v1/openapi.json", "OpenApi", "This description", || get(openapi::show)),
     change("/v1/flip", "Changed", "Let another backend answer a route", || post(changes::flip)),
+    change("/v1/promote", "Document", "Take a route one step up its plan, if its gate holds", || post(promotion::promote)),
+    change("/v1/approve", "Document", "Agree to the next step of a route", || post(promotion::approve)),
+    change("/v1/drill", "Document", "Rehearse a rollback with a test identity", || post(promotion::drill)),
     change("/v1/canary", "Changed", "Let some users be answered by the candidate", || post(changes::canary)),
     change("/v1/rollback", "Changed", "Let the fallback answer again, and hold it there", || post(changes::rollback)),
     change("/v1/hold", "Changed", "Pin a route", || post(changes::hold)),

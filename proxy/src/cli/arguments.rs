@@ -85,6 +85,14 @@ pub(super) enum Command {
     Flip(Flip),
     /// Let a share of users, or named ones, be answered by the candidate of a route
     Canary(Canary),
+    /// Take a route one step up, if the gate of that step holds
+    Promote(super::promote::Promote),
+    /// Show the gate of a route's next step, condition by condition
+    Gate(super::promote::Gate),
+    /// Agree to the next step of a route, for whoever takes it
+    Approve(super::promote::Approve),
+    /// Rehearse a rollback: a test identity goes to the candidate and back
+    Drill(super::drill::Drill),
     /// Let the fallback answer a route again and hold it there: at once, without a question
     Rollback(Rollback),
     /// Pin a route: nothing sends more users to its candidate until somebody resumes it

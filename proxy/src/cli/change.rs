@@ -118,7 +118,7 @@ fn change(common: &Common, (path, question): (&str, Value), manner: &Manner, wha
 }
 
 /// A person says yes at a terminal; everybody else has to say so beforehand.
-fn consent(preview: &Value, manner: &Manner) -> Done {
+pub(super) fn consent(preview: &Value, manner: &Manner) -> Done {
     let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     let lines = change_lines(preview);
     if manner.no_input || !terminal {
@@ -147,7 +147,7 @@ fn own_command() -> String {
     std::iter::once("ficus".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
-fn change_lines(answer: &Value) -> Vec<String> {
+pub(super) fn change_lines(answer: &Value) -> Vec<String> {
     let changes = answer["changes"].as_array().into_iter().flatten();
     changes
         .map(|change| {
@@ -157,7 +157,7 @@ fn change_lines(answer: &Value) -> Vec<String> {
 }
 
 /// What would change.
-fn show(common: &Common, preview: &Value, what: &str) {
+pub(super) fn show(common: &Common, preview: &Value, what: &str) {
     if common.json {
         screen::print_json(preview);
         return;

@@ -28,6 +28,11 @@ impl Exit {
         Self::new(2, message)
     }
 
+    /// A gate does not hold.
+    pub(super) fn refusal(message: impl Into<String>) -> Self {
+        Self::new(3, message)
+    }
+
     /// It did not work, and everything is said already.
     pub(super) fn silent(code: u8) -> Self {
         Self::new(code, "")
@@ -63,7 +68,7 @@ impl Exit {
             message.push_str("; `ficus routes` lists them");
         }
         let code = match problem.code.as_str() {
-            "held" => 3,
+            "held" | "gate" | "vetoed" => 3,
             "stale" | "changed_since" => 4,
             _ => 1,
         };

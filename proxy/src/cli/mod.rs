@@ -19,6 +19,7 @@ mod check_templates;
 mod client;
 mod difference;
 mod diffs;
+mod drill;
 mod exit;
 mod explain;
 mod fleet;
@@ -33,6 +34,7 @@ mod offline;
 mod offline_rollback;
 mod process;
 mod progress;
+mod promote;
 mod prove;
 mod replay;
 mod report;
@@ -81,6 +83,10 @@ pub fn main() -> ExitCode {
         Command::Watch(flags) => watch::run(&common, &flags),
         Command::SupportBundle(flags) => bundle::run(&common, &flags),
         Command::Shadow(flags) => shadow::run(&common, &flags),
+        Command::Gate(flags) => promote::gate(&common, &flags),
+        Command::Promote(flags) => promote::promote(&common, &flags),
+        Command::Approve(flags) => promote::approve(&common, &flags),
+        Command::Drill(flags) => drill::run(&common, &flags),
         Command::Diffs(flags) => diffs::run(&common, &flags),
         Command::Noise(flags) => noise::run(&common, &flags),
         Command::Certificate(flags) => certificate::run(&common, &flags),

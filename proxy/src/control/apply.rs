@@ -108,7 +108,10 @@ impl Control {
     ) -> Result<Next, Refused> {
         let change = wish.change;
         // A whole new file takes the place of a broken one, and a pin needs no file.
-        let needs_file = !matches!(change.edit, Edit::Apply { .. } | Edit::Hold { .. } | Edit::Resume { .. });
+        let needs_file = !matches!(
+            change.edit,
+            Edit::Apply { .. } | Edit::Hold { .. } | Edit::Resume { .. } | Edit::Approve { .. }
+        );
         if let (true, Reloaded::Refused { message, errors }) = (needs_file, disk) {
             let errors = if errors.is_empty() { message.clone() } else { errors.clone() };
             return Err(Refused::FileBroken { errors });
@@ -144,7 +147,8 @@ impl Control {
         let mut warnings = Vec::new();
         step("before_intent");
         if let Err(error) = self.recorder.intend(&record) {
-            let more = changes.iter().any(|change| change.more) || matches!(change.edit, Edit::Resume { .. });
+            let more = changes.iter().any(|change| change.more)
+                || matches!(change.edit, Edit::Resume { .. } | Edit::Approve { .. });
             if more && !next.safe {
                 return Err(Refused::CannotRecord(error.to_string()));
             }
@@ -329,7 +333,7 @@ pub(super) fn applied(running: &Running, next: &Next, changes: Vec<Changed>, rec
         changes,
         held,
         resumed,
-        undo: Some(undo),
+        undo: (record.action != Action::Approve).then_some(undo),
         overridden: false,
         warnings: Vec::new(),
     }

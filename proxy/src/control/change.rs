@@ -67,6 +67,15 @@ pub enum Edit {
         /// The route.
         route: String,
     },
+    /// A person agrees to the next step of a route, as it is now.
+    Approve {
+        /// The route.
+        route: String,
+        /// The step, in words.
+        step: String,
+        /// What was looked at: another digest means that the approval is for something else.
+        digest: String,
+    },
     /// A change of the past is taken back.
     Undo {
         /// Its revision; absent: the last change.
@@ -92,6 +101,7 @@ impl Edit {
             Self::Rollback { .. } => Action::Rollback,
             Self::Hold { .. } => Action::Hold,
             Self::Resume { .. } => Action::Resume,
+            Self::Approve { .. } => Action::Approve,
             Self::Undo { .. } => Action::Undo,
             Self::Apply { .. } => Action::Apply,
         }

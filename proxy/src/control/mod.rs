@@ -7,6 +7,7 @@
 //! may ask for a change is decided in `admin`. In a fleet a change holds when the shared store has taken it: `fleet`.
 
 mod apply;
+mod approvals;
 mod change;
 mod diff;
 mod edit;
@@ -34,6 +35,7 @@ use crate::diagnostic::Report;
 use crate::route::{Context, Live, Routing, Table};
 use crate::store::{Audit, Broken, Record, Recorder};
 
+pub use approvals::Approval;
 pub use change::{Applied, Change, Changed, Crowd, Edit, Preview, Refused};
 pub use diff::unified;
 pub use file::{WriteError, replace as replace_file};

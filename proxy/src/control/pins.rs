@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::route::{Route, Serve, Table};
 use crate::store::RouteChange;
 
+use super::approvals::Approvals;
 use super::standing::{self, DEFAULTS, Standing};
 
 /// A pin by a person.
@@ -56,6 +57,8 @@ pub(super) struct Pins {
     pub(super) holds: BTreeMap<String, Hold>,
     #[serde(default)]
     pub(super) overrides: BTreeMap<String, Override>,
+    #[serde(default, skip_serializing_if = "Approvals::is_empty")]
+    pub(super) approvals: Approvals,
 }
 
 impl Pins {
@@ -157,6 +160,11 @@ pub(super) fn recorded(before: (&Table, &Pins), after: (&Table, &Pins)) -> Vec<R
             after: words(&new, held.1),
         });
     }
+    changes.extend(after.1.approvals.since(&before.1.approvals).map(|(route, step)| {
+        let standing = new.route(route).map_or_else(|| "-".to_owned(), |route| Standing::of(route).words());
+        let after = format!("{standing}, approved for {step}");
+        RouteChange { route: route.to_owned(), before: standing, after }
+    }));
     changes
 }
 

@@ -11,6 +11,7 @@ use crate::diagnostic::{Report, Source};
 use crate::route::{Route, Table, read};
 use crate::store::Texts;
 
+use super::approvals::Approval;
 use super::change::{Change, Changed, Crowd, Edit, Preview, Refused};
 use super::edit::{RouteEdit, edit, edit_default};
 use super::pins::{self, Hold, Override, Pins};
@@ -83,6 +84,12 @@ impl Control {
                 let mut next = Next::unchanged(running);
                 next.pins.holds.remove(&route);
                 next.pins.overrides.remove(&route);
+                next
+            }
+            Edit::Approve { route, step, digest } => {
+                let route = known(&running.base, route)?.name.clone();
+                let mut next = Next::unchanged(running);
+                next.pins.approvals.add(route, approval(change, wish.now, (step, digest)));
                 next
             }
             Edit::Undo { revision, force } => self.undone(running, (*revision, *force), wish.past)?,
@@ -245,6 +252,16 @@ pub(super) fn hold(
         reason: change.reason.clone(),
         by_rollback,
         expires: pins::end(now, lasts),
+    }
+}
+
+fn approval(change: &Change, at: DateTime<Utc>, (step, digest): (&str, &str)) -> Approval {
+    Approval {
+        at,
+        author: change.author.clone(),
+        reason: change.reason.clone(),
+        step: step.to_owned(),
+        digest: digest.to_owned(),
     }
 }
 

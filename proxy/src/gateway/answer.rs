@@ -10,6 +10,7 @@ use super::fallback::Trouble;
 use super::pages::{self, Note};
 use super::trouble::is_answered;
 use super::{Gateway, connection, headers};
+use crate::decide::Reason;
 
 impl Gateway {
     /// Fits a backend's answer to the client's connection.
@@ -43,9 +44,9 @@ impl Gateway {
         self.reveal(response, ctx)
     }
 
-    /// Says who answered, if the settings allow it.
+    /// Says who answered, if the settings allow it; a tester who chose a side is told in any case.
     fn reveal(&self, response: &mut ResponseHeader, ctx: &Context) -> Result<()> {
-        if !self.settings.listen.reveal {
+        if !self.settings.listen.reveal && ctx.reason != Reason::Tester.word() {
             return Ok(());
         }
         let route = ctx.route.as_ref().map_or(crate::observe::NONE, |route| &route.name);

@@ -7,7 +7,7 @@ use super::body::Kept;
 use super::client::Client;
 use super::fallback::Trouble;
 use super::trace::Trace;
-use crate::observe::Ongoing;
+use crate::observe::{Awaited, Ongoing};
 use crate::route::{Route, Routing};
 use crate::shadow::{Capture, Rehearsal};
 use crate::upstream::{Backend, InFlight, Serving, Tried};
@@ -33,6 +33,8 @@ pub struct Context {
     pub(super) upgrade: bool,
     /// The candidate was asked first, not the fallback.
     pub(super) candidate: bool,
+    /// Its guard was told that it hangs.
+    pub(super) hung: bool,
     pub(super) attempt: Attempt,
     /// Who answers if the backend that is being asked cannot.
     pub(super) fallback: Option<Arc<Backend>>,
@@ -79,6 +81,8 @@ pub(super) struct Attempt {
     pub(super) waited: Option<Duration>,
     /// What went wrong, as far as it is known before pingora reports an error.
     pub(super) trouble: Option<Trouble>,
+    /// The candidate of a guarded route has not answered yet.
+    pub(super) awaited: Option<Awaited>,
     /// A dead connection was already replaced by a fresh one.
     pub(super) repeated: bool,
     /// How often the backend broke off and shall be asked again.
@@ -102,6 +106,7 @@ impl Context {
             safe: false,
             upgrade: false,
             candidate: false,
+            hung: false,
             attempt: Attempt::default(),
             fallback: None,
             fell_back: None,
@@ -122,12 +127,20 @@ impl Context {
     /// Gives the request to the fallback, which there must be.
     pub(super) fn fall_back(&mut self, trouble: Trouble) {
         self.fell_back = Some(trouble);
+        self.no_longer_awaited();
         self.attempt = Attempt { backend: self.fallback.take(), ..Attempt::default() };
     }
 
     /// How long the request has taken, without its dry run.
     pub(super) fn spent(&self) -> Duration {
         self.started.elapsed().saturating_sub(self.rehearsed)
+    }
+
+    /// The candidate has answered, or is not waited for any more.
+    pub(super) fn no_longer_awaited(&mut self) {
+        if let Some(awaited) = self.attempt.awaited.take() {
+            self.hung |= awaited.was_told();
+        }
     }
 
     /// Requests that must not be repeated get a connection of their own: see `upstream`. So does one that has already

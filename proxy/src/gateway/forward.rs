@@ -40,6 +40,7 @@ impl Gateway {
                         capture.restart();
                     }
                     self.begin_attempt(ctx);
+                    self.await_candidate(ctx);
                     return Ok(peer);
                 }
                 // What happened at the last attempt says more than that no address is left to be tried.
@@ -54,6 +55,14 @@ impl Gateway {
                 return Error::e_explain(ErrorType::HTTPStatus(found.status()), found.word());
             }
         }
+    }
+
+    /// From now on the guard of the route sees if its candidate hangs.
+    fn await_candidate(&self, ctx: &mut Context) {
+        let first = ctx.candidate && ctx.safe && ctx.fell_back.is_none() && ctx.attempt.awaited.is_none();
+        let Some(route) = ctx.route.as_ref().filter(|route| first && route.guard.is_some()) else { return };
+        let revision = ctx.routing.as_ref().map_or(0, |routing| routing.revision);
+        ctx.attempt.awaited = Some(self.observer.waiting().begin(route, revision, ctx.trace.trace_id()));
     }
 
     /// After a connection broke. A server that is being killed dies process by process: whoever asks at once may meet

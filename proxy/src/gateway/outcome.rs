@@ -15,6 +15,7 @@ impl Gateway {
     pub(super) fn record(&self, session: &mut Session, ctx: &mut Context) {
         // The place is free as soon as the answer is out, not when the client's connection has been tidied up.
         ctx.attempt.place = None;
+        ctx.no_longer_awaited();
         ctx.attempt.serving = None;
         ctx.kept = None;
         let unread = !session.as_downstream_mut().is_body_done();
@@ -82,9 +83,9 @@ fn protocol(version: Version) -> &'static str {
 }
 
 /// What the guard of the route, if it has one, must know. Nothing, if no backend was asked, and if both failed: then it
-/// is nobody's fault.
+/// is nobody's fault; nor if the guard knows already that the candidate hung.
 fn guarded(ctx: &Context, status: Option<u16>) -> Option<Guarded<'_>> {
-    let route = ctx.route.as_ref().filter(|route| route.guard.is_some())?;
+    let route = ctx.route.as_ref().filter(|route| route.guard.is_some() && !ctx.hung)?;
     let good = !ctx.own_answer && status.is_some_and(|status| status < 500);
     let failure = match (ctx.fell_back, ctx.attempt.trouble) {
         (Some(Trouble::Deferred), _) => return None,

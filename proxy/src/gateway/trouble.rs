@@ -26,6 +26,7 @@ impl Gateway {
         ctx: &mut Context,
     ) -> Result<()> {
         if !response.status.is_informational() {
+            ctx.no_longer_awaited();
             if ctx.attempt.waited.is_none() {
                 ctx.attempt.waited = ctx.attempt.started.map(|started| started.elapsed());
                 ctx.trace.attempt_answered(response.status.as_u16());

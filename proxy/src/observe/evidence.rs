@@ -52,6 +52,13 @@ impl Evidence {
         Self { route, revision, candidate, failure, mismatch: Some(mismatch), status, waited, trace_id, at }
     }
 
+    /// The candidate has not answered a request yet, and that takes too long.
+    pub(super) fn overdue(route: &Arc<Route>, revision: u64, trace_id: &str, waited: Duration) -> Self {
+        let (route, trace_id, at) = (Arc::clone(route), trace_id.to_owned(), Instant::now());
+        let (candidate, failure, mismatch, status) = (true, Some("hung"), None, None);
+        Self { route, revision, candidate, failure, mismatch, status, waited, trace_id, at }
+    }
+
     pub(super) fn of(outcome: &Outcome<'_>, guarded: Guarded<'_>) -> Self {
         Self {
             route: Arc::clone(guarded.route),

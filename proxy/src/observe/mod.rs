@@ -16,6 +16,7 @@ mod protobuf;
 mod shadow;
 mod text;
 mod traces;
+mod waiting;
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -34,6 +35,7 @@ pub use outcome::Outcome;
 pub use panics::count_panics;
 pub use shadow::ShadowMetrics;
 pub use traces::{Kind, Span, Traces, Value};
+pub use waiting::{Awaited, Waiting};
 
 use crate::route::{Live, Serve};
 use crate::settings::Settings;
@@ -66,6 +68,7 @@ pub struct Observer {
     sources: Mutex<Option<Sources>>,
     /// Who watches guarded routes.
     watcher: OnceLock<mpsc::Sender<Evidence>>,
+    waiting: Arc<Waiting>,
 }
 
 /// What a scrape shows beside requests, from where it is known.
@@ -205,6 +208,7 @@ impl Observer {
             adding: Mutex::new(()),
             sources: Mutex::new(None),
             watcher: OnceLock::new(),
+            waiting: Arc::default(),
         })
     }
 
@@ -336,6 +340,11 @@ impl Observer {
         let (sender, receiver) = mpsc::channel(room);
         let _ = self.watcher.set(sender);
         receiver
+    }
+
+    /// Requests that candidates of guarded routes have not answered yet.
+    pub fn waiting(&self) -> &Arc<Waiting> {
+        &self.waiting
     }
 
     /// Where else evidence about guarded routes can be left; nobody may watch.

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use super::gate::Served;
 use super::latency::Latency;
 use super::sequential::{Excess, Imbalance};
 use super::side::Side;
@@ -22,6 +23,11 @@ const WORSE: f64 = 5_000.0;
 const LATEST: f64 = 20.0;
 /// Above this share of the candidate there is too little of the fallback to compare with.
 const MOSTLY_CANDIDATE: f64 = 0.6;
+
+/// A request hangs from here on at the earliest.
+const HUNG: Duration = Duration::from_secs(2);
+/// Where no ratio is set, and so many times the fallback's 95th percentile are waited for.
+const SLOW_ANYHOW: f64 = 3.0;
 
 /// The same for the last requests, which vary more.
 const CANDIDATE_ONLY: f64 = 0.97;
@@ -100,6 +106,8 @@ pub(super) struct Guard {
     slowness: Measure,
     mismatches: Excess,
     latency: Latency,
+    /// The candidate's, for gates.
+    own_latency: Latency,
     /// The candidate's share of the last requests: right after a flip it says more than that of the last seconds.
     latest_share: f64,
     /// The candidate's share of the requests of the last seconds.
@@ -116,6 +124,7 @@ impl Guard {
             slowness: Measure::default(),
             mismatches: Excess::default(),
             latency: Latency::default(),
+            own_latency: Latency::default(),
             latest_share: 0.0,
             share: 0.0,
         }
@@ -144,6 +153,23 @@ impl Guard {
         self.failures = Measure::default();
         self.slowness = Measure::default();
         self.mismatches = Excess::default();
+        self.own_latency = Latency::default();
+    }
+
+    /// From when on a request that the candidate has not answered yet counts as failed; absent: too little is known of
+    /// the fallback to say so.
+    pub(super) fn hung_from(&self) -> Option<Duration> {
+        self.latency.slow_from(self.rules.max_p95_ratio.unwrap_or(SLOW_ANYHOW)).map(|slow| slow.max(HUNG))
+    }
+
+    /// What a gate must know of both sides.
+    pub(super) fn served(&self) -> Served {
+        let counts = |side: &Side| (side.total().requests, side.total().failed);
+        Served {
+            candidate: counts(&self.candidate),
+            fallback: counts(&self.fallback),
+            p95: (self.own_latency.rough_p95(), self.latency.rough_p95()),
+        }
     }
 
     /// Takes one request in, and says what is to be thought now.
@@ -152,8 +178,9 @@ impl Guard {
         let slow = !seen.failed && slow_from.is_some_and(|limit| seen.waited > limit);
         let side = if seen.candidate { &mut self.candidate } else { &mut self.fallback };
         side.count(seen.at, seen.failed, slow, seen.waited);
-        if !seen.candidate && !seen.failed {
-            self.latency.add(seen.waited);
+        if !seen.failed {
+            let latency = if seen.candidate { &mut self.own_latency } else { &mut self.latency };
+            latency.add(seen.waited);
         }
         self.latest_share += (f64::from(u8::from(seen.candidate)) - self.latest_share) / LATEST;
         self.share = self.candidate.share_against(&self.fallback, seen.at);

@@ -6,6 +6,8 @@ use std::time::Duration;
 const KEPT: usize = 1_024;
 /// With fewer there is no 95th percentile to speak of.
 const ENOUGH: usize = 200;
+/// With fewer there is not even an impression.
+const FEW: usize = 20;
 /// How many new answers are taken in before the percentile is computed again.
 const STEP: usize = 32;
 /// A little more than the longest that were seen: it shall be rare on the fallback.
@@ -47,6 +49,16 @@ impl Latency {
     /// The 95th percentile; none while too little was seen.
     pub(super) fn p95(&self) -> Option<Duration> {
         self.p95
+    }
+
+    /// The same of few answers, for a first impression; none of next to nothing.
+    pub(super) fn rough_p95(&self) -> Option<Duration> {
+        if self.p95.is_some() || self.kept.len() < FEW {
+            return self.p95;
+        }
+        let mut sorted = self.kept.clone();
+        let rank = sorted.len() * 95 / 100;
+        Some(*sorted.select_nth_unstable(rank).1)
     }
 
     /// Answers that take longer are slow: more than this many times the 95th percentile, noticeably more, and more than

@@ -9,16 +9,20 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 
 use super::guard::{Fault, Guard, Seen, Verdict};
 use super::incident::{Incident, Incidents, Sample, SideReport};
 use super::side::Side;
+use super::sights::Sights;
 use crate::control::{Change, Control, Edit};
-use crate::observe::Evidence;
+use crate::observe::{Evidence, Waiting};
 use crate::route::{OnTrip, Route};
 
 /// So many bad requests are shown.
 const SAMPLES: usize = 20;
+/// How often to look for requests that hang.
+const LOOK: Duration = Duration::from_millis(250);
 /// How long to wait before an action that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -41,20 +45,38 @@ enum Acted {
 }
 
 /// Watches until the senders are gone.
-pub async fn watch(control: Arc<Control>, incidents: Arc<Incidents>, mut evidence: mpsc::Receiver<Evidence>) {
+pub async fn watch(
+    control: Arc<Control>,
+    incidents: Arc<Incidents>,
+    (sights, waiting): (Arc<Sights>, Arc<Waiting>),
+    mut evidence: mpsc::Receiver<Evidence>,
+) {
     let began = Instant::now();
     let mut routes: HashMap<String, Watched> = HashMap::new();
-    while let Some(one) = evidence.recv().await {
-        let Some(rules) = &one.route.guard else { continue };
-        let watched = routes.entry(one.route.name.clone()).or_insert_with(|| Watched {
-            guard: Guard::new(rules),
-            route: Arc::clone(&one.route),
-            revision: one.revision,
-            samples: VecDeque::new(),
-            acted: None,
-        });
-        if let Verdict::Bad(fault) = watched.take(&one, began) {
-            watched.act(fault, &control, &incidents).await;
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let news = tokio::select! {
+            one = evidence.recv() => match one {
+                Some(one) => vec![one],
+                None => return,
+            },
+            _ = look.tick() => waiting.overdue(|route| routes.get(&route.name)?.guard.hung_from()),
+        };
+        for one in news {
+            let Some(rules) = &one.route.guard else { continue };
+            let watched = routes.entry(one.route.name.clone()).or_insert_with(|| Watched {
+                guard: Guard::new(rules),
+                route: Arc::clone(&one.route),
+                revision: one.revision,
+                samples: VecDeque::new(),
+                acted: None,
+            });
+            let verdict = watched.take(&one, began);
+            sights.saw(&watched.route, watched.guard.served());
+            if let Verdict::Bad(fault) = verdict {
+                watched.act(fault, &control, &incidents).await;
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use flask_compat::routing;
 
 use crate::diagnostic::{Place, Report, Section, Value};
 
+use super::plan::{self, Plans};
 use super::read::{Context, Defaults};
 use super::{Route, Serve, keys, trial};
 
@@ -26,7 +27,7 @@ pub(super) struct Entry<'d> {
 /// across routes even if something else is wrong with it, so that one look finds everything.
 pub(super) fn read<'d>(
     value: &Value<'d>,
-    defaults: &Defaults,
+    (defaults, plans): (&Defaults, &Plans),
     context: &Context,
     report: &mut Report,
 ) -> Option<Entry<'d>> {
@@ -39,9 +40,8 @@ pub(super) fn read<'d>(
     let route_defaults = section.get("defaults");
     let values = route_defaults.as_ref().map(|value| variables(value, report)).unwrap_or_default();
     let serving = serving(&section, defaults, context, report);
-    let timeout = section.get("timeout").and_then(|value| value.duration(report));
-    let connect_timeout = section.get("connect_timeout").and_then(|value| value.duration(report));
-    let total_timeout = section.get("total_timeout").and_then(|value| value.duration(report));
+    let [timeout, connect_timeout, total_timeout] = ["timeout", "connect_timeout", "total_timeout"]
+        .map(|key| section.get(key).and_then(|value| value.duration(report)));
     let rate = super::rate::rate(&section, report);
     let host = located(section.get("host"), report);
     if let Some((text, value)) = &host {
@@ -50,12 +50,13 @@ pub(super) fn read<'d>(
     let subdomain = located(section.get("subdomain"), report);
     let provide_automatic_options =
         section.get("provide_automatic_options").and_then(|value| value.boolean(report));
-    let strict_slashes = section.get("strict_slashes").and_then(|value| value.boolean(report));
-    let merge_slashes = section.get("merge_slashes").and_then(|value| value.boolean(report));
+    let [strict_slashes, merge_slashes] = ["strict_slashes", "merge_slashes"]
+        .map(|key| section.get(key).and_then(|value| value.boolean(report)));
     let (name, name_place) = name?;
     let canary = trial::canary(&section, &name, &serving, report);
     let shadow = trial::shadow(&section, &serving, context, report);
     let guard = trial::guard(&section, &serving, report);
+    let plan = plan::of_route(&section, plans, &serving.candidate, report);
     let rules = rules?;
     let route = Route {
         endpoint: endpoint.unwrap_or_else(|| name.clone()),
@@ -68,6 +69,7 @@ pub(super) fn read<'d>(
         canary,
         guard,
         shadow,
+        plan,
         timeout,
         connect_timeout,
         total_timeout,

@@ -1,7 +1,7 @@
 //! The keys of routes.toml, table by table. The reference in docs/ is tested against these lists.
 
 /// Top level.
-pub const TOP: &[&str] = &["version", "defaults", "map", "converters", "route"];
+pub const TOP: &[&str] = &["version", "defaults", "map", "converters", "plans", "route"];
 /// `[defaults]`.
 pub const DEFAULTS: &[&str] = &["serve", "candidate", "fallback"];
 /// `[map]`: what Flask says to Werkzeug's map.
@@ -35,6 +35,7 @@ pub const ROUTE: &[&str] = &[
     "canary",
     "shadow",
     "guard",
+    "plan",
     "timeout",
     "connect_timeout",
     "total_timeout",
@@ -50,6 +51,21 @@ pub const IGNORE: &[&str] = &["path", "reason", "author", "expires", "tolerance"
 pub const RATE: &[&str] = &["per", "requests", "window", "burst"];
 /// `guard`.
 pub const GUARD: &[&str] = &["max_error_ratio", "max_p95_ratio", "window", "min_requests", "on_trip"];
+/// `plan`, and `[plans.NAME]`.
+pub const PLAN: &[&str] = &[
+    "steps",
+    "soak",
+    "comparisons",
+    "max_mismatch",
+    "max_error_ratio",
+    "max_p95_ratio",
+    "min_requests",
+    "schema",
+    "drill",
+    "approvals",
+    "auto",
+    "hours",
+];
 
 /// Every table by its path, and its keys: the canonical form and the schema follow them.
 pub const TABLES: &[(&[&str], &[&str])] = &[
@@ -63,6 +79,8 @@ pub const TABLES: &[(&[&str], &[&str])] = &[
     (&["route", "shadow", "ignore"], IGNORE),
     (&["route", "rate"], RATE),
     (&["route", "guard"], GUARD),
+    (&["route", "plan"], PLAN),
+    (&["plans", "*"], PLAN),
 ];
 
 /// The keys of the table at this path; `None`: any.

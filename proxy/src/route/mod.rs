@@ -9,6 +9,7 @@ mod entry;
 mod groups;
 pub mod keys;
 mod live;
+mod plan;
 mod rate;
 mod read;
 mod schema;
@@ -22,6 +23,7 @@ use crate::diagnostic::Network;
 
 pub use canonical::{NotCanonical, canonical};
 pub use live::{Live, Routing};
+pub use plan::{Gate, Hours, Plan, Step};
 pub use read::{Context, Defaults, read};
 pub use schema::schema;
 pub use shadow::{Allows, IgnoreRule, Pattern, Shadow};
@@ -50,6 +52,8 @@ pub struct Route {
     pub guard: Option<Guard>,
     /// Which requests are copied to the other side, and what may differ.
     pub shadow: Option<Shadow>,
+    /// The steps to the candidate and what they need, if the file says so.
+    pub plan: Option<Plan>,
     /// Longest wait for the backend's next bytes.
     pub timeout: Option<Duration>,
     /// Longest wait for a connection to the backend, and for its return.

@@ -53,9 +53,10 @@ pub fn read(source: &Arc<Source>, context: &Context) -> (Option<Table>, Report) 
     version(&root, &mut report);
     let defaults = defaults(&root, context, &mut report);
     let options = options(&root, context.profile, &mut report);
+    let plans = super::plan::named(&root, &[&defaults.candidate], &mut report);
     let mut entries = Vec::new();
     for value in root.get("route").and_then(|routes| route_list(&routes, &mut report)).unwrap_or_default() {
-        if let Some(entry) = entry::read(&value, &defaults, context, &mut report) {
+        if let Some(entry) = entry::read(&value, (&defaults, &plans), context, &mut report) {
             entries.push(entry);
         }
     }

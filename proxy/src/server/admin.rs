@@ -38,6 +38,8 @@ pub(super) fn start(parts: &Parts, asks: Asks) -> anyhow::Result<Served> {
         tallies: Arc::clone(&parts.tallies),
         settings: parts.settings.admin.clone(),
         directory: parts.settings.store.directory.clone(),
+        gates: Arc::clone(&parts.gates),
+        http: parts.sockets.http.as_ref().and_then(|listener| listener.local_addr().ok()),
     };
     let admin = Admin::new(control, observer, Arc::clone(&parts.backends), kept, asks);
     let (ending, end) = watch::channel(Ending::default());

@@ -8,6 +8,7 @@
 mod admin;
 mod descriptors;
 mod doorkeeper;
+mod gates;
 mod handover;
 mod listen;
 mod log;
@@ -42,7 +43,7 @@ use crate::control::{Control, Reloaded};
 use crate::gateway::{Gateway, Rules};
 use crate::observe::{Observer, count_panics};
 use crate::rollout::progress::Tallies;
-use crate::rollout::{self, Incidents};
+use crate::rollout::{self, Gates, Incidents, Sights};
 use crate::settings::{Current, Inputs, Settings};
 use crate::shadow::Shadow;
 use crate::store::Diffs;
@@ -86,6 +87,7 @@ struct Parts {
     shadow: Arc<Shadow>,
     diffs: Arc<Diffs>,
     tallies: Arc<Tallies>,
+    gates: Arc<Gates>,
 }
 
 /// Serves until told to stop, or until another process has taken over. The settings are read from `inputs`, now and
@@ -135,17 +137,20 @@ fn start(
     }
     // From here on the state on disk is ours.
     let control = Arc::new(Control::start(&settings)?);
-    let incidents = Incidents::new(&settings.store.directory).shared_by(control.shared_store());
-    let incidents = Arc::new(incidents);
+    let incidents = Incidents::new(&settings.store.directory);
+    let incidents = Arc::new(incidents.shared_by(control.shared_store()));
     let observer = Arc::new(Observer::new(Arc::clone(control.live()), &settings, &log.dropped())?);
     observer.ask(sources::of(&control, &backends));
-    let evidence = observer.watch_guarded(EVIDENCE);
-    runtime.spawn(rollout::watch(Arc::clone(&control), Arc::clone(&incidents), evidence));
+    let (evidence, sights) = (observer.watch_guarded(EVIDENCE), Arc::new(Sights::default()));
+    let seen = (Arc::clone(&sights), Arc::clone(observer.waiting()));
+    runtime.spawn(rollout::watch(Arc::clone(&control), Arc::clone(&incidents), seen, evidence));
     if control.shared_store().is_some() {
         runtime.spawn(rollout::share(Arc::clone(&incidents)));
     }
     let (shadow, outlet, diffs) = shadow::build(&settings, &observer, (control.live(), &backends))?;
     let copies = shadow::start(&shadow, outlet)?;
+    let gates = gates::build(&settings, (&control, &incidents), (&shadow, &sights))?;
+    gates::start(&gates, &control, &runtime);
     let tallies = tally::start(&settings, &observer)?;
     let mut parts = Parts {
         settings: Arc::new(Current::new(settings)),
@@ -163,6 +168,7 @@ fn start(
         shadow,
         diffs,
         tallies,
+        gates,
     };
     let (asks, questions) = Asks::new();
     let mut admin = admin::start(&parts, asks)?;

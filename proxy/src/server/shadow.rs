@@ -30,7 +30,8 @@ pub(super) fn build(
     let flask = &settings.flask;
     let key = flask.secret_key.as_ref().map(|key| key.0.as_str());
     let judge = Judge::new(key, &flask.session_cookie, flask.profile);
-    let records = Records::start(&settings.store.url).context("cannot start the store of evidence")?;
+    let records =
+        Records::start(&settings.store.local_url()).context("cannot start the store of evidence")?;
     let around = Surroundings {
         metrics: observer.shadow().clone(),
         guards: observer.watcher(),

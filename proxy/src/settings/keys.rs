@@ -84,6 +84,11 @@ pub const KEYS: &[Key] = &[
     key("log.format", "json"),
     key("log.paths", "full"),
     key("log.level", "info"),
+    key("webhooks.before", ""),
+    key("webhooks.after", ""),
+    key("webhooks.secret", ""),
+    key("webhooks.timeout", "2s"),
+    key("webhooks.veto", "true"),
     key("telemetry.otlp_endpoint", ""),
     key("telemetry.service_name", "ficus"),
     key("telemetry.sample", "1.0"),
@@ -127,6 +132,7 @@ pub(super) const OTHER_VARIABLES: &[&str] = &[
     "FICUS_SHADOW_DATABASE_FILE",
     "FICUS_SHADOW_FERNET_KEYS_FILE",
     "FICUS_STORE_PASSWORD_FILE",
+    "FICUS_WEBHOOKS_SECRET_FILE",
     "FICUS_UPGRADE_FROM",
     "FICUS_YES",
     "FICUS_ADMIN",
@@ -199,7 +205,8 @@ mod tests {
                 "shadow",
                 "store",
                 "telemetry",
-                "timeouts"
+                "timeouts",
+                "webhooks"
             ]
         );
         assert_eq!(names_in("listen.https"), ["address", "certificate", "key"]);

@@ -203,6 +203,7 @@ fn reject_unknown(root: &Section<'_>, report: &mut Report) {
         "shadow",
         "log",
         "telemetry",
+        "webhooks",
     ];
     for table in tables {
         let Some(section) = root.get(table).and_then(|value| value.section(&keys::names_in(table), report))

@@ -13,6 +13,7 @@ mod schema;
 mod shadow;
 mod telemetry;
 mod values;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -31,6 +32,7 @@ pub use read::{admin_socket, load};
 pub use schema::schema;
 pub use shadow::{ShadowSettings, Stack};
 pub use telemetry::{Endpoint, Sampler};
+pub use webhooks::Webhooks;
 
 /// Everything this node needs to know before it starts.
 #[derive(Debug, Clone)]
@@ -59,6 +61,8 @@ pub struct Settings {
     pub shadow: ShadowSettings,
     /// What is logged, and where.
     pub log: Log,
+    /// Who is told of changes.
+    pub webhooks: Webhooks,
     /// Where traces go; absent: nowhere.
     pub telemetry: Option<Telemetry>,
     /// The routing file; absent: everything goes to legacy.

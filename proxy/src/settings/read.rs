@@ -11,7 +11,7 @@ use super::layers::{Inputs, Layers, read_file};
 use super::shadow::stack;
 use super::{
     CanarySettings, CertificatePair, ControlSettings, Flask, FleetSettings, Https, Limits, Listen, Log,
-    Settings, ShadowSettings, StoreSettings, Timeouts, Written, backends, telemetry, values,
+    Settings, ShadowSettings, StoreSettings, Timeouts, Written, backends, telemetry, values, webhooks,
 };
 
 /// Reads everything; without settings the report has at least one error.
@@ -51,6 +51,7 @@ impl Reader<'_> {
         let timeouts = self.timeouts();
         let shadow = self.shadow();
         let log = self.log();
+        let webhooks = webhooks::read(&self.layers, &mut self.report);
         let telemetry = telemetry::read(&self.layers, &mut self.report);
         let routes = self.routes();
         Some(Settings {
@@ -66,6 +67,7 @@ impl Reader<'_> {
             timeouts: timeouts?,
             shadow: shadow?,
             log: log?,
+            webhooks: webhooks?,
             telemetry: telemetry?,
             routes,
             config,

@@ -125,29 +125,41 @@ fn endpoint(layers: &Layers<'_>, report: &mut Report) -> Option<Option<Endpoint>
 /// `http://host:4318`, or with the path of an HTTP receiver.
 fn address(text: &str, add_path: bool) -> Result<Endpoint, String> {
     let wrong = || format!("`{text}` is not a collector: write `http://HOST:4318` or `https://HOST/PATH`");
-    let (tls, rest) = match (text.strip_prefix("http://"), text.strip_prefix("https://")) {
-        (Some(rest), _) => (false, rest),
-        (_, Some(rest)) => (true, rest),
-        _ => return Err(wrong()),
-    };
-    let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
-    if authority.contains('@') || path.contains(['?', '#']) || path.contains(char::is_whitespace) {
-        return Err(wrong());
-    }
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, port.parse().map_err(|_| wrong())?),
-        _ => (authority, if tls { 443 } else { 4318 }),
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    if host.is_empty() || port == 0 || host.contains(char::is_whitespace) {
-        return Err(wrong());
-    }
-    let path = match path.trim_end_matches('/') {
+    let endpoint = url(text, 4_318).ok_or_else(wrong)?;
+    let path = match endpoint.path.trim_end_matches('/') {
         path if add_path && !path.ends_with("/v1/traces") => format!("{path}/v1/traces"),
         "" => "/".to_owned(),
         path => path.to_owned(),
     };
-    Ok(Endpoint { tls, host: host.to_owned(), port, path })
+    Ok(Endpoint { path, ..endpoint })
+}
+
+/// `http://host/path`: a receiver of webhooks.
+pub(super) fn receiver(text: &str) -> Result<Endpoint, String> {
+    let wrong = || format!("`{text}` is no address: write `http://HOST/PATH`, `https://HOST/PATH` or `off`");
+    url(text, 80).ok_or_else(wrong)
+}
+
+/// An address without user, query and fragment; its path begins with a slash.
+fn url(text: &str, plain_port: u16) -> Option<Endpoint> {
+    let (tls, rest) = match (text.strip_prefix("http://"), text.strip_prefix("https://")) {
+        (Some(rest), _) => (false, rest),
+        (_, Some(rest)) => (true, rest),
+        _ => return None,
+    };
+    let (authority, path) = rest.find('/').map_or((rest, "/"), |slash| rest.split_at(slash));
+    if authority.contains('@') || path.contains(['?', '#']) || path.contains(char::is_whitespace) {
+        return None;
+    }
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port.parse().ok()?),
+        _ => (authority, if tls { 443 } else { plain_port }),
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    if host.is_empty() || port == 0 || host.contains(char::is_whitespace) {
+        return None;
+    }
+    Some(Endpoint { tls, host: host.to_owned(), port, path: path.to_owned() })
 }
 
 fn sampler(layers: &Layers<'_>, report: &mut Report) -> Option<Sampler> {

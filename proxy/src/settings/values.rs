@@ -215,6 +215,7 @@ pub(super) fn secret(name: &str, layers: &Layers<'_>, report: &mut Report) -> Op
         let key = name.rsplit('.').next().unwrap_or(name);
         let example = match name {
             "flask.secret_key" => "FLASK_SECRET_KEY",
+            "webhooks.secret" => "WEBHOOK_SECRET",
             "flask.channel_secret" => "LEGACY_SHIM_CHANNEL_SECRET",
             "shadow.database" => "DATABASE_URL",
             "shadow.fernet_keys" => "FERNET_KEYS",

@@ -23,6 +23,7 @@ mod latency;
 mod ledger;
 pub mod mask;
 mod noise;
+mod pair;
 mod period;
 mod queue;
 mod replay;

@@ -79,6 +79,8 @@ pub enum Action {
     Hold,
     /// The end of a pin.
     Resume,
+    /// A person agrees to the next step of a route.
+    Approve,
     /// An earlier change taken back.
     Undo,
     /// A whole file, through the one door.
@@ -99,6 +101,7 @@ const ACTIONS: &[(Action, &str)] = &[
     (Action::Rollback, "rollback"),
     (Action::Hold, "hold"),
     (Action::Resume, "resume"),
+    (Action::Approve, "approve"),
     (Action::Undo, "undo"),
     (Action::Apply, "apply"),
     (Action::Shadow, "shadow"),

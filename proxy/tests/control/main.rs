@@ -27,6 +27,7 @@ mod offline;
 mod origin;
 mod overrides;
 mod progress;
+mod promotion;
 mod prompts;
 mod properties;
 mod reference;

@@ -49,6 +49,7 @@ fn routes_toml_is_described_in_full() {
         ("shadow.", route::keys::SHADOW),
         ("shadow.ignore.", route::keys::IGNORE),
         ("guard.", route::keys::GUARD),
+        ("plan.", route::keys::PLAN),
     ];
     for (table, keys) in tables {
         for key in keys {

@@ -85,6 +85,12 @@ impl Setup {
         self
     }
 
+    /// These routes.
+    pub(crate) fn routes(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.routes);
+        self
+    }
+
     pub(crate) fn rust_at(mut self, url: &str) -> Self {
         url.clone_into(&mut self.rust);
         self

@@ -24,11 +24,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["route"]),
     ("control", &["diagnostic", "settings", "route", "store"]),
     ("upstream", &["settings", "route"]),
-    ("observe", &["settings", "route", "decide"]),
+    ("observe", &["diagnostic", "settings", "route", "decide"]),
     ("shadow", &["route", "decide", "upstream", "observe", "store"]),
     // Not store and control: the store is never on the path of a request, and requests meet flips at the live table.
     ("gateway", &["settings", "route", "identity", "decide", "upstream", "observe", "shadow"]),
-    ("rollout", &["route", "store", "control", "observe", "shadow"]),
+    ("rollout", &["diagnostic", "settings", "route", "store", "control", "observe", "shadow"]),
     (
         "admin",
         &[

@@ -1,0 +1,203 @@
+//! Faults at 5 % of requests, trial after trial, and equal sides that never trip: the numbers that guards are held to.
+//!
+//! A few trials here; `cargo xtask trials` runs 50 of each, `cargo xtask aa --minutes 60` equal sides for an hour.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::backend::{Backend, Exchange, Then};
+use crate::ficus::{Ficus, Setup, eventually};
+
+/// A route rolls back at its so manyth bad request at the latest.
+const BOUND: usize = 20;
+/// Requests that were on their way when it was decided: one client and its copies in progress.
+const ON_THEIR_WAY: usize = 10;
+/// A trial ends here in any case.
+const MOST: usize = 4_000;
+
+fn number(name: &str, usual: usize) -> usize {
+    std::env::var(name).ok().map_or(usual, |text| text.parse().unwrap())
+}
+
+/// The route of a request, `/t7/3` -> 7.
+fn trial(head: &str) -> usize {
+    let path = head.split(' ').nth(1).unwrap_or_default();
+    path.trim_start_matches("/t").split('/').next().unwrap_or_default().parse().unwrap()
+}
+
+/// How often each trial's candidate was asked, and was bad.
+#[derive(Default)]
+struct Counts(Mutex<HashMap<usize, (usize, usize)>>);
+
+/// Bad at 5 % of the requests of each trial, by chance that is the same in every run.
+fn sometimes(counts: &Arc<Counts>, bad: impl Fn(&mut Exchange<'_>) + Send + Sync + 'static) -> Backend {
+    let counts = Arc::clone(counts);
+    Backend::tcp(move |exchange| {
+        let trial = trial(exchange.head);
+        let is_bad = {
+            let mut counts = counts.0.lock().unwrap();
+            let count = counts.entry(trial).or_default();
+            count.0 += 1;
+            let is_bad = chance(trial as u64, count.0 as u64) < 0.05;
+            count.1 += usize::from(is_bad);
+            is_bad
+        };
+        if is_bad {
+            bad(exchange)
+        } else {
+            exchange.ok("the same")
+        }
+        Then::Keep
+    })
+}
+
+/// SplitMix64.
+fn chance(one: u64, other: u64) -> f64 {
+    let mut bits = one.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ other.wrapping_mul(0xd1b5_4a32_d192_ed03);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((bits ^ (bits >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// A route for each trial.
+fn start(trials: usize, legacy: &Backend, rust: &Backend, lines: &str) -> Ficus {
+    let mut routes = String::new();
+    for n in 0..trials {
+        let rule = format!("rule = \"/t{n}/<int:id>\"");
+        writeln!(routes, "[[route]]\nname = \"t{n}\"\n{rule}\n{lines}\n").unwrap();
+    }
+    let setup = Setup::new(legacy).rust_at(&rust.url()).routes(&routes);
+    setup.set("listen.trusted_proxies", "127.0.0.1/32").set("log.access", "off").start()
+}
+
+fn tripped(ficus: &Ficus) -> HashMap<String, String> {
+    let text = std::fs::read_to_string(ficus.file("state/incidents.jsonl")).unwrap_or_default();
+    let word = |value: &serde_json::Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    lines.map(|one| (word(&one, "route"), word(&one, "fault"))).collect()
+}
+
+/// Runs the trials, some beside each other; how many bad requests each took.
+fn run(fault: &str, bad: impl Fn(&mut Exchange<'_>) + Send + Sync + 'static, lines: &str) {
+    let trials = number("FICUS_TRIALS", 3);
+    let counts = Arc::<Counts>::default();
+    let (legacy, rust) = (Backend::saying("the same"), sometimes(&counts, bad));
+    let ficus = start(trials, &legacy, &rust, lines);
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4.min(trials) {
+            scope.spawn(|| {
+                loop {
+                    let trial = next.fetch_add(1, Ordering::SeqCst);
+                    if trial >= trials {
+                        return;
+                    }
+                    until_it_trips(&ficus, trial);
+                }
+            });
+        }
+    });
+    eventually("every incident", || tripped(&ficus).len() >= trials);
+    let found = tripped(&ficus);
+    let counts = counts.0.lock().unwrap();
+    let mut bad: Vec<usize> =
+        (0..trials).map(|trial| counts.get(&trial).map_or(0, |count| count.1)).collect();
+    bad.sort_unstable();
+    println!("{trials} trials of {fault}: {bad:?} bad requests before the rollback");
+    assert!(found.values().all(|found| found == fault), "{found:?}");
+    let late = bad.iter().filter(|bad| **bad > BOUND + ON_THEIR_WAY).count();
+    assert!(late * 50 <= trials, "{late} of {trials} later than at the {BOUND}th bad request: {bad:?}");
+}
+
+/// One client after another, half of them in the canary.
+fn until_it_trips(ficus: &Ficus, trial: usize) {
+    let mut client = ficus.connect();
+    let name = format!("t{trial}");
+    for n in 0..MOST {
+        let (third, fourth) = (n / 250 % 250, n % 250 + 1);
+        client.send(format!(
+            "GET /t{trial}/{n} HTTP/1.1\r\nHost: crm.test\r\nX-Forwarded-For: 198.51.{third}.{fourth}\r\n\r\n"
+        ));
+        assert_eq!(client.answer().status, 200);
+        if n % 5 == 0 && tripped(ficus).contains_key(&name) {
+            return;
+        }
+    }
+    panic!("{name} never tripped");
+}
+
+const CANARY: &str = "canary = { percent = 50.0, group = \"g\" }\n";
+
+#[test]
+fn errors_at_five_percent_roll_back() {
+    let bad = |exchange: &mut Exchange<'_>| exchange.answer("500 Internal Server Error", "", "broken");
+    run("errors", bad, &format!("{CANARY}guard = {{}}\n"));
+}
+
+#[test]
+fn slowness_at_five_percent_rolls_back() {
+    let bad = |exchange: &mut Exchange<'_>| {
+        std::thread::sleep(Duration::from_millis(400));
+        exchange.ok("the same");
+    };
+    run("latency", bad, &format!("{CANARY}guard = {{ max_p95_ratio = 2.0 }}\n"));
+}
+
+#[test]
+fn wrong_answers_at_five_percent_roll_back() {
+    let bad = |exchange: &mut Exchange<'_>| exchange.ok("another");
+    run("mismatches", bad, &format!("{CANARY}shadow = {{ sample = 1.0 }}\nguard = {{}}\n"));
+}
+
+/// Both sides fail and dawdle now and then, alike.
+fn alike() -> Backend {
+    let asked = AtomicUsize::new(0);
+    Backend::tcp(move |exchange| {
+        let n = asked.fetch_add(1, Ordering::SeqCst) as u64;
+        match chance(n, 7) {
+            share if share < 0.01 => exchange.answer("500 Internal Server Error", "", "both do"),
+            share if share < 0.03 => {
+                std::thread::sleep(Duration::from_millis(20));
+                exchange.ok("the same");
+            }
+            _ => exchange.ok("the same"),
+        }
+        Then::Keep
+    })
+}
+
+#[test]
+fn equal_sides_never_trip() {
+    let time = Duration::from_secs(number("FICUS_AA_SECONDS", 5) as u64);
+    let (legacy, rust) = (alike(), alike());
+    let lines = format!("{CANARY}guard = {{ max_p95_ratio = 2.0 }}\n");
+    let ficus = start(4, &legacy, &rust, &lines);
+    let began = Instant::now();
+    let sent = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for trial in 0..4 {
+            let (ficus, sent) = (&ficus, &sent);
+            scope.spawn(move || {
+                let mut client = ficus.connect();
+                for n in 0.. {
+                    let (third, fourth) = (n / 250 % 250, n % 250 + 1);
+                    client.send(format!(
+                        "GET /t{trial}/{n} HTTP/1.1\r\nHost: crm.test\r\nX-Forwarded-For: 198.51.{third}.{fourth}\r\n\r\n"
+                    ));
+                    client.answer();
+                    sent.fetch_add(1, Ordering::SeqCst);
+                    if began.elapsed() >= time {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let sent = sent.load(Ordering::SeqCst);
+    println!("{sent} requests of equal sides in {} s, {} trips", time.as_secs(), tripped(&ficus).len());
+    assert!(tripped(&ficus).is_empty(), "{:?}", tripped(&ficus));
+    assert!(sent > 400, "only {sent} requests");
+}
