@@ -78,6 +78,7 @@ fn value(table: &str, key: &str) -> Option<Value> {
         "route.shadow.ignore" => ignore(key),
         "route.rate" => rate(key),
         "route.guard" => guard(key),
+        "route.plan" | "plans.*" => plan(key),
         _ => None,
     }
 }
@@ -87,6 +88,10 @@ fn top(key: &str) -> Option<Value> {
         "version" => described(json!({ "const": 1 }), "The version of this format."),
         "defaults" => {
             described(table(&["defaults"]), "What a route inherits, and who answers what no route matches.")
+        }
+        "plans" => {
+            let all = json!({ "type": "object", "additionalProperties": table(&["plans", "*"]) });
+            described(all, "Ways to the candidate that routes name.")
         }
         "map" => described(table(&["map"]), "What Flask says to Werkzeug's map."),
         "converters" => {
@@ -167,6 +172,10 @@ fn route(key: &str) -> Option<Value> {
         "canary" => described(table(&["route", "canary"]), "Who is served by the candidate."),
         "shadow" => described(table(&["route", "shadow"]), "Which requests are copied to the other side."),
         "guard" => described(table(&["route", "guard"]), "When the route rolls itself back."),
+        "plan" => described(
+            json!({ "anyOf": [{ "type": "string", "minLength": 1 }, table(&["route", "plan"])] }),
+            "The steps to the candidate and what each needs; or the name of one of `plans`.",
+        ),
         "timeout" => described(of("duration"), "Longest wait for the backend's next bytes."),
         "connect_timeout" => described(of("duration"), "Longest wait for a connection."),
         "total_timeout" => described(of("duration"), "Longest time for the whole answer."),
@@ -250,6 +259,22 @@ fn guard(key: &str) -> Option<Value> {
         "window" => of("duration"),
         "min_requests" => json!({ "type": "integer", "minimum": 1 }),
         "on_trip" => json!({ "enum": ["rollback", "freeze"] }),
+        _ => return None,
+    })
+}
+
+fn plan(key: &str) -> Option<Value> {
+    let count = json!({ "type": "integer", "minimum": 0 });
+    let share = json!({ "type": "number", "minimum": 0, "maximum": 1 });
+    Some(match key {
+        "steps" => json!({ "type": "array", "minItems": 1, "items": { "type": ["string", "number"] } }),
+        "soak" => of("duration"),
+        "drill" => json!({ "anyOf": [of("duration"), { "const": "off" }] }),
+        "comparisons" | "min_requests" | "approvals" => count,
+        "max_mismatch" | "max_error_ratio" => share,
+        "max_p95_ratio" => json!({ "type": "number", "minimum": 1 }),
+        "schema" | "auto" => switch(),
+        "hours" => text(),
         _ => return None,
     })
 }

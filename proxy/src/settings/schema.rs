@@ -116,7 +116,9 @@ fn said(name: &str) -> Option<Value> {
         | "flask.channel_secret"
         | "store.password"
         | "shadow.database"
-        | "shadow.fernet_keys" => of("secret"),
+        | "shadow.fernet_keys"
+        | "webhooks.secret" => of("secret"),
+        "webhooks.before" | "webhooks.after" => json!({ "type": "string", "minLength": 1 }),
         "listen.http" | "listen.admin" | "listen.https.address" => of("address"),
         "listen.https.certificate" | "listen.https.key" => {
             json!({ "anyOf": [{ "type": "string" }, of("texts")] })

@@ -91,12 +91,13 @@ impl Shadow {
         }
         let comparison = self.compare(job, (&job.answer, &answer));
         let again = self.again(job, &answer, &comparison).await;
+        let reference = if job.asks_candidate() { &job.answer } else { &answer };
         if again == Some(Again::Raced) {
             self.count_compared(route, Again::Raced.word());
             self.add_evidence(job, Came::Raced, None, None);
+            self.learn_noise(job, reference).await;
             return;
         }
-        let reference = if job.asks_candidate() { &job.answer } else { &answer };
         self.add_evidence(job, Came::Compared(comparison.verdict), Some(reference), Some(waited));
         self.count_compared(route, comparison.verdict.word());
         self.tell_guards(job, comparison.verdict);

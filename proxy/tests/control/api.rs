@@ -235,6 +235,9 @@ fn questions() -> Vec<(&'static str, &'static str, Value)> {
         ("GET", "/v1/certificate?route=customers.list", json!(null)),
         ("GET", "/v1/noise?route=customers.list", json!(null)),
         ("GET", "/v1/fleet", json!(null)),
+        ("GET", "/v1/progress?days=7", json!(null)),
+        ("GET", "/v1/gate?route=customers.list", json!(null)),
+        ("GET", "/v1/drills?route=customers.list", json!(null)),
         ("GET", "/v1/me", json!(null)),
         ("GET", "/v1/openapi.json", json!(null)),
         ("GET", "/v1/tokens", json!(null)),
@@ -247,6 +250,7 @@ fn questions() -> Vec<(&'static str, &'static str, Value)> {
         ("POST", "/v1/rollback", json!({ "route": "customers.list", "lasts": "1h" })),
         ("POST", "/v1/hold", json!({ "route": "customers.detail" })),
         ("POST", "/v1/undo", json!({})),
+        ("POST", "/v1/promote", json!({ "route": "customers.list", "dry_run": true })),
         ("POST", "/v1/apply", json!({ "text": ROUTES, "name": "routes.toml", "dry_run": true })),
         ("POST", "/v1/reload", json!({})),
         ("POST", "/v1/tokens", json!({ "name": "c", "role": "viewer", "lasts": "1h" })),
@@ -275,9 +279,16 @@ fn answers_are_what_the_description_says() {
         assert_eq!(answer.status, 200, "{method} {path}: {answer:?}");
         schema::check(&answer.document(), endpoint.answer);
     }
-    // What needs a difference or noise to be there, a secret key, or ends this process.
-    let elsewhere =
-        ["/v1/diffs/{id}", "/v1/diffs/{id}/ignore", "/v1/noise/accept", "/v1/tester-token", "/v1/upgrade"];
+    // What needs a difference or noise to be there, a secret key, a second person, or ends this process.
+    let elsewhere = [
+        "/v1/diffs/{id}",
+        "/v1/diffs/{id}/ignore",
+        "/v1/noise/accept",
+        "/v1/tester-token",
+        "/v1/approve",
+        "/v1/drill",
+        "/v1/upgrade",
+    ];
     for endpoint in ENDPOINTS {
         let known = checked.contains(&(endpoint.method, endpoint.path)) || elsewhere.contains(&endpoint.path);
         assert!(known || endpoint.path == "/v1/events", "no test asks {} {}", endpoint.method, endpoint.path);

@@ -89,6 +89,8 @@ fn nobody_there() {
         "token list",
         "watch --sinc 1",
         "capture status",
+        "replay sessions --against legacy",
+        "twin twin.toml",
         "support-bundle --outptu bundle.tar.gz",
         "rollback customers.list --offline",
         "status",

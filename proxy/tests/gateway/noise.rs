@@ -38,7 +38,12 @@ fn noise(ficus: &Ficus) -> Value {
 #[test]
 fn what_differs_from_itself_is_proposed_and_applied_by_a_person() {
     let (legacy, rust) = (unsteady(), steady());
-    let ficus = Setup::new(&legacy).route(SHADOWED).rust_at(&rust.url()).set("shadow.noise", "60").start();
+    let ficus = Setup::new(&legacy)
+        .route(SHADOWED)
+        .rust_at(&rust.url())
+        .set("shadow.confirm", "0")
+        .set("shadow.noise", "60")
+        .start();
     let mut client = ficus.connect();
     for _ in 0..3 {
         client.get("/items/7");
@@ -87,7 +92,8 @@ fn what_differs_from_itself_is_proposed_and_applied_by_a_person() {
 #[test]
 fn without_a_budget_nobody_is_asked_twice() {
     let (legacy, rust) = (unsteady(), steady());
-    let ficus = Setup::new(&legacy).route(SHADOWED).rust_at(&rust.url()).start();
+    let setup = Setup::new(&legacy).route(SHADOWED).rust_at(&rust.url());
+    let ficus = setup.set("shadow.confirm", "0").start();
     ficus.connect().get("/items/7");
     let line = "ficus_shadow_compared_total{route=\"item\",result=\"mismatch\"}";
     eventually("the comparison", || ficus.metric(line) == 1);
@@ -102,6 +108,7 @@ fn a_route_has_a_share_of_the_budget_only() {
     let ficus = Setup::new(&legacy)
         .route(SHADOWED)
         .rust_at(&rust.url())
+        .set("shadow.confirm", "0")
         .set("shadow.noise", "60")
         .set("shadow.noise_per_route", "2")
         .start();
