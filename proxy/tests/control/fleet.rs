@@ -100,8 +100,9 @@ fn a_flip_on_one_node_holds_on_all_when_it_returns() {
     }
     let said = fleet.nodes[2].ok(&["fleet"]);
     assert!(said.contains("web1 ") && said.contains("web3 (here)") && said.contains("live"), "{said}");
-    let status = fleet.nodes[1].ok(&["status", "--exit-code"]);
-    assert!(status.contains("fleet     node web2; 3 of 3 live nodes on revision 2"), "{status}");
+    fleet.nodes[1].wait("it has seen all of them", |node| {
+        node.ok(&["status", "--exit-code"]).contains("fleet     node web2; 3 of 3 live nodes on revision 2")
+    });
     // What one node looked at counts on another.
     let stale = fleet.nodes[1].cli(&["flip", "customers.list", "legacy", "--if-revision", "1"]);
     assert_eq!(stale.status.code(), Some(4), "{}", texts(&stale).1);
@@ -309,8 +310,10 @@ fn a_file_that_cannot_be_written_is_drift_and_no_reason_not_to_follow() {
 fn a_database_that_is_lost_or_older_brings_nothing_back() {
     let mut fleet = Fleet::start(3, &on_rust());
     let backup = fleet.database.copy();
+    // A node may be cut off for a moment: a database that is being copied takes no connections.
+    fleet.nodes[0].cli(&["rollback", "customers.list", "--wait", "30s"]);
+    fleet.wait_for_answers("/customers/", "legacy");
     fleet.settle();
-    fleet.nodes[0].ok(&["rollback", "customers.list", "--wait", "30s"]);
     let revision = fleet.nodes[0].revision();
     for backup in [Some(backup.as_str()), None] {
         fleet.database.lose(backup);
