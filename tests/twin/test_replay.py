@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stack.stack import BINARIES, ROOT, SECRETS
+from stack.stack import BINARIES, MOVED, ROOT, SECRETS
 
 HERE = Path(__file__).parent
 
@@ -23,6 +23,18 @@ def replay(stack, corpus: Path, *flags, against: str = "") -> tuple:
     )
     assert done.returncode in (0, 3), done.stderr + done.stdout
     return json.loads(done.stdout), done.returncode
+
+
+@pytest.fixture(scope="module")
+def legacy_stack(stacks, pytestconfig):
+    """Flask on a database of its own: what other tests have written would be in the pages."""
+    return stacks(scope="replay-legacy", flask=pytestconfig.getoption("--flask"))
+
+
+@pytest.fixture(scope="module")
+def rust_stack(stacks, pytestconfig):
+    """The moved endpoints on Rust, on another one."""
+    return stacks(moved=MOVED, scope="replay-rust", flask=pytestconfig.getoption("--flask"))
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ mod treat;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use flask_compat::dry_run::{Mark, Purpose};
@@ -31,8 +31,6 @@ pub use gate::Place;
 
 /// Captured rows that nobody took are removed after this time.
 const KEEP: Duration = Duration::from_secs(600);
-/// How soon the catalogue is read again for a table that is not in it.
-const AGAIN: Duration = Duration::from_secs(2);
 /// How often that is looked after, and the catalogue read again.
 const ROUND: Duration = Duration::from_secs(60);
 
@@ -55,7 +53,8 @@ pub struct Writes {
 struct Known {
     schema: Arc<Schema>,
     tables: Arc<BTreeSet<String>>,
-    read: Option<Instant>,
+    /// Tables that the catalogue did not have when it was read for them.
+    sought: BTreeSet<String>,
 }
 
 /// Keys stay out of dumps.
@@ -94,24 +93,24 @@ impl Writes {
         Self { keys, ..self }
     }
 
-    /// What is known about these tables. A migration may have made one a moment ago: then the catalogue is read again.
+    /// What is known about these tables. A migration may have made one a moment ago: then the catalogue is read again, once for
+    /// each name until its next round.
     async fn schema_of(&self, changes: impl Iterator<Item = &RowChange>) -> Arc<Schema> {
         let known = lock(&self.known).clone();
-        let lately = known.read.is_some_and(|read| read.elapsed() < AGAIN);
-        let mut changes = changes;
-        if lately || changes.all(|change| known.tables.contains(&change.table)) {
+        let is_new = |table: &&str| !known.tables.contains(*table) && !known.sought.contains(*table);
+        let new: Vec<&str> = changes.map(|change| change.table.as_str()).filter(is_new).collect();
+        if new.is_empty() || self.read_catalogue().await.is_err() {
             return known.schema;
         }
-        match self.read_catalogue().await {
-            Ok(()) => Arc::clone(&lock(&self.known).schema),
-            Err(_) => known.schema,
-        }
+        let mut now = lock(&self.known);
+        now.sought = known.sought.iter().cloned().chain(new.into_iter().map(str::to_owned)).collect();
+        Arc::clone(&now.schema)
     }
 
     async fn read_catalogue(&self) -> Result<(), String> {
         let Catalogue { references, generated, tables } = self.captured.catalogue().await?;
         let schema = Arc::new(Schema { references, generated: Some(generated) });
-        *lock(&self.known) = Known { schema, tables: Arc::new(tables), read: Some(Instant::now()) };
+        *lock(&self.known) = Known { schema, tables: Arc::new(tables), sought: BTreeSet::new() };
         Ok(())
     }
 }
