@@ -113,7 +113,8 @@ class Wrong:
                 break
         else:
             seen = [found.group(1) for r in requests if (found := re.search(r"/customers/(\d+)$", r.target)) and r.cookies]
-            number = seen[0] if seen else "1"
+            # Somebody asks for customers that are not there, too: 0 and 9999.
+            number = next((number for number in seen if 0 < int(number) < 9999), "1")
             assert patch(self.ficus.port, f"/api/v1/customers/{number}", {"city": f"Town {next(self._towns)}"}, self.token) == 200
             self._send([request for request in requests if request.target.endswith(f"/customers/{number}")] + requests[:3])
         return {key: count for key, count in self.ficus.groups().items() if count > before.get(key, 0)}
@@ -264,7 +265,7 @@ def is_text(target: str) -> bool:
         return False
 
 
-def tell(capsys, what: str, found: tuple, groups: dict) -> float:
+def tell(capsys, what: str, found: tuple, groups: dict) -> int:
     results, writes, again = found
     false, all_judged = results.get("mismatch", 0), judged(results)
     with capsys.disabled():
@@ -274,7 +275,12 @@ def tell(capsys, what: str, found: tuple, groups: dict) -> float:
             f"shadow proof: {what}: {false} false mismatches in {all_judged} comparisons ({false / all_judged:.3%}), "
             f"{results.get('raced', 0)} raced, {writes} meanwhile; {results}; asked again: {again}"
         )
-    return false / all_judged
+    return false
+
+
+def may_be_false(results: dict) -> float:
+    """So many false mismatches are let pass; fewer than a thousand comparisons cannot show one in a thousand."""
+    return max(1, AT_MOST_FALSE * judged(results))
 
 
 def test_right_handlers_do_not_differ_under_load(stack, traffic, tmp_path, capsys):
@@ -286,9 +292,9 @@ def test_right_handlers_do_not_differ_under_load(stack, traffic, tmp_path, capsy
         groups = ficus.groups()
     finally:
         ficus.stop()
-    share = tell(capsys, "right handlers", (results, writes, again), groups)
+    false = tell(capsys, "right handlers", (results, writes, again), groups)
     assert results["match"] >= 0.5 * judged(results), results
-    assert share < AT_MOST_FALSE, groups
+    assert false <= may_be_false(results), groups
 
 
 def test_an_upgrade_does_not_differ_under_load(stack, traffic, tmp_path, capsys):
@@ -307,5 +313,5 @@ def test_an_upgrade_does_not_differ_under_load(stack, traffic, tmp_path, capsys)
     finally:
         ficus.stop()
         crm.stop()
-    share = tell(capsys, "Flask 2.3 after 1.1.2", (results, writes, again), groups)
-    assert share < AT_MOST_FALSE, groups
+    false = tell(capsys, "Flask 2.3 after 1.1.2", (results, writes, again), groups)
+    assert false <= may_be_false(results), groups
