@@ -14,6 +14,7 @@ mod outcome;
 mod panics;
 mod protobuf;
 mod shadow;
+mod sources;
 mod text;
 mod traces;
 mod waiting;
@@ -23,7 +24,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -34,6 +35,7 @@ pub use lines::{Lines, Output};
 pub use outcome::Outcome;
 pub use panics::count_panics;
 pub use shadow::ShadowMetrics;
+pub use sources::{BackendState, Sources, UpstreamState};
 pub use traces::{Kind, Span, Traces, Value};
 pub use waiting::{Awaited, Waiting};
 
@@ -71,14 +73,6 @@ pub struct Observer {
     waiting: Arc<Waiting>,
 }
 
-/// What a scrape shows beside requests, from where it is known.
-pub struct Sources {
-    /// The backends.
-    pub backends: Box<dyn Fn() -> Vec<BackendState> + Send>,
-    /// Whether the last look at routes.toml ended well, and when a text was last taken.
-    pub reload: Box<dyn Fn() -> (bool, Option<DateTime<Utc>>) + Send>,
-}
-
 /// Something that is read again while the process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rereading {
@@ -86,34 +80,6 @@ pub enum Rereading {
     Settings,
     /// The certificates of the HTTPS listener.
     Certificates,
-}
-
-/// What a scrape says about a backend.
-#[derive(Debug, Clone)]
-pub struct BackendState {
-    /// Its name.
-    pub name: String,
-    /// Requests in progress on it.
-    pub in_flight: usize,
-    /// Requests that wait for a place on it.
-    pub queued: usize,
-    /// Requests that wait for its return.
-    pub waiting: usize,
-    /// Its addresses.
-    pub upstreams: Vec<UpstreamState>,
-}
-
-/// What a scrape says about an upstream.
-#[derive(Debug, Clone)]
-pub struct UpstreamState {
-    /// Its address.
-    pub address: String,
-    /// Whether requests are sent there.
-    pub up: bool,
-    /// Requests in progress on it.
-    pub in_flight: usize,
-    /// How often it was left alone.
-    pub ejections: u64,
 }
 
 /// What one route did since start-up, by the backend that answered.

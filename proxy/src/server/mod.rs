@@ -15,6 +15,7 @@ mod log;
 mod proxy_protocol;
 mod report;
 mod reread;
+mod runtime;
 mod shadow;
 mod sockets;
 mod sources;
@@ -35,7 +36,6 @@ use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::{Ask, Asks};
@@ -54,6 +54,7 @@ use listen::Door;
 use log::Log;
 #[doc(hidden)]
 pub use proxy_protocol::parse as preamble;
+use runtime::{runtime, threads};
 use sockets::{Inherited, Sockets};
 use stop::{Event, Signals, Stop, Stopped};
 use tls::Certificates;
@@ -388,17 +389,4 @@ fn notify(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(%error, "cannot notify systemd");
     }
-}
-
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
-fn runtime(name: &str, threads: usize) -> anyhow::Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .thread_name(name)
-        .enable_all()
-        .build()
-        .with_context(|| format!("cannot start the `{name}` runtime"))
 }

@@ -285,15 +285,12 @@ impl Reader<'_> {
     }
 
     fn timeouts(&mut self) -> Option<Timeouts> {
-        let connect = self.duration("timeouts.connect");
-        let upstream = self.duration("timeouts.upstream");
-        let client_header = self.duration("timeouts.client_header");
-        let client_body = self.duration("timeouts.client_body");
-        let client_idle = self.duration("timeouts.client_idle");
-        let upstream_idle = self.duration("timeouts.upstream_idle");
+        let [connect, upstream, upstream_idle, upgrade] = ["connect", "upstream", "upstream_idle", "upgrade"]
+            .map(|name| self.duration(&format!("timeouts.{name}")));
+        let [client_header, client_body, client_idle] =
+            ["header", "body", "idle"].map(|name| self.duration(&format!("timeouts.client_{name}")));
         let drain = self.key("timeouts.drain", duration);
         let before_drain = self.key("timeouts.before_drain", duration);
-        let upgrade = self.duration("timeouts.upgrade");
         Some(Timeouts {
             connect: connect?,
             upstream: upstream?,
@@ -319,12 +316,10 @@ impl Reader<'_> {
             ["queue", "concurrency", "groups", "samples"].map(|name| self.number(&format!("shadow.{name}")));
         let (timeout, keep) = (self.duration("shadow.timeout"), self.duration("shadow.keep"));
         let self_test = self.duration("shadow.self_test");
-        let [noise, noise_per_route] = ["noise", "noise_per_route"].map(|name| {
+        let [noise, noise_per_route, confirm] = ["noise", "noise_per_route", "confirm"].map(|name| {
             let name = format!("shadow.{name}");
             self.layers.value(&name).unwrap_or_else(|| unset(&name)).integer(0, &mut self.report)
         });
-        let confirm = self.layers.value("shadow.confirm").unwrap_or_else(|| unset("shadow.confirm"));
-        let confirm = confirm.integer(0, &mut self.report);
         let profiles = match self.layers.value("shadow.profiles") {
             None => Some(BTreeMap::new()),
             Some(value) => {

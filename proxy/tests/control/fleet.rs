@@ -508,10 +508,20 @@ fn a_revision_that_one_node_cannot_run_takes_away_what_it_takes_away() {
     assert_eq!(fleet.answers("/customers/"), ["legacy"; 2]);
 }
 
+/// The process that took over; ends with the test.
+struct Successor(nix::unistd::Pid);
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        let _ = nix::sys::signal::kill(self.0, nix::sys::signal::Signal::SIGKILL);
+    }
+}
+
 #[test]
 fn an_upgrade_keeps_the_node_in_its_fleet() {
     let fleet = Fleet::start(2, ROUTES);
-    fleet.nodes[0].ok(&["upgrade"]);
+    let process = fleet.nodes[0].json(&["upgrade"])["process"].as_i64().unwrap();
+    let _successor = Successor(nix::unistd::Pid::from_raw(i32::try_from(process).unwrap()));
     fleet.nodes[1].ok(&["flip", "customers.list", "rust", "--wait", "30s"]);
     fleet.wait_for_answers("/customers/", "rust");
     fleet.nodes[0].ok(&["rollback", "customers.list", "--wait", "30s"]);

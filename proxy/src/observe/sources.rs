@@ -1,0 +1,39 @@
+//! What a scrape shows beside requests: whoever knows it is asked when somebody looks.
+
+use chrono::{DateTime, Utc};
+
+/// What a scrape shows beside requests, from where it is known.
+pub struct Sources {
+    /// The backends.
+    pub backends: Box<dyn Fn() -> Vec<BackendState> + Send>,
+    /// Whether the last look at routes.toml ended well, and when a text was last taken.
+    pub reload: Box<dyn Fn() -> (bool, Option<DateTime<Utc>>) + Send>,
+}
+
+/// What a scrape says about a backend.
+#[derive(Debug, Clone)]
+pub struct BackendState {
+    /// Its name.
+    pub name: String,
+    /// Requests in progress on it.
+    pub in_flight: usize,
+    /// Requests that wait for a place on it.
+    pub queued: usize,
+    /// Requests that wait for its return.
+    pub waiting: usize,
+    /// Its addresses.
+    pub upstreams: Vec<UpstreamState>,
+}
+
+/// What a scrape says about an upstream.
+#[derive(Debug, Clone)]
+pub struct UpstreamState {
+    /// Its address.
+    pub address: String,
+    /// Whether requests are sent there.
+    pub up: bool,
+    /// Requests in progress on it.
+    pub in_flight: usize,
+    /// How often it was left alone.
+    pub ejections: u64,
+}
