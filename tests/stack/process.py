@@ -9,16 +9,24 @@ import time
 from pathlib import Path
 
 
+#: The ports that this process has given out: the next one to listen may not have done so yet when it is asked again.
+_given = set()
+
+
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on, and that no outgoing connection will be given."""
+    """A TCP port of the loopback interface that nobody listens on, that no outgoing connection will be given, and that
+    was not given before."""
     while True:
         port = random.randrange(15_000, 32_000)
+        if port in _given:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+        _given.add(port)
+        return port
 
 
 def wait_until(condition, what: str, seconds: float = 30.0):
