@@ -71,19 +71,8 @@ async fn faulty(
         query(EXTRA).execute(&pool).await?;
     }
     let response = create::create(state, user, (request.clone(), tx.clone()), templates, form).await?;
-    let wrong = match fault.as_str() {
-        "wrong_value" => {
-            Some("UPDATE customers SET notes = upper(name) WHERE id = (SELECT max(id) FROM customers)")
-        }
-        "swapped_columns" => Some(
-            "UPDATE customers SET city = country, country = city WHERE id = (SELECT max(id) FROM customers)",
-        ),
-        "forgotten_row" => Some("DELETE FROM audit_log WHERE id = (SELECT max(id) FROM audit_log)"),
-        "extra_row" => Some(EXTRA),
-        "other_row" => Some("UPDATE customers SET notes = 'x' WHERE id = (SELECT min(id) FROM customers)"),
-        _ => None,
-    };
-    if let Some(sql) = wrong {
+    let wrong = WRONG.iter().find(|(name, _)| *name == fault);
+    if let Some((_, sql)) = wrong {
         run(&mut *tx.connection().await?, sql).await?;
     }
     match fault.as_str() {
@@ -99,6 +88,63 @@ async fn faulty(
     }
     Ok(response)
 }
+
+/// What each fault changes after the right handler, in the same transaction. The new customer and its entry in the audit log
+/// are the last ones of their tables.
+const WRONG: &[(&str, &str)] = &[
+    ("wrong_value", "UPDATE customers SET notes = upper(name) WHERE id = (SELECT max(id) FROM customers)"),
+    (
+        "swapped_columns",
+        "UPDATE customers SET city = country, country = city WHERE id = (SELECT max(id) FROM customers)",
+    ),
+    ("forgotten_row", "DELETE FROM audit_log WHERE id = (SELECT max(id) FROM audit_log)"),
+    ("extra_row", EXTRA),
+    ("other_row", "UPDATE customers SET notes = 'x' WHERE id = (SELECT min(id) FROM customers)"),
+    (
+        "rounded_amount",
+        "UPDATE customers SET annual_revenue = round(annual_revenue) WHERE id = (SELECT max(id) FROM customers)",
+    ),
+    (
+        "a_cent_less",
+        "UPDATE customers SET annual_revenue = annual_revenue - 0.01 WHERE id = (SELECT max(id) FROM customers)",
+    ),
+    ("empty_for_null", "UPDATE customers SET website = '' WHERE id = (SELECT max(id) FROM customers)"),
+    ("null_for_a_value", "UPDATE customers SET city = NULL WHERE id = (SELECT max(id) FROM customers)"),
+    (
+        "cut_text",
+        "UPDATE customers SET country = left(country, 3) WHERE id = (SELECT max(id) FROM customers)",
+    ),
+    ("blank_kept", "UPDATE customers SET name = name || ' ' WHERE id = (SELECT max(id) FROM customers)"),
+    ("other_letters", "UPDATE customers SET city = lower(city) WHERE id = (SELECT max(id) FROM customers)"),
+    ("wrong_owner", "UPDATE customers SET owner_id = 2 WHERE id = (SELECT max(id) FROM customers)"),
+    ("wrong_status", "UPDATE customers SET status = 'active' WHERE id = (SELECT max(id) FROM customers)"),
+    (
+        "local_time",
+        "UPDATE customers SET created_at = created_at + interval '1 hour' WHERE id = (SELECT max(id) FROM customers)",
+    ),
+    (
+        "time_set_too_early",
+        "UPDATE customers SET archived_at = created_at WHERE id = (SELECT max(id) FROM customers)",
+    ),
+    (
+        "old_time_kept",
+        "UPDATE customers SET updated_at = '2020-01-01' WHERE id = (SELECT max(id) FROM customers)",
+    ),
+    ("foreign_id", "UPDATE audit_log SET entity_id = 1 WHERE id = (SELECT max(id) FROM audit_log)"),
+    ("nobody_did_it", "UPDATE audit_log SET user_id = NULL WHERE id = (SELECT max(id) FROM audit_log)"),
+    (
+        "other_word",
+        "UPDATE audit_log SET action = 'customer.created' WHERE id = (SELECT max(id) FROM audit_log)",
+    ),
+    ("detail_left_out", "UPDATE audit_log SET detail = '{}' WHERE id = (SELECT max(id) FROM audit_log)"),
+    (
+        "row_twice",
+        "INSERT INTO audit_log (user_id, action, entity, entity_id, detail, ip, created_at) \
+                   SELECT user_id, action, entity, entity_id, detail, ip, created_at FROM audit_log ORDER BY id DESC LIMIT 1",
+    ),
+    ("row_deleted", "DELETE FROM activities WHERE id = (SELECT min(id) FROM activities)"),
+    ("all_rows", "UPDATE users SET active = NOT active"),
+];
 
 const EXTRA: &str = "INSERT INTO audit_log (user_id, action, entity, entity_id, created_at) \
                      SELECT id, 'extra', 'customer', 1, now() FROM users LIMIT 1";

@@ -70,7 +70,7 @@ class Stack:
         self._serve_rust(moved)
         for name in writes:
             self._add_to_route(name, "shadow = { writes = true }")
-        self._flask = flask
+        self.flask = flask
         self._more_env = dict(env or {})
         self._settings = settings or {}
         self._handlers = handlers or BINARIES / "rust-handlers"
@@ -155,7 +155,7 @@ class Stack:
 
     def _start_legacy(self) -> Process:
         command = [
-            crm_python(self._flask), "-m", "gunicorn", "--config", "gunicorn.conf.py",
+            crm_python(self.flask), "-m", "gunicorn", "--config", "gunicorn.conf.py",
             "--bind", f"127.0.0.1:{self.legacy_port}", "wsgi:app",
         ]
         env = crm_env(self.databases.url(self.database), self.folder)
@@ -168,12 +168,12 @@ class Stack:
             "HANDLERS_SOCKET": self.sockets / "handlers.sock",
             "ROUTES_FILE": self.routes_file,
             "CRM_TEMPLATES": ROOT / "legacy-crm" / "crm" / "templates",
-            "FLASK_PROFILE": "werkzeug-1.0" if self._flask == "1.1" else "werkzeug-2.3",
+            "FLASK_PROFILE": "werkzeug-1.0" if self.flask == "1.1" else "werkzeug-2.3",
         }
         return self._start("handlers", [self._handlers], env, self.folder)
 
     def _start_ficus(self) -> Process:
-        profile = "werkzeug-1.0" if self._flask == "1.1" else "werkzeug-2.3"
+        profile = "werkzeug-1.0" if self.flask == "1.1" else "werkzeug-2.3"
         config = self.folder / "ficus.toml"
         config.write_text(
             f"""[listen]

@@ -1,4 +1,4 @@
-//! `cargo xtask prove-shadow`: the seeded faults and the false mismatches of tests/shadow, with figures.
+//! `cargo xtask prove-shadow`: the seeded faults, of reads and writes, and the false mismatches of tests/shadow, with figures.
 //! `cargo xtask shadow-latency`: what users wait with shadow traffic off, on, and on with the other side hung.
 
 use std::ffi::OsString;
@@ -33,15 +33,15 @@ impl Proof {
 
     /// Builds what is needed and runs the tests in sight; their exit code becomes ours.
     pub(crate) fn run(&self, workspace: &Workspace) -> Outcome<u8> {
-        build(workspace, &["--workspace", "--bins"], || false, |_, _| {})?;
+        build(workspace, &["--workspace", "--bins", "--examples"], || false, |_, _| {})?;
         for environment in ["flask-1.1", "flask-2.3"] {
             python::ensure(workspace, environment)?;
         }
         let python = python::ensure(workspace, "tests")?.join("python");
-        let test = workspace.path("tests/shadow/test_proof.py");
+        let tests = ["tests/shadow/test_proof.py", "tests/shadow/test_writes.py"];
         let mut command: Vec<OsString> = vec![python.into()];
         command.extend(["-m", "pytest", "-p", "no:cacheprovider"].map(OsString::from));
-        command.push(test.into());
+        command.extend(tests.map(|test| workspace.path(test).into_os_string()));
         let mut environment = vec![("FICUS_BINARIES", workspace.binary("").into_os_string())];
         if let Some(comparisons) = self.comparisons {
             environment.push(("FICUS_PROOF_COMPARISONS", comparisons.to_string().into()));
@@ -49,6 +49,9 @@ impl Proof {
         if let Some(fault) = &self.fault {
             environment.push(("FICUS_PROOF_FAULT", fault.into()));
             command.extend(["-k", "seeded"].map(OsString::from));
+        } else {
+            // Of the tests of writes, those that seed faults.
+            command.extend(["-k", "test_proof or wrong_write"].map(OsString::from));
         }
         let assigned = environment.into_iter().map(|(name, value)| {
             let mut word = OsString::from(format!("{name}="));

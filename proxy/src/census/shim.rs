@@ -32,7 +32,7 @@ pub enum ShimError {
     },
     /// The shim is not installed there.
     #[error(
-        "`{python}` has no legacy-shim\n`{python} -m pip install legacy-shim` puts it beside the application's Flask"
+        "`{python}` has no legacy-shim\n`{python} -m pip install FICUS/legacy-shim/python` puts it beside the application's Flask; FICUS is where the source of Ficus is"
     )]
     NoShim {
         /// The interpreter.

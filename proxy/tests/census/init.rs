@@ -91,7 +91,7 @@ fn what_cannot_be_asked_is_told_clearly() {
     assert!(said.contains("cannot start `./no-python`"), "{said}");
     let bare = ["init", "--flask", "shop:create_app", "--python", "python3"];
     let said = Done::of(&site.command().args(bare).env_remove("PYTHONPATH").output().unwrap()).expect(1).err;
-    assert!(said.contains("-m pip install legacy-shim"), "{said}");
+    assert!(said.contains("-m pip install FICUS/legacy-shim/python"), "{said}");
 }
 
 #[test]

@@ -239,6 +239,8 @@ fn foreign(tokens: &[Token]) -> Vec<Token> {
 mod tests {
     use super::*;
 
+    const ARCHITECTURE: &str = include_str!("../../../docs/architecture.md");
+
     fn offences(file: &str, text: &str) -> Vec<String> {
         offences_in(Path::new(file), text)
     }
@@ -302,6 +304,52 @@ mod tests {
         assert_eq!(offences("store/mod.rs", "sqlx::query(text)").len(), 0);
         assert_eq!(offences("server/mod.rs", "async fn f() { axum::serve(a, b) }").len(), 1);
         assert_eq!(offences("observe/mod.rs", "enum Kind { Axum }\nlet axum = 1;").len(), 0);
+    }
+
+    /// What the page on the architecture says of each room: its name, and the rooms that it may use.
+    fn documented() -> Vec<(&'static str, Vec<&'static str>)> {
+        let (_, page) = ARCHITECTURE.split_once("| room | what it is | may use |").unwrap();
+        let rows = page.lines().skip(2).take_while(|line| line.starts_with('|'));
+        let mut rooms: Vec<(&str, Vec<&str>)> = Vec::new();
+        for row in rows {
+            let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let [room, _, list] = cells[..] else { panic!("`{row}` has not three cells") };
+            let may = match list.strip_prefix("all above but ") {
+                Some(not) => {
+                    let not: Vec<&str> = not.split(", ").collect();
+                    rooms.iter().map(|(above, _)| *above).filter(|above| !not.contains(above)).collect()
+                }
+                // flask-compat is a crate, and `-` is nobody.
+                None => list.split(", ").filter(|word| !["-", "flask-compat"].contains(word)).collect(),
+            };
+            rooms.push((room, may));
+        }
+        rooms
+    }
+
+    #[test]
+    fn the_documented_plan_is_this_one() {
+        let ours: Vec<_> = ROOMS.iter().map(|(room, may)| (*room, may.to_vec())).collect();
+        assert_eq!(documented(), ours);
+    }
+
+    #[test]
+    fn every_place_that_the_architecture_names_exists() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut missing = Vec::new();
+        for row in ARCHITECTURE.lines().filter(|line| line.starts_with("| ") && line.contains("/src/")) {
+            let mut folder = String::new();
+            for place in row.split('`').skip(1).step_by(2).filter(|word| !word.contains(['<', ' '])) {
+                // `apply.rs` beside `proxy/src/control/plan.rs` is in the same folder.
+                let path = if place.contains('/') { place.to_owned() } else { format!("{folder}{place}") };
+                if place.contains('/') || place.ends_with(".rs") || place.ends_with(".json") {
+                    folder = path[..=path.rfind('/').unwrap()].to_owned();
+                    let found = root.join(&path).exists();
+                    missing.extend((!found).then_some(path));
+                }
+            }
+        }
+        assert_eq!(missing, Vec::<String>::new());
     }
 
     #[test]
