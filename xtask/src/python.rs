@@ -21,9 +21,11 @@ const ENVIRONMENTS: &[(&str, &str)] = &[
     ("shim-flask-3.1", "legacy-shim/python/requirements/flask-3.1.txt"),
     ("werkzeug-1.0", "legacy-shim/rust/tests/requirements-werkzeug-1.0.txt"),
     ("werkzeug-2.3", "legacy-shim/rust/tests/requirements-werkzeug-2.3.txt"),
+    ("werkzeug-3.0", "legacy-shim/rust/tests/requirements-werkzeug-3.0.txt"),
     ("werkzeug-3.1", "legacy-shim/rust/tests/requirements-werkzeug-3.1.txt"),
     ("vectors-1.1", "legacy-shim/rust/tests/vectors/requirements-flask-1.1.txt"),
     ("vectors-2.3", "legacy-shim/rust/tests/vectors/requirements-flask-2.3.txt"),
+    ("vectors-3.0", "legacy-shim/rust/tests/vectors/requirements-flask-3.0.txt"),
     ("vectors-3.1", "legacy-shim/rust/tests/vectors/requirements-flask-3.1.txt"),
     // Applications from PyPI: httpbin, sqlite-web, fava.
     ("apps", "proxy/tests/census/apps/requirements.txt"),

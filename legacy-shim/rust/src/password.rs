@@ -58,7 +58,7 @@ impl Method {
             Profile::Werkzeug10 | Profile::Werkzeug23 => {
                 Method::Pbkdf2Sha256 { iterations: default_iterations(profile) }
             }
-            Profile::Werkzeug31 => Method::Scrypt { log_n: 15, r: 8, p: 1 },
+            Profile::Werkzeug30 | Profile::Werkzeug31 => Method::Scrypt { log_n: 15, r: 8, p: 1 },
         }
     }
 }
@@ -115,12 +115,12 @@ fn hash(method: &str, salt: &str, password: &str, profile: Profile) -> Result<St
     match (name, profile) {
         ("pbkdf2", Profile::Werkzeug10) if args.is_empty() => Err(PasswordError::Method),
         ("pbkdf2", _) => pbkdf2_of(&args, salt, password, profile),
-        ("scrypt", Profile::Werkzeug23 | Profile::Werkzeug31) => {
+        ("scrypt", Profile::Werkzeug23 | Profile::Werkzeug30 | Profile::Werkzeug31) => {
             let (log_n, r, p) = scrypt_arguments(&args)?;
             scrypt_hex(password, salt, log_n, r, p)
         }
         ("plain", Profile::Werkzeug10 | Profile::Werkzeug23) => Ok(password.to_owned()),
-        (_, Profile::Werkzeug31) => Err(PasswordError::Method),
+        (_, Profile::Werkzeug30 | Profile::Werkzeug31) => Err(PasswordError::Method),
         (_, Profile::Werkzeug10) if salt.is_empty() => Err(PasswordError::Method),
         _ => plain_hmac(method, salt, password),
     }
@@ -129,7 +129,7 @@ fn hash(method: &str, salt: &str, password: &str, profile: Profile) -> Result<St
 fn default_iterations(profile: Profile) -> u32 {
     match profile {
         Profile::Werkzeug10 => 150_000,
-        Profile::Werkzeug23 => 600_000,
+        Profile::Werkzeug23 | Profile::Werkzeug30 => 600_000,
         Profile::Werkzeug31 => 1_000_000,
     }
 }

@@ -2,7 +2,7 @@
 
 Reads one case per line (JSON: options, rules, requests, builds) on stdin and prints one answer per line. Requests are bound
 as Flask binds them (Flask.create_url_adapter of the Flask that goes with this Werkzeug); paths are decoded as gunicorn does.
-Runs in any virtual environment that has Werkzeug 1.0, 2.3 or 3.1, and needs nothing else.
+Runs in any virtual environment that has Werkzeug 1.0, 2.3, 3.0 or 3.1, and needs nothing else.
 """
 
 import json

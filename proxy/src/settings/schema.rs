@@ -130,7 +130,9 @@ fn said(name: &str) -> Option<Value> {
         | "admin.admins"
         | "admin.operators"
         | "admin.viewers" => of("texts"),
-        "flask.profile" => json!({ "enum": ["werkzeug-1.0", "werkzeug-2.3", "werkzeug-3.1"] }),
+        "flask.profile" => {
+            json!({ "enum": ["werkzeug-1.0", "werkzeug-2.3", "werkzeug-3.0", "werkzeug-3.1"] })
+        }
         "log.format" => json!({ "enum": ["json", "common"] }),
         "log.paths" => json!({ "enum": ["full", "rule"] }),
         "control.override_expires" => json!({ "anyOf": [{ "const": "never" }, of("duration")] }),

@@ -25,7 +25,7 @@ const SOAKS: &[Soak] = &[];
 
 /// Answers compared per version of Werkzeug in one shard.
 const SHARD: u64 = 100_000;
-const VERSIONS: [&str; 3] = ["werkzeug-1.0", "werkzeug-2.3", "werkzeug-3.1"];
+const VERSIONS: [&str; 4] = ["werkzeug-1.0", "werkzeug-2.3", "werkzeug-3.0", "werkzeug-3.1"];
 
 /// What was asked for on the command line.
 #[derive(Debug, Clone, Copy)]

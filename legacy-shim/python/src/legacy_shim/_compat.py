@@ -51,12 +51,14 @@ def profile() -> str:
     number = _werkzeug()
     if number < (2, 2):
         return "werkzeug-1.0"
-    return "werkzeug-2.3" if number < (3, 0) else "werkzeug-3.1"
+    if number < (3, 0):
+        return "werkzeug-2.3"
+    return "werkzeug-3.0" if number < (3, 1) else "werkzeug-3.1"
 
 
 def profile_is_exact() -> bool:
     """Whether that profile was compared with this very series of Werkzeug."""
-    return _werkzeug() in ((1, 0), (2, 3), (3, 1))
+    return _werkzeug() in ((1, 0), (2, 3), (3, 0), (3, 1))
 
 
 def _werkzeug() -> Tuple[int, ...]:

@@ -19,7 +19,7 @@ impl Cookies {
     pub fn parse(header: &[u8], profile: Profile) -> Self {
         let pairs = match profile {
             Profile::Werkzeug10 => parse_loose(header, true),
-            Profile::Werkzeug23 => parse_loose(&widen(header), false),
+            Profile::Werkzeug23 | Profile::Werkzeug30 => parse_loose(&widen(header), false),
             Profile::Werkzeug31 => parse_strict(&widen(header)),
         };
         Self { pairs }

@@ -156,7 +156,7 @@ impl Decoder<'_> {
 
     fn collect(&mut self, data: &[u8], more: bool) -> Result<(), Stop> {
         let Some(part) = &mut self.part else { return Err(Stop::Broken) };
-        if self.profile == Profile::Werkzeug31 && !part.is_file() {
+        if self.profile >= Profile::Werkzeug30 && !part.is_file() {
             self.field_size += data.len();
             if self.limits.max_form_memory_size.is_some_and(|most| self.field_size > most) {
                 return Err(FormError::TooLarge.into());

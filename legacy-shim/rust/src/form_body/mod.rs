@@ -106,7 +106,7 @@ pub fn read(
         match profile {
             Profile::Werkzeug10 => {}
             Profile::Werkzeug23 => return Err(FormError::TooLarge),
-            Profile::Werkzeug31 => return Ok(RequestForm::default()),
+            Profile::Werkzeug30 | Profile::Werkzeug31 => return Ok(RequestForm::default()),
         }
     }
     Ok(RequestForm { form: decode_pairs(body, profile), files: Vec::new() })

@@ -83,7 +83,7 @@ impl ContentType {
     pub fn is_form(&self) -> bool {
         match self.mimetype.as_str() {
             "multipart/form-data" | "application/x-www-form-urlencoded" => true,
-            "application/x-url-encoded" => self.profile != Profile::Werkzeug31,
+            "application/x-url-encoded" => self.profile < Profile::Werkzeug30,
             _ => false,
         }
     }
@@ -108,7 +108,7 @@ pub(super) fn parse(header: &str, profile: Profile) -> Result<(String, Options),
     }
     match profile {
         Profile::Werkzeug10 => parse_10(header),
-        Profile::Werkzeug23 => Ok(parse_23(header)),
+        Profile::Werkzeug23 | Profile::Werkzeug30 => Ok(parse_23(header, profile)),
         Profile::Werkzeug31 => Ok(parse_31(header)),
     }
 }
@@ -195,31 +195,26 @@ fn in_quotes(value: &str) -> Option<&str> {
     if inner.is_empty() { Some(inner) } else { inner.strip_suffix('"') }
 }
 
-fn parse_23(header: &str) -> (String, Options) {
-    static PARAMETER: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        expression(&format!(
-            r#"[ \t\n\r\x0b\x0c]*;[ \t\n\r\x0b\x0c]*(?:([{TOKEN}]+)=([{TOKEN}]+|"(?:\\\\|\\"|.)*?"))?"#
-        ))
-    });
+/// What 2.3 and 3.0 do with the options once they are found; finding them differs.
+fn parse_23(header: &str, profile: Profile) -> (String, Options) {
     static VALUE: LazyLock<Option<Regex>> =
         LazyLock::new(|| expression(&format!(r"\A([{CHARSET}]*)'[{CHARSET}]*'([{TOKEN}]+)")));
     static CONTINUED: LazyLock<Option<Regex>> = LazyLock::new(|| expression(r"\*[0-9]+$"));
     let (value, rest) = header.split_once(';').unwrap_or((header, ""));
     let (value, rest) = (strip(value).to_owned(), strip(rest));
     let mut options = Options::default();
-    let (Some(parameter), Some(charset_value), Some(continuation)) = (&*PARAMETER, &*VALUE, &*CONTINUED)
-    else {
+    let (Some(charset_value), Some(continuation)) = (&*VALUE, &*CONTINUED) else {
         return (value, options);
     };
     if value.is_empty() || rest.is_empty() {
         return (value, options);
     }
     let text = format!(";{rest}");
+    let parts = if profile == Profile::Werkzeug23 { parts_23(&text) } else { parts_30(rest, profile) };
     // Both outlive their option, as in Werkzeug.
     let (mut encoding, mut continued): (Option<String>, Option<String>) = (None, None);
-    for found in parameter.captures_iter(&text) {
-        let (Some(key), Some(given)) = (found.get(1), found.get(2)) else { continue };
-        let (mut key, mut given) = (key.as_str().to_lowercase(), given.as_str().to_owned());
+    for (mut key, given) in parts {
+        let mut given = given.to_owned();
         if key.ends_with('*') {
             key.pop();
             if let Some(found) = charset_value.captures(&given) {
@@ -243,6 +238,17 @@ fn parse_23(header: &str) -> (String, Options) {
         }
     }
     (value, options)
+}
+
+/// The `key=value` pairs of 2.3, which searches for them in `;` and the rest: keys in lower case, values as written.
+fn parts_23(text: &str) -> Vec<(String, &str)> {
+    static PARAMETER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        expression(&format!(
+            r#"[ \t\n\r\x0b\x0c]*;[ \t\n\r\x0b\x0c]*(?:([{TOKEN}]+)=([{TOKEN}]+|"(?:\\\\|\\"|.)*?"))?"#
+        ))
+    });
+    let found = PARAMETER.iter().flat_map(|parameter| parameter.captures_iter(text));
+    found.filter_map(|found| Some((found.get(1)?.as_str().to_lowercase(), found.get(2)?.as_str()))).collect()
 }
 
 /// `urllib.parse.unquote(text, encoding)`: escapes between characters that are ASCII.
@@ -275,7 +281,7 @@ fn parse_31(header: &str) -> (String, Options) {
     }
     let (mut options, mut continuations, mut encodings) =
         (Options::default(), Options::default(), Options::default());
-    for (key, given) in parts_31(rest) {
+    for (key, given) in parts_30(rest, Profile::Werkzeug31) {
         let found = mark.captures(&key);
         let part = |number| found.as_ref().and_then(|found| found.get(number));
         let (continues, has_charset) = (part(1).is_some(), part(2).is_some());
@@ -315,8 +321,12 @@ fn parse_31(header: &str) -> (String, Options) {
     (value, options)
 }
 
-/// The `key=value` pairs, keys in lower case, values as written.
-fn parts_31(rest: &str) -> Vec<(String, &str)> {
+/// The `key=value` pairs from 3.0 on, which reads them in order. Behind a quote that nothing closes, 3.0 goes on at the next
+/// semicolon, and 3.1 ends.
+fn parts_30(rest: &str, profile: Profile) -> Vec<(String, &str)> {
+    let blank = |c: char| {
+        if profile == Profile::Werkzeug30 { c.is_whitespace() } else { matches!(c, ' ' | '\t') }
+    };
     let token = |c: char| c.is_ascii_alphanumeric() || "_!#$%&'*+-.^`|~".contains(c);
     let token_end = |from: usize| from + rest[from..].find(|c| !token(c)).unwrap_or(rest.len() - from);
     let mut parts = Vec::new();
@@ -330,14 +340,19 @@ fn parts_31(rest: &str) -> Vec<(String, &str)> {
             if value_end > at {
                 parts.push((key, &rest[at..value_end]));
             } else if rest[at..].starts_with('"') {
-                let Some(end) = quote_end(rest, at) else { break };
-                parts.push((key, &rest[at..end]));
-                at = end;
+                match quote_end(rest, at) {
+                    Some(end) => {
+                        parts.push((key, &rest[at..end]));
+                        at = end;
+                    }
+                    None if profile == Profile::Werkzeug30 => {}
+                    None => break,
+                }
             }
         }
         let Some(next) = rest[at..].find(';') else { break };
         at += next + 1;
-        at += rest[at..].find(|c| c != ' ' && c != '\t').unwrap_or(rest.len() - at);
+        at += rest[at..].find(|c| !blank(c)).unwrap_or(rest.len() - at);
     }
     parts
 }

@@ -13,7 +13,7 @@ impl From<Profile> for Version {
     fn from(profile: Profile) -> Self {
         match profile {
             Profile::Werkzeug10 => Version::Two,
-            Profile::Werkzeug23 | Profile::Werkzeug31 => Version::Three,
+            Profile::Werkzeug23 | Profile::Werkzeug30 | Profile::Werkzeug31 => Version::Three,
         }
     }
 }

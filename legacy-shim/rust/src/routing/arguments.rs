@@ -28,7 +28,7 @@ pub(super) struct Arguments {
 
 /// Reads the text between the parentheses; the error is the text that cannot be read.
 pub(super) fn parse_arguments(profile: Profile, text: &str) -> Result<Arguments, String> {
-    let strict = profile == Profile::Werkzeug31;
+    let strict = profile >= Profile::Werkzeug30;
     let expression = if strict { &STRICT } else { &LENIENT };
     let Ok(expression) = expression.as_ref() else { return Err(text.to_owned()) };
     let text = format!("{text},");

@@ -181,12 +181,12 @@ pub(super) fn placeholder(target: &str, from: usize) -> Option<(usize, usize)> {
     }
 }
 
-/// Merges slashes as `re.sub` does: 2.3 takes them two by two (`///` becomes `//`), 3.1 all at once.
+/// Merges slashes as `re.sub` does: 2.3 and 3.0 take them two by two (`///` becomes `//`), 3.1 all at once.
 pub(super) fn merge_slashes(text: &str, profile: Profile) -> Cow<'_, str> {
     if !text.contains("//") {
         return Cow::Borrowed(text);
     }
-    if profile == Profile::Werkzeug23 {
+    if matches!(profile, Profile::Werkzeug23 | Profile::Werkzeug30) {
         return Cow::Owned(text.replace("//", "/"));
     }
     let mut merged = String::with_capacity(text.len());

@@ -201,7 +201,7 @@ impl<'m, 'p> Course<'m, 'p> {
 
     /// From 3.0 on, a rule that does not merge slashes is not redirected to.
     fn merges(&self, index: usize) -> bool {
-        self.map.options.profile != Profile::Werkzeug31 || self.map.rules[index].merge_slashes
+        self.map.options.profile < Profile::Werkzeug30 || self.map.rules[index].merge_slashes
     }
 
     /// The machine's rule: its converters may still refuse.

@@ -284,7 +284,7 @@ impl PartBuilder {
         }
         self.elements.push(Element::End);
         let variables = self.arguments.len();
-        if profile == Profile::Werkzeug23 {
+        if matches!(profile, Profile::Werkzeug23 | Profile::Werkzeug30) {
             renumber_as_text(&mut self.elements, variables);
         }
         let weight = (

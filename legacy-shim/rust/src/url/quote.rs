@@ -85,7 +85,7 @@ pub(crate) fn to_iri(text: &[u8], part: Part, profile: Profile) -> String {
 /// without blanks is left alone.
 #[must_use]
 pub fn iri_to_uri(address: &str, profile: Profile) -> String {
-    if profile != Profile::Werkzeug31
+    if profile < Profile::Werkzeug30
         && address.is_ascii()
         && address.split_ascii_whitespace().count() == 1
         && !address.contains(['\r', '\n'])

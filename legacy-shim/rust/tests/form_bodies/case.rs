@@ -90,8 +90,13 @@ impl Answer {
         !self.form.is_empty() || !self.files.is_empty()
     }
 
-    pub(super) fn short(&self) -> String {
-        cut(&format!("{self:?}"))
+    /// The answer from shortly before where it differs from another one.
+    pub(super) fn from_difference(&self, other: &Answer) -> String {
+        let (text, other) = (format!("{self:?}"), format!("{other:?}"));
+        let same = text.chars().zip(other.chars()).take_while(|(one, two)| one == two).count();
+        let skipped = same.saturating_sub(100);
+        let shown: String = text.chars().skip(skipped).take(300).collect();
+        format!("(after {skipped} equal letters, {} in all) {shown}", text.chars().count())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Form bodies against the real Werkzeug: `request.form` and `request.files` of URL-encoded and multipart bodies, good ones
 //! and broken ones, under limits.
 //!
-//! `agrees_with_recorded_answers` always runs: committed cases with the answers of Werkzeug 1.0.1, 2.3.8 and 3.1.9.
+//! `agrees_with_recorded_answers` always runs: committed cases with the answers of Werkzeug 1.0.1, 2.3.8, 3.0.6 and 3.1.9.
 //! `agrees_with_real_werkzeug` asks the real packages about random cases, with the variables of tests/routing:
 //! `FICUS_WERKZEUG_PYTHONS` (unset, it says so and passes), `FICUS_FORM_COMPARISONS` (default 4000 a version),
 //! `FICUS_ROUTING_SEED`, and `FICUS_FORM_RECORD` (a number of cases to write to tests/form_body_vectors instead).
@@ -76,9 +76,9 @@ fn agrees_with_real_werkzeug() {
             let seed = seed + offset as u64;
             assert!(
                 ours.agrees_with(theirs),
-                "{profile} seed {seed}: werkzeug {}, ours {}\n{}",
-                theirs.short(),
-                ours.short(),
+                "{profile} seed {seed}\nwerkzeug {}\nours     {}\n{}",
+                theirs.from_difference(&ours),
+                ours.from_difference(theirs),
                 case.short()
             );
         }

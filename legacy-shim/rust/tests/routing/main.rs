@@ -1,11 +1,11 @@
 //! The router against the real Werkzeug.
 //!
-//! `agrees_with_recorded_answers` always runs: committed cases with the answers of Werkzeug 1.0.1, 2.3.8 and 3.1.
+//! `agrees_with_recorded_answers` always runs: committed cases with the answers of Werkzeug 1.0.1, 2.3.8, 3.0.6 and 3.1.
 //! `agrees_with_real_werkzeug` asks the real packages about random cases. It needs `FICUS_WERKZEUG_PYTHONS`: a folder with
-//! the virtual environments `werkzeug-1.0`, `werkzeug-2.3` and `werkzeug-3.1` (tests/requirements-werkzeug-*.txt), relative
+//! the virtual environments `werkzeug-1.0`, `werkzeug-2.3`, `werkzeug-3.0` and `werkzeug-3.1` (tests/requirements-werkzeug-*.txt), relative
 //! to the root of the workspace; unset, it says so and passes. Further variables:
 //! - `FICUS_ROUTING_VERSIONS`: which environments to ask, with the profile to compare each with, such as
-//!   `werkzeug-3.0=werkzeug-2.3,werkzeug-3.1` (without `=`, the profile of the same name; default: the three above);
+//!   `werkzeug-2.2=werkzeug-2.3,werkzeug-3.1` (without `=`, the profile of the same name; default: the four above);
 //! - `FICUS_ROUTING_COMPARISONS`: how many answers to compare per version (default 40000);
 //! - `FICUS_ROUTING_SEED`: where to start (default 1); every case can be had again from its seed;
 //! - `FICUS_ROUTING_RECORD`: a number of cases to write to tests/routing_vectors, with their answers, instead (run this test alone).

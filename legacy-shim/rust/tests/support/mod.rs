@@ -7,9 +7,10 @@ use flask_compat::login::{LoginConfig, Protection};
 use serde_json::Value;
 
 /// The environments with vectors.
-pub(crate) const ENVIRONMENTS: [(&str, Profile); 3] = [
+pub(crate) const ENVIRONMENTS: [(&str, Profile); 4] = [
     ("flask-1.1", Profile::Werkzeug10),
     ("flask-2.3", Profile::Werkzeug23),
+    ("flask-3.0", Profile::Werkzeug30),
     ("flask-3.1", Profile::Werkzeug31),
 ];
 

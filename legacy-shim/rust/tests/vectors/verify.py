@@ -61,7 +61,7 @@ def browser(cookies):
 def check_web_logins(minted):
     """Logins that a Rust handler answered: Flask-Login knows the user, by the session and by the remember cookie alone."""
     version = tuple(int(part) for part in version_of("werkzeug").split(".")[:2])
-    profile = "werkzeug-1.0" if version < (2, 2) else "werkzeug-2.3" if version < (3, 0) else "werkzeug-3.1"
+    profile = "werkzeug-{}.{}".format(*version)
     answers = minted["web"][profile]
     where = {"User-Agent": "it's an agent", "X-Forwarded-For": "10.1.2.3, 10.0.0.1"}
     elsewhere = dict(where, **{"X-Forwarded-For": "10.9.9.9"})

@@ -44,7 +44,7 @@ pub(super) struct Plan {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StackPlan {
-    /// `werkzeug-1.0`, `werkzeug-2.3`, `werkzeug-3.1`, or `rust`.
+    /// `werkzeug-1.0`, `werkzeug-2.3`, `werkzeug-3.0`, `werkzeug-3.1`, or `rust`.
     pub(super) answers_as: String,
     /// Where it is asked.
     pub(super) url: String,

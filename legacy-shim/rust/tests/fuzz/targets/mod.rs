@@ -37,4 +37,4 @@ pub(crate) const TARGETS: [(&str, Target); 12] = [
 /// When everything in the vectors was signed.
 pub(crate) const NOW: i64 = 1_600_000_000;
 
-pub(crate) const PROFILES: [Profile; 3] = [Profile::Werkzeug10, Profile::Werkzeug23, Profile::Werkzeug31];
+pub(crate) const PROFILES: [Profile; 4] = Profile::ALL;
