@@ -172,6 +172,7 @@ fn file(answer: &Value) -> String {
     match (file["ok"] == true, warnings) {
         (false, _) => format!("{}, bad", word(&file["path"])),
         (true, 0) => word(&file["path"]),
+        (true, 1) => format!("{}, 1 warning: `ficus check` shows it", word(&file["path"])),
         (true, n) => format!("{}, {n} warnings: `ficus check` shows them", word(&file["path"])),
     }
 }
