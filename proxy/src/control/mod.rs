@@ -1,7 +1,8 @@
 //! The one door through which the routing changes.
 //!
 //! A flip: work out what it comes to (`plan`), edit the text of routes.toml (`edit`, `undo`), check it (`route`), number a
-//! revision, write the file (`file`), swap the live table, record it (`store`): `apply`. A hand edit comes in through
+//! revision, lay the text beside the file (`file`), record it (`store`), swap the live table, replace the file: `apply`; on the
+//! way to safety the table is swapped first. A hand edit comes in through
 //! `watch` and ends in the same swap. A rollback that cannot be written is laid over the file, and a person's hold keeps
 //! a route from getting more (`pins`). The request path knows nothing of this room: it sees the live table change. Who
 //! may ask for a change is decided in `admin`. In a fleet a change holds when the shared store has taken it: `fleet`.
@@ -36,7 +37,7 @@ use crate::route::{Context, Live, Routing, Table};
 use crate::store::{Audit, Broken, Record, Recorder};
 
 pub use approvals::Approval;
-pub use change::{Applied, Change, Changed, Crowd, Edit, Preview, Refused};
+pub use change::{Applied, Change, Changed, Crowd, Edit, Preview, Refused, Took};
 pub use diff::unified;
 pub use file::{WriteError, replace as replace_file};
 pub use fleet::{Confirmation, FleetStatus, Keeper, Missing};

@@ -30,7 +30,9 @@ pub use capture::{Captured, CapturedTable, Catalogue, Installation, Taken, Trigg
 pub use chain::{Broken, Link};
 pub use clones::{Original, TableRows, TableShape};
 pub use diffs::{Bounds, DiffGroup, Diffs, GroupRow, Mismatch, Wanted};
-pub use fleet::{Away, KeptIncident, Member, News, Node, Presence, Publication, Published, Shared};
+pub use fleet::{
+    Away, Heard, KeptIncident, Member, News, Node, Presence, Publication, Published, Shared, Since,
+};
 pub use recorder::{Paused, Recorder, StoreHealth, Texts};
 pub use records::{Document, Records};
 pub use step::step;
