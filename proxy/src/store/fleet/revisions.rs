@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Connection, Row};
 
-use super::super::chain::{Link, Tip};
+use super::super::chain::{Link, Tip, written};
 use super::super::{Action, Record, RouteChange};
 use super::{Away, Shared, schema};
 
@@ -212,13 +212,15 @@ pub(super) async fn add(
     whose: (&str, bool),
     record: &Record,
 ) -> Result<String, sqlx::Error> {
-    let last = sqlx::query(
-        "SELECT seq AS last_seq, digest AS last_digest FROM ficus.chain ORDER BY seq DESC LIMIT 1",
-    )
-    .fetch_optional(&mut *connection)
-    .await?;
-    let tip = last.as_ref().map(tip_of).transpose()?.flatten();
+    let tip = end_of_chain(connection).await?;
     add_after(connection, tip.as_ref(), whose, record).await
+}
+
+/// Where the chain ends; the revisions must be locked.
+pub(super) async fn end_of_chain(connection: &mut PgConnection) -> Result<Option<Tip>, sqlx::Error> {
+    let sql = "SELECT seq AS last_seq, digest AS last_digest FROM ficus.chain ORDER BY seq DESC LIMIT 1";
+    let last = sqlx::query(sql).fetch_optional(connection).await?;
+    last.as_ref().map(tip_of).transpose().map(Option::flatten)
 }
 
 /// One statement; of a revision of the fleet, the node that made it runs it, and the others hear of it.
@@ -245,8 +247,8 @@ async fn add_after(
     (node, of_fleet): (&str, bool),
     record: &Record,
 ) -> Result<String, sqlx::Error> {
-    let link = Link::of_node(tip, record, (node, !of_fleet));
-    let link = link.map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let written = written(record).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let link = Link::of_node(tip, written, (node, !of_fleet));
     let column = |field: fn(&RouteChange) -> &str| -> Vec<String> {
         record.changes.iter().map(|change| field(change).to_owned()).collect()
     };
