@@ -1,5 +1,7 @@
-//! `cargo xtask bench-flips [--flips N]`: how long the old side still answers after a flip, as clients see it, on one node and on
-//! three that share PostgreSQL. The two tests that CI runs with fewer flips; they print the numbers, and fail if a request fails.
+//! `cargo xtask bench-flips [--flips N] [--profile NAME]`: how long the old side still answers after a flip, as clients see it,
+//! on one node and on three that share PostgreSQL, and where the time goes. The two tests that CI runs with fewer flips and
+//! in the profile for development; here it is the release build, which is what users run. They print the numbers, and fail
+//! only if a request fails.
 
 use std::process::Command;
 
@@ -8,29 +10,41 @@ use crate::signals::Interrupts;
 use crate::with_postgres::Throwaway;
 use crate::workspace::Workspace;
 
-/// Reads `[--flips N]`; a thousand by default.
-pub(crate) fn count(parser: &mut lexopt::Parser) -> Outcome<usize> {
-    use lexopt::prelude::*;
-    let mut flips = 1_000;
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Long("flips") => flips = parser.value()?.parse()?,
-            other => return Err(other.unexpected().into()),
+/// What was asked for on the command line.
+#[derive(Debug)]
+pub(crate) struct Options {
+    flips: usize,
+    profile: String,
+}
+
+impl Options {
+    /// Reads `[--flips N] [--profile NAME]`; a thousand of a release by default.
+    pub(crate) fn parse(parser: &mut lexopt::Parser) -> Outcome<Self> {
+        use lexopt::prelude::*;
+        let mut options = Self { flips: 1_000, profile: "release".to_owned() };
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("flips") => options.flips = parser.value()?.parse()?,
+                Long("profile") => options.profile = parser.value()?.parse()?,
+                other => return Err(other.unexpected().into()),
+            }
         }
+        if options.flips == 0 {
+            bail!("`--flips` is at least 1");
+        }
+        Ok(options)
     }
-    if flips == 0 {
-        bail!("`--flips` is at least 1");
-    }
-    Ok(flips)
 }
 
 /// Builds, and runs the tests one after the other; their exit code becomes ours.
-pub(crate) fn run(workspace: &Workspace, flips: usize) -> Outcome<u8> {
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Outcome<u8> {
     let interrupts = Interrupts::watch()?;
     let throwaway = Throwaway::start(workspace, &interrupts)?;
     let mut command = Command::new("cargo");
     command.args([
         "test",
+        "--profile",
+        options.profile.as_str(),
         "--workspace",
         "--test",
         "control",
@@ -40,7 +54,7 @@ pub(crate) fn run(workspace: &Workspace, flips: usize) -> Outcome<u8> {
         "fleet_load",
     ]);
     command.current_dir(workspace.root());
-    command.env("TEST_POSTGRES_URL", throwaway.url()).env("FICUS_FLIPS", flips.to_string());
+    command.env("TEST_POSTGRES_URL", throwaway.url()).env("FICUS_FLIPS", options.flips.to_string());
     let status = command.status().context(|| "cannot start cargo".into());
     throwaway.stop(&interrupts);
     Ok(u8::from(!status?.success()))

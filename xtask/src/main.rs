@@ -58,7 +58,9 @@ cargo xtask COMMAND
                                seeded faults that shadow traffic finds, and false mismatches under load
     shadow-latency [--requests N] [--rate N]
                                what users wait with shadow traffic off, on, and on with the other side hung
-    bench-flips [--flips N]    how long the old side answers after a flip, on one node and on three
+    bench-flips [--flips N] [--profile NAME]
+                               how long the old side answers after a flip, on one node and on three, and where the
+                               time goes; a release build, as users run it, unless another profile is named
     trials [--trials N]        5 % of errors, slow and wrong answers, 50 times each: guards roll back in time
     aa [--minutes N]           equal sides for an hour: no guard trips
     floor-plan                 checks who imports whom in proxy/src
@@ -104,7 +106,7 @@ fn run() -> Outcome<u8> {
         "soak" => soak::run(&workspace, soak::minutes(&mut parser)?),
         "prove-shadow" => shadow::Proof::parse(&mut parser)?.run(&workspace),
         "shadow-latency" => shadow::latency(&workspace, &rest(&mut parser)?),
-        "bench-flips" => flips::run(&workspace, flips::count(&mut parser)?),
+        "bench-flips" => flips::run(&workspace, &flips::Options::parse(&mut parser)?),
         "trials" => trials::run(&workspace, trials::Trials::faults(&mut parser)?),
         "aa" => trials::run(&workspace, trials::Trials::equal(&mut parser)?),
         "floor-plan" => floor_plan::check(&workspace).map(|found| println!("{found}")).map(done),

@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 pub(crate) enum Trials {
     /// So many of each kind of fault.
     Faults(u64),
-    /// So many minutes of equal sides.
+    /// So many seconds of equal sides.
     Equal(u64),
 }
 
@@ -23,7 +23,7 @@ impl Trials {
 
     /// Reads `[--minutes N]`; an hour by default.
     pub(crate) fn equal(parser: &mut lexopt::Parser) -> Outcome<Self> {
-        number(parser, "minutes", 60).map(Self::Equal)
+        number(parser, "minutes", 60).map(|minutes| Self::Equal(minutes * 60))
     }
 }
 
@@ -42,17 +42,32 @@ fn number(parser: &mut lexopt::Parser, name: &str, usual: u64) -> Outcome<u64> {
     Ok(number)
 }
 
+impl Trials {
+    /// What cargo is given, and a variable with how much of it. One kind after another: each has the machine for itself.
+    pub(crate) fn test(self) -> ([&'static str; 8], &'static str, String) {
+        let (filter, variable, value) = match self {
+            Self::Faults(count) => ("five_percent_roll", "FICUS_TRIALS", count),
+            Self::Equal(seconds) => ("equal_sides_never_trip", "FICUS_AA_SECONDS", seconds),
+        };
+        let arguments =
+            ["test", "--workspace", "--test", "gateway", "--", "--nocapture", "--test-threads=1", filter];
+        (arguments, variable, value.to_string())
+    }
+}
+
+/// The lines of an output that say what came of it.
+pub(crate) fn summaries(output: &str) -> impl Iterator<Item = &str> {
+    let sums = ["trials of ", "equal sides: "];
+    // A test's first line follows its name.
+    let found = move |line: &'_ str| sums.iter().find_map(|sum| line.find(sum));
+    output.lines().filter_map(move |line| found(line).map(|at| &line[at..]))
+}
+
 /// Runs the tests with more of it; their exit code becomes ours.
 pub(crate) fn run(workspace: &Workspace, trials: Trials) -> Outcome<u8> {
-    let (filter, variable, value) = match trials {
-        Trials::Faults(count) => ("five_percent_roll", "FICUS_TRIALS", count),
-        Trials::Equal(minutes) => ("equal_sides_never_trip", "FICUS_AA_SECONDS", minutes * 60),
-    };
+    let (arguments, variable, value) = trials.test();
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // One kind after another: each has the machine for itself.
-    let arguments =
-        ["test", "--workspace", "--test", "gateway", "--", "--nocapture", "--test-threads=1", filter];
-    command.args(arguments).current_dir(workspace.root()).env(variable, value.to_string());
+    command.args(arguments).current_dir(workspace.root()).env(variable, value);
     let status = command.status().context(|| "cannot start cargo".into())?;
     Ok(u8::from(!status.success()))
 }

@@ -2,7 +2,7 @@
 //! goes through the one door.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -208,6 +208,7 @@ async fn change(admin: Arc<Admin>, author: Author, edit: Edit, manner: Manner) -
     let wait = manner.wait.as_deref().map(duration).transpose().map_err(Problem::bad_request)?;
     let based_on = manner.based_on.or(looked_at);
     let change = Change { author, reason: manner.reason, based_on, edit };
+    let began = Instant::now();
     blocking(move || {
         let done = if manner.dry_run {
             serde_json::to_value(admin.control.preview(&change)?)
@@ -220,6 +221,7 @@ async fn change(admin: Arc<Admin>, author: Author, edit: Edit, manner: Manner) -
             && let Some(confirmation) = admin.control.confirmed(revision, wait)
         {
             answer["fleet"] = json!(confirmation);
+            answer["took"]["confirmed_us"] = json!(began.elapsed().as_micros());
         }
         answer["schema"] = json!(1);
         answer["dry_run"] = json!(manner.dry_run);

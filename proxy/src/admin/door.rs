@@ -1,9 +1,10 @@
-//! The door before every endpoint: who asks, whether they may, and on which revision.
+//! The door before every endpoint: who asks, whether they may, whether it was asked before, and on which revision.
 //!
 //! On the Unix socket the kernel says who asks (`peer`); over TCP a token does (`tokens`), and nothing that a browser
 //! would send by itself. A change by somebody who may change some routes only has to name one of them.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
@@ -13,8 +14,9 @@ use axum::response::{IntoResponse, Response};
 use chrono::Utc;
 
 use super::Admin;
+use super::idempotency::{self, Answers, Begin, Kept, Key};
 use super::peer::{Author, Peer};
-use super::problem::Problem;
+use super::problem::{Problem, Reason};
 use super::role::Caller;
 use super::table::Endpoint;
 use super::tokens::Denied;
@@ -29,16 +31,39 @@ pub(super) struct Door {
     pub(super) endpoint: Endpoint,
 }
 
+/// Who was let in, and what they ask for.
+struct Admitted {
+    caller: Caller,
+    request: Request,
+    /// The route that it is about, if there is one of that name.
+    route: Option<String>,
+    /// Key and content of a request that may come twice.
+    key: Option<(Key, [u8; 32])>,
+}
+
 /// Lets a request in, or says why not.
 pub(super) async fn admit(State(door): State<Door>, request: Request, next: Next) -> Response {
-    let request = match door.check(request).await {
-        Ok(request) => request,
-        Err(problem) => {
-            door.admin.refused(&door.endpoint, &problem);
+    let Admitted { caller, request, route, key } = match door.check(request).await {
+        Ok(admitted) => admitted,
+        Err((problem, caller)) => {
+            door.admin.refused(&door.endpoint, &problem, caller.map(|caller| caller.name));
             return problem.into_response();
         }
     };
-    let mut response = next.run(request).await;
+    let author = caller.name.clone();
+    let mut response = match key {
+        None => door.pass(request, caller, next).await,
+        Some((key, asked)) => match door.admin.answers.begin(&key, asked, Instant::now()) {
+            Begin::New => door.pass_once(key, door.pass(request, caller, next)).await,
+            Begin::Again(kept) => kept.response(),
+            Begin::Busy => Problem::in_progress().into_response(),
+            Begin::Other => Problem::key_reused().into_response(),
+        },
+    };
+    let reason = response.extensions().get::<Reason>().filter(|_| door.endpoint.method != "GET");
+    if let Some(Reason(code)) = reason {
+        door.admin.refused_by_endpoint(&door.endpoint, code, (author, route));
+    }
     let revision = door.admin.control.live().load().revision;
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{revision}\"")) {
         response.headers_mut().insert(header::ETAG, tag);
@@ -47,25 +72,75 @@ pub(super) async fn admit(State(door): State<Door>, request: Request, next: Next
 }
 
 impl Door {
-    async fn check(&self, mut request: Request) -> Result<Request, Problem> {
-        let caller = match request.extensions().get::<ConnectInfo<Peer>>() {
-            Some(ConnectInfo(peer)) => peer.caller(&self.admin.settings)?,
+    /// Who is refused is named as far as it is known.
+    async fn check(&self, request: Request) -> Result<Admitted, (Problem, Option<Caller>)> {
+        let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| *peer);
+        let caller = self.caller(peer, request.headers()).await.map_err(|problem| (problem, None))?;
+        match self.check_request(request, &caller).await {
+            Ok((request, route, key)) => Ok(Admitted { caller, request, route, key }),
+            Err(problem) => Err((problem, Some(caller))),
+        }
+    }
+
+    async fn caller(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<Caller, Problem> {
+        match peer {
+            Some(peer) => peer.caller(&self.admin.settings),
             None => {
-                not_from_a_browser(request.headers(), &self.admin.settings.hosts)?;
-                self.bearer(request.headers()).await?
+                not_from_a_browser(headers, &self.admin.settings.hosts)?;
+                self.bearer(headers).await
+            }
+        }
+    }
+
+    async fn check_request(&self, request: Request, caller: &Caller) -> Result<Checked, Problem> {
+        if caller.role < self.endpoint.role {
+            return Err(Problem::needs_role(self.endpoint.role, caller));
+        }
+        if self.endpoint.method == "GET" {
+            return Ok((request, None, None));
+        }
+        let key = idempotency::key(request.headers())?;
+        let (parts, body) = request.into_parts();
+        let bytes = axum::body::to_bytes(body, BODY).await.map_err(|_| Problem::too_large())?;
+        let document: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let route = document["route"].as_str();
+        if !caller.routes.is_empty() {
+            within_scope(route, caller)?;
+        }
+        let table = &self.admin.control.live().load().table;
+        let route = route.filter(|route| table.route(route).is_some()).map(str::to_owned);
+        let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
+        let asked = idempotency::asked(self.endpoint.method, path, &bytes);
+        let key = key.map(|key| ((caller.name.clone(), key), asked));
+        Ok((Request::from_parts(parts, Body::from(bytes)), route, key))
+    }
+
+    /// On to the endpoint, unless it is asked for on an old picture.
+    async fn pass(&self, mut request: Request, caller: Caller, next: Next) -> Response {
+        let based_on = match self.based_on(request.headers()) {
+            Ok(based_on) => based_on,
+            Err(problem) => {
+                self.admin.observer.admin_refused("stale");
+                return problem.into_response();
             }
         };
-        if caller.role < self.endpoint.role {
-            return Err(Problem::needs_role(self.endpoint.role, &caller));
-        }
-        let based_on = self.based_on(request.headers())?;
-        if self.endpoint.method != "GET" && !caller.routes.is_empty() {
-            request = within_scope(request, &caller).await?;
-        }
         let extensions = request.extensions_mut();
         extensions.insert(Author(caller.name.clone(), based_on));
         extensions.insert(caller);
-        Ok(request)
+        next.run(request).await
+    }
+
+    /// The same for a request with a key: what comes of it is kept.
+    async fn pass_once(&self, key: Key, passed: impl Future<Output = Response>) -> Response {
+        let mut first = First { answers: &self.admin.answers, key, kept: None };
+        let (parts, body) = passed.await.into_parts();
+        let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
+            return Problem::internal("the answer broke off").into_response();
+        };
+        if !parts.status.is_server_error() {
+            first.kept = Some(Kept::new(parts.status, &parts.headers, bytes.clone()));
+        }
+        Response::from_parts(parts, Body::from(bytes))
     }
 
     async fn bearer(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
@@ -100,6 +175,22 @@ impl Door {
     }
 }
 
+/// The request, the route that it is about, and its key.
+type Checked = (Request, Option<String>, Option<(Key, [u8; 32])>);
+
+/// A request that is being answered; when it ends, in whatever way, the next one with its key need not wait any more.
+struct First<'a> {
+    answers: &'a Answers,
+    key: Key,
+    kept: Option<Kept>,
+}
+
+impl Drop for First<'_> {
+    fn drop(&mut self) {
+        self.answers.end(&self.key, self.kept.take());
+    }
+}
+
 /// The token of a request.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
@@ -131,13 +222,10 @@ fn is_known_host(host: &str, allowed: &[String]) -> bool {
     local || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(&name))
 }
 
-/// Reads the body to see which route it is about.
-async fn within_scope(request: Request, caller: &Caller) -> Result<Request, Problem> {
-    let (parts, body) = request.into_parts();
-    let bytes = axum::body::to_bytes(body, BODY).await.map_err(|_| Problem::too_large())?;
-    let document: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    match document["route"].as_str() {
-        Some(route) if caller.covers(route) => Ok(Request::from_parts(parts, Body::from(bytes))),
+/// Whether somebody may change the route that a body is about.
+fn within_scope(route: Option<&str>, caller: &Caller) -> Result<(), Problem> {
+    match route {
+        Some(route) if caller.covers(route) => Ok(()),
         Some(route) => Err(Problem::out_of_scope(route, &caller.routes)),
         None => Err(Problem::needs_all_routes(&caller.routes)),
     }

@@ -139,6 +139,8 @@ impl Reader {
             return Some(self);
         }
         let looked = tokio::task::spawn_blocking(move || {
+            // Requests may see it before it is on record.
+            let revision = self.admin.control.settled_revision();
             self.revisions(revision);
             self.incidents();
             self.health();

@@ -23,13 +23,6 @@ pub(super) struct Question {
     route: String,
 }
 
-fn known(admin: &Admin, route: &str) -> Result<(), Problem> {
-    match admin.control.live().load().table.route(route) {
-        Some(_) => Ok(()),
-        None => Err(Problem::unknown_route(route, admin.control.nearest_routes(route))),
-    }
-}
-
 pub(super) async fn certificate(
     State(admin): State<Arc<Admin>>,
     question: Result<Query<Question>, QueryRejection>,
@@ -37,7 +30,7 @@ pub(super) async fn certificate(
     let Query(question) = question?;
     let mut all = admin.kept.shadow.certificates(&question.route).into_iter();
     let Some(certificate) = all.next() else {
-        known(&admin, &question.route)?;
+        admin.known(&question.route)?;
         let missing = [format!("nothing is compared: `ficus shadow {}` begins to", question.route)];
         return Ok(Json(
             json!({ "schema": 1, "certificate": null, "stands": false, "missing": missing, "history": [] }),
@@ -80,7 +73,7 @@ pub(super) async fn noise(
 ) -> Answer {
     let Query(question) = question?;
     blocking(move || {
-        known(&admin, &question.route)?;
+        admin.known(&question.route)?;
         let book = admin.kept.shadow.noise_of(&question.route).map_err(Problem::store)?;
         let (overall, per_route) = admin.kept.shadow.noise_budget();
         let mut answer = json!(book);
@@ -127,7 +120,7 @@ pub(super) async fn accept(
     request: Result<Json<AcceptRequest>, JsonRejection>,
 ) -> Answer {
     let Json(request) = request?;
-    known(&admin, &request.route)?;
+    admin.known(&request.route)?;
     let (shadow, route) = (Arc::clone(&admin.kept.shadow), request.route.clone());
     let book = tokio::task::spawn_blocking(move || shadow.noise_of(&route)).await;
     let book = book.map_err(|error| Problem::internal(error.to_string()))?.map_err(Problem::store)?;

@@ -14,6 +14,7 @@ mod events;
 mod evidence;
 mod explain;
 mod health;
+mod idempotency;
 mod incidents;
 mod leaving;
 mod listing;
@@ -44,21 +45,24 @@ use crate::identity::Tokens;
 use crate::observe::Observer;
 use crate::rollout::progress::Tallies;
 use crate::rollout::{Gates, Incidents};
+use crate::route::Route;
 use crate::settings::AdminSettings;
 use crate::shadow::Shadow;
-use crate::store::Diffs;
+use crate::store::{Diffs, Refusal};
 use crate::upstream::Backends;
 use access::Access;
+use idempotency::Answers;
 use leaving::{Leaving, closing};
 use table::Endpoint;
 use tokens::ApiTokens;
 
 pub use ask::{Ask, Asks, Reread};
 pub use explain::{Explanation, Question, explain};
+pub(crate) use idempotency::HEADER as IDEMPOTENCY_KEY;
 pub use leaving::Ending;
 pub use listing::{RouteLine, backend_lines, route_lines};
 pub use openapi::document as openapi;
-pub use problem::{MOVED, Problem};
+pub use problem::{IN_PROGRESS, MOVED, Problem};
 pub use role::Role;
 pub use table::ENDPOINTS;
 
@@ -98,6 +102,7 @@ pub struct Admin {
     settings: AdminSettings,
     tokens: ApiTokens,
     access: Access,
+    answers: Answers,
     readers: Arc<Semaphore>,
 }
 
@@ -124,21 +129,37 @@ impl Admin {
             settings,
             tokens,
             access,
+            answers: Answers::default(),
             readers,
         })
     }
 
-    /// Counts a refusal, and writes down the first ones of a minute.
-    fn refused(&self, endpoint: &Endpoint, problem: &Problem) {
+    /// Counts a refusal at the door, puts it on record, and writes down the first ones of a minute.
+    fn refused(&self, endpoint: &Endpoint, problem: &Problem, author: Option<String>) {
         let reason = problem.reason();
         self.observer.admin_refused(reason);
-        if reason == "stale" {
-            return;
-        }
         let what = format!("{} {}", endpoint.method, endpoint.path);
+        self.control.refused(Refusal { author, what: what.clone(), route: None, reason: reason.to_owned() });
         if self.access.refused(&what, reason) {
             tracing::warn!(what, reason, detail = problem.detail, "the admin API refused a request");
         }
+    }
+
+    /// Puts a refusal by an endpoint on record.
+    fn refused_by_endpoint(
+        &self,
+        endpoint: &Endpoint,
+        reason: &str,
+        (author, route): (String, Option<String>),
+    ) {
+        let what = format!("{} {}", endpoint.method, endpoint.path);
+        self.control.refused(Refusal { author: Some(author), what, route, reason: reason.to_owned() });
+    }
+
+    /// A route that is running, or why there is none of that name.
+    fn known(&self, route: &str) -> Result<Arc<Route>, Problem> {
+        let unknown = || Problem::unknown_route(route, self.control.nearest_routes(route));
+        self.control.live().load().table.route(route).cloned().ok_or_else(unknown)
     }
 
     /// From now on `/readyz` says no: this node is about to stop.

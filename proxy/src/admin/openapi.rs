@@ -103,6 +103,16 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
     );
     let header = |name: &str| json!({ "name": name, "in": "header", "schema": { "type": "string" } });
     all.push(header(if endpoint.path == "/v1/events" { "Last-Event-ID" } else { "If-Match" }));
+    if endpoint.method != "GET" {
+        let mut key = header("Idempotency-Key");
+        key["schema"]["maxLength"] = json!(255);
+        key["description"] = json!(
+            "The same request with the same key within a day is made once and answered the same, with \
+             Idempotency-Replayed; another request with it is answered 422, one that comes before the answer 409. A \
+             restart or an upgrade of ficus forgets keys."
+        );
+        all.push(key);
+    }
     all
 }
 

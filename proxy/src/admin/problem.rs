@@ -15,6 +15,16 @@ use crate::rollout::NotPromoted;
 /// The code of a refusal by a process that another one has just taken the place of: asking again helps.
 pub const MOVED: &str = "moved";
 
+/// The code of a refusal because the same request is being answered: asking again gets that answer.
+pub const IN_PROGRESS: &str = "in_progress";
+
+/// Refusals by an endpoint that are put on record: somebody wanted something that must not be.
+const ON_RECORD: &[&str] = &["stale", "gate", "held", "vetoed"];
+
+/// Why an endpoint refused, beside its answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reason(pub(super) &'static str);
+
 /// A refusal. The CLI reads the same type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -36,6 +46,17 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// The first request with the same key is not answered yet.
+    pub(super) fn in_progress() -> Self {
+        let detail = "a request with this `Idempotency-Key` is being answered: ask again in a moment";
+        Self::new(StatusCode::CONFLICT, IN_PROGRESS, detail)
+    }
+
+    pub(super) fn key_reused() -> Self {
+        let detail = "this `Idempotency-Key` was used for something else: another request needs another key";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", detail)
+    }
+
     fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
         let (status, code, detail) = (status.as_u16(), code.to_owned(), detail.into());
         Self { status, code, detail, near: Vec::new(), errors: None, revision: None }
@@ -317,8 +338,12 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
         let title = status.canonical_reason().unwrap_or_default();
+        let reason = ON_RECORD.iter().find(|reason| **reason == self.code).copied().map(Reason);
         let sent = Sent { kind: format!("urn:ficus:problem:{}", self.code), title, problem: self };
         let mut response = (status, kind, Json(sent)).into_response();
+        if let Some(reason) = reason {
+            response.extensions_mut().insert(reason);
+        }
         let header = match status {
             StatusCode::UNAUTHORIZED => (header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             StatusCode::TOO_MANY_REQUESTS => (header::RETRY_AFTER, HeaderValue::from(WINDOW.as_secs())),

@@ -132,17 +132,12 @@ pub(super) async fn drills(
 ) -> Answer {
     let Query(question) = question?;
     blocking(move || {
-        known(&admin, &question.route)?;
+        admin.known(&question.route)?;
         let mut drills = admin.kept.gates.drills().of(&question.route).map_err(Problem::store)?;
         drills.reverse();
         Ok(json!({ "schema": 1, "route": question.route, "drills": drills }))
     })
     .await
-}
-
-fn known(admin: &Admin, route: &str) -> Result<Arc<Route>, Problem> {
-    let unknown = || Problem::unknown_route(route, admin.control.nearest_routes(route));
-    admin.control.live().load().table.route(route).cloned().ok_or_else(unknown)
 }
 
 #[derive(Debug, Deserialize)]
@@ -168,7 +163,7 @@ pub(super) async fn drill(
     request: Result<Json<DrillRequest>, JsonRejection>,
 ) -> Answer {
     let Json(request) = request?;
-    let route = known(&admin, &request.route)?;
+    let route = admin.known(&request.route)?;
     let rig = rig(&admin, route, request, author.0)?;
     // Goes on to its end, also when whoever asked for it hangs up: the route must be left as it was.
     let run = tokio::spawn(async move { rig.run().await });

@@ -6,7 +6,7 @@ use super::Done;
 use super::arguments::{Audit, Common};
 use super::client::{Client, query};
 use super::exit::Exit;
-use super::screen;
+use super::screen::{self, word};
 
 pub(super) fn run(common: &Common, flags: &Audit) -> Done {
     let query = query(&[("limit", Some(flags.limit.to_string()))]);
@@ -41,6 +41,9 @@ pub(super) fn run(common: &Common, flags: &Audit) -> Done {
 
 fn rows(link: &Value) -> Vec<Vec<String>> {
     let record = &link["record"];
+    if record["action"] == "refused" {
+        return vec![refused(link)];
+    }
     let row = |route: String, change: String| {
         vec![
             link["seq"].to_string(),
@@ -63,6 +66,24 @@ fn rows(link: &Value) -> Vec<Vec<String>> {
     changes.iter().map(line).collect()
 }
 
-fn word(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+/// An attempt that was refused, or how many were.
+fn refused(link: &Value) -> Vec<String> {
+    let record = &link["record"];
+    let (author, what) = match record["reasons"].as_object() {
+        None => (record["author"].as_str().unwrap_or("somebody").to_owned(), word(&record["what"])),
+        Some(reasons) => {
+            let each: Vec<String> = reasons.iter().map(|(why, count)| format!("{count} {why}")).collect();
+            ("-".to_owned(), each.join(", "))
+        }
+    };
+    vec![
+        link["seq"].to_string(),
+        "-".to_owned(),
+        screen::time(&word(&record["at"])),
+        author,
+        "refused".to_owned(),
+        record["route"].as_str().unwrap_or("-").to_owned(),
+        what,
+        word(&record["reason"]),
+    ]
 }

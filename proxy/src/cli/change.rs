@@ -11,6 +11,7 @@ use super::arguments::Common;
 use super::change_flags::{Apply, Canary, Flip, Hold, Manner, Resume, Rollback, Undo};
 use super::client::Client;
 use super::exit::Exit;
+use super::screen::word;
 use super::{offline_rollback, screen};
 
 pub(super) fn flip(common: &Common, flags: &Flip) -> Done {
@@ -40,7 +41,12 @@ pub(super) fn resume(common: &Common, flags: &Resume) -> Done {
 }
 
 pub(super) fn undo(common: &Common, flags: &Undo) -> Done {
-    let question = json!({ "revision": flags.revision, "force": flags.force });
+    // Named, the change that is taken back stays the same one, also if this is sent twice.
+    let revision = match flags.revision {
+        Some(revision) => Some(revision),
+        None => Client::new(common).get("/v1/status")?["revision"].as_u64(),
+    };
+    let question = json!({ "revision": revision, "force": flags.force });
     let what = flags.revision.map_or_else(|| "undo".to_owned(), |revision| format!("undo {revision}"));
     change(common, ("/v1/undo", question), &flags.manner, &what)
 }
@@ -219,8 +225,4 @@ pub(super) fn report(common: &Common, answer: &Value, what: &str) -> Done {
         );
     }
     super::fleet::report(&answer["fleet"], revision)
-}
-
-fn word(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }

@@ -186,6 +186,17 @@ pub(super) struct Resume {
     pub(super) manner: Manner,
 }
 
+/// A rule that allows a difference.
+#[derive(Debug, Args)]
+pub(super) struct Rule {
+    /// Why; stands in the rule and in the history
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: String,
+    /// The last day on which the rule counts [default: in 90 days]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(super) expires: Option<String>,
+}
+
 /// `undo`.
 #[derive(Debug, Args)]
 #[command(after_help = "\

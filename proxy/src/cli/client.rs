@@ -1,6 +1,7 @@
 //! Asks the running ficus over its admin socket, or over TCP with a token.
 
-use std::time::Duration;
+use std::io::Read;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Method;
@@ -11,7 +12,7 @@ use serde_json::Value;
 use super::arguments::Common;
 use super::exit::Exit;
 use super::way::Way;
-use crate::admin::Problem;
+use crate::admin::{IDEMPOTENCY_KEY, Problem};
 
 /// A wedged ficus takes connections and says nothing.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,9 +24,11 @@ pub(super) struct Client {
     patience: Duration,
 }
 
-/// How often to ask again when a process answers that another one has just taken its place.
-const AGAIN: usize = 50;
+/// How long to ask again when a process answers that another one has just taken its place.
+const AGAIN: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(20);
+/// How often a change is sent again when the connection broke before the answer came.
+const LOST: usize = 3;
 
 impl Client {
     /// For what flags, environment and settings name.
@@ -59,37 +62,49 @@ impl Client {
         self.call(&Method::DELETE, path, None)
     }
 
+    /// A change has a key: if the connection breaks before the answer comes, it is sent again, and made once.
     fn call(&self, method: &Method, path: &str, document: Option<&Value>) -> Result<Value, Exit> {
-        let mut refused = self.call_once(method, path, document);
-        for _ in 0..AGAIN {
-            match &refused {
-                Err(exit) if exit.has_moved() => std::thread::sleep(PAUSE),
-                _ => break,
+        let key = if *method == Method::GET { None } else { random_key() };
+        let question = Asked { method, path, document, key: key.as_deref() };
+        let began = Instant::now();
+        let body = loop {
+            match self.ask(&question) {
+                Err(exit) if exit.has_moved() && began.elapsed() < AGAIN => {}
+                Err(exit) if exit.is_in_progress() && began.elapsed() < self.patience => {}
+                answer => break answer?,
             }
-            refused = self.call_once(method, path, document);
-        }
-        refused
-    }
-
-    fn call_once(&self, method: &Method, path: &str, document: Option<&Value>) -> Result<Value, Exit> {
-        let body = self.text(method, path, document)?;
+            std::thread::sleep(PAUSE);
+        };
         serde_json::from_slice(&body)
             .map_err(|error| Exit::failed(format!("ficus answers nonsense: {error}")))
     }
 
     /// An answer that is no document, such as the metrics.
     pub(super) fn text(&self, method: &Method, path: &str, document: Option<&Value>) -> Result<Bytes, Exit> {
+        self.ask(&Asked { method, path, document, key: None })
+    }
+
+    fn ask(&self, question: &Asked<'_>) -> Result<Bytes, Exit> {
         let way = self.way()?;
         let runtime = runtime()?;
-        let answer = runtime.block_on(async {
-            tokio::time::timeout(self.patience, exchange(way, method.clone(), path, document)).await
-        });
-        let (status, body) = match answer {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(way.unreachable(&error.to_string())),
-            Err(_) => {
-                let cause = format!("no answer within {} seconds", self.patience.as_secs());
-                return Err(way.unreachable(&cause));
+        let mut lost = 0;
+        let (status, body) = loop {
+            let answer = runtime
+                .block_on(async { tokio::time::timeout(self.patience, exchange(way, question)).await });
+            match answer {
+                Ok(Ok(answer)) => break answer,
+                Ok(Err(Trouble::Lost(_))) if question.key.is_some() && lost < LOST => {
+                    lost += 1;
+                    std::thread::sleep(PAUSE);
+                }
+                Ok(Err(Trouble::Lost(error) | Trouble::Unreached(error))) if lost == 0 => {
+                    return Err(way.unreachable(&error.to_string()));
+                }
+                Ok(Err(_)) => return Err(way.unreachable(UNKNOWN)),
+                Err(_) => {
+                    let cause = format!("no answer within {} seconds", self.patience.as_secs());
+                    return Err(way.unreachable(&cause));
+                }
             }
         };
         if (200..300).contains(&status) { Ok(body) } else { Err(refused(status, &body)) }
@@ -180,18 +195,47 @@ fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
         .map_err(|error| Exit::failed(format!("cannot start: {error}")))
 }
 
-async fn exchange(
-    way: &Way,
-    method: Method,
-    path: &str,
-    document: Option<&Value>,
-) -> anyhow::Result<(u16, Bytes)> {
-    let mut sender: SendRequest<Full<Bytes>> = way.connect().await?;
-    let body = document.map(Value::to_string).unwrap_or_default();
-    let request = way.request(method, path).body(Full::new(Bytes::from(body)))?;
-    let response = sender.send_request(request).await?;
+/// A question as it is sent, as often as it must be.
+struct Asked<'a> {
+    method: &'a Method,
+    path: &'a str,
+    document: Option<&'a Value>,
+    /// What makes one of several that are the same.
+    key: Option<&'a str>,
+}
+
+/// Why there is no answer.
+enum Trouble {
+    /// Nobody got the question.
+    Unreached(anyhow::Error),
+    /// Somebody may have got it.
+    Lost(anyhow::Error),
+}
+
+/// What is said when a change was sent, and nobody answers any more.
+const UNKNOWN: &str =
+    "the connection broke before the answer came, so the change was made or not: `ficus history` shows which";
+
+async fn exchange(way: &Way, asked: &Asked<'_>) -> Result<(u16, Bytes), Trouble> {
+    let mut sender: SendRequest<Full<Bytes>> = way.connect().await.map_err(Trouble::Unreached)?;
+    let body = asked.document.map(Value::to_string).unwrap_or_default();
+    let mut request = way.request(asked.method.clone(), asked.path);
+    if let Some(key) = asked.key {
+        request = request.header(IDEMPOTENCY_KEY, format!("\"{key}\""));
+    }
+    let request =
+        request.body(Full::new(Bytes::from(body))).map_err(|error| Trouble::Unreached(error.into()))?;
+    let lost = |error: hyper::Error| Trouble::Lost(error.into());
+    let response = sender.send_request(request).await.map_err(lost)?;
     let status = response.status().as_u16();
-    Ok((status, response.into_body().collect().await?.to_bytes()))
+    Ok((status, response.into_body().collect().await.map_err(lost)?.to_bytes()))
+}
+
+/// Nobody else has this one; without it a change is sent once.
+fn random_key() -> Option<String> {
+    let mut bytes = [0_u8; 16];
+    std::fs::File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).ok()?;
+    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// A query string.

@@ -6,7 +6,7 @@ use super::Done;
 use super::arguments::{Common, Diff};
 use super::client::Client;
 use super::exit::Exit;
-use super::screen;
+use super::screen::{self, word};
 
 pub(super) fn run(common: &Common, flags: &Diff) -> Done {
     let answer = Client::new(common).get("/v1/diff")?;
@@ -34,8 +34,4 @@ pub(super) fn run(common: &Common, flags: &Diff) -> Done {
         }
     }
     if differs && flags.exit_code { Err(Exit::silent(3)) } else { Ok(()) }
-}
-
-fn word(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }

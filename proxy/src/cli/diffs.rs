@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::Done;
 use super::arguments::Common;
 use super::change::report;
+use super::change_flags::Rule;
 use super::client::{Client, query};
-use super::screen;
+use super::screen::{self, word};
 
 /// `diffs`.
 #[derive(Debug, Args)]
@@ -42,12 +43,8 @@ enum Action {
     Ignore {
         /// The number of the group
         id: i64,
-        /// Why; stands in the rule and in the history
-        #[arg(long, value_name = "TEXT")]
-        reason: String,
-        /// The last day on which the rule counts [default: in 90 days]
-        #[arg(long, value_name = "YYYY-MM-DD")]
-        expires: Option<String>,
+        #[command(flatten)]
+        rule: Rule,
     },
     /// Forget a group and its samples, because it was mended; it comes back if it was not
     Forget {
@@ -66,8 +63,8 @@ pub(super) fn run(common: &Common, flags: &Flags) -> Done {
     match &flags.action {
         None => list(common, &client, flags.route.as_ref()),
         Some(Action::Show { id }) => show(common, &client, *id),
-        Some(Action::Ignore { id, reason, expires }) => {
-            let question = json!({ "reason": reason, "expires": expires });
+        Some(Action::Ignore { id, rule }) => {
+            let question = json!({ "reason": rule.reason, "expires": rule.expires });
             let answer = client.post(&format!("/v1/diffs/{id}/ignore"), &question)?;
             report(common, &answer, &format!("group {id}"))
         }
@@ -86,10 +83,6 @@ pub(super) fn run(common: &Common, flags: &Flags) -> Done {
             Ok(())
         }
     }
-}
-
-fn word(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn list(common: &Common, client: &Client, route: Option<&String>) -> Done {

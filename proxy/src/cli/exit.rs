@@ -1,6 +1,6 @@
 //! How a command ends when it does not end well.
 
-use crate::admin::{MOVED, Problem};
+use crate::admin::{IN_PROGRESS, MOVED, Problem};
 
 use super::screen;
 
@@ -11,11 +11,12 @@ pub(super) struct Exit {
     message: String,
     details: Option<String>,
     moved: bool,
+    in_progress: bool,
 }
 
 impl Exit {
     fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: None, moved: false }
+        Self { code, message: message.into(), details: None, moved: false, in_progress: false }
     }
 
     /// It did not work.
@@ -72,12 +73,18 @@ impl Exit {
             "stale" | "changed_since" => 4,
             _ => 1,
         };
-        Self { code, message, details: problem.errors, moved: problem.code == MOVED }
+        let (moved, in_progress) = (problem.code == MOVED, problem.code == IN_PROGRESS);
+        Self { code, message, details: problem.errors, moved, in_progress }
     }
 
     /// Whether another process has taken over, and asking again helps.
     pub(super) fn has_moved(&self) -> bool {
         self.moved
+    }
+
+    /// Whether the same is being answered already.
+    pub(super) fn is_in_progress(&self) -> bool {
+        self.in_progress
     }
 
     /// What is wrong, without advice.

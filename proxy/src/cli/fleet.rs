@@ -7,7 +7,7 @@ use super::Done;
 use super::arguments::Common;
 use super::client::Client;
 use super::exit::Exit;
-use super::screen;
+use super::screen::{self, word};
 
 /// A change that holds, but not on every node.
 const NOT_EVERYWHERE: u8 = 6;
@@ -149,10 +149,6 @@ fn age(milliseconds: &Value) -> String {
 
 fn nodes(fleet: &Value) -> Vec<&Value> {
     fleet["nodes"].as_array().into_iter().flatten().collect()
-}
-
-fn word(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use super::Done;
 use super::arguments::Common;
 use super::change::report;
+use super::change_flags::Rule;
 use super::client::{Client, query};
 use super::exit::Exit;
-use super::screen;
+use super::screen::{self, word};
 
 /// `noise`.
 #[derive(Debug, Args)]
@@ -39,15 +40,11 @@ enum Action {
         route: String,
         /// The number of the field
         number: u64,
-        /// Why; stands in the rule and in the history
-        #[arg(long, value_name = "TEXT")]
-        reason: String,
+        #[command(flatten)]
+        rule: Rule,
         /// Why it is safe although it looks like an amount, a permission or an id
         #[arg(long, value_name = "TEXT")]
         anyway: Option<String>,
-        /// The last day on which the rule counts [default: in 90 days]
-        #[arg(long, value_name = "YYYY-MM-DD")]
-        expires: Option<String>,
     },
 }
 
@@ -56,23 +53,19 @@ pub(super) fn run(common: &Common, flags: &Flags) -> Done {
     match (&flags.action, &flags.route) {
         (None, None) => Err(Exit::usage("which route? `ficus noise ROUTE`")),
         (None, Some(route)) => list(common, &client, route),
-        (Some(Action::Accept { route, number, reason, anyway, expires }), _) => {
+        (Some(Action::Accept { route, number, rule, anyway }), _) => {
             let question = json!({
                 "route": route,
                 "number": number,
-                "reason": reason,
+                "reason": rule.reason,
                 "anyway": anyway,
-                "expires": expires,
+                "expires": rule.expires,
             });
             let answer = client.post("/v1/noise/accept", &question)?;
             report(common, &answer, &format!("{route}, field {number}"))?;
             Ok(())
         }
     }
-}
-
-fn word(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn list(common: &Common, client: &Client, route: &str) -> Done {

@@ -46,6 +46,11 @@ pub(super) fn print(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// A text of a document; empty if there is none.
+pub(super) fn word(value: &serde_json::Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
 /// Prints a document.
 pub(super) fn print_json(document: &serde_json::Value) {
     print(&format!("{document:#}\n"));

@@ -7,7 +7,7 @@ use super::Done;
 use super::arguments::{Common, Status};
 use super::client::Client;
 use super::exit::Exit;
-use super::screen;
+use super::screen::{self, word};
 
 pub(super) fn run(common: &Common, flags: &Status) -> Done {
     let answer = Client::new(common).get("/v1/status")?;
@@ -213,8 +213,4 @@ fn backend(backend: &Value) -> Vec<String> {
         },
         upstreams.join(", "),
     ]
-}
-
-fn word(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }

@@ -7,7 +7,7 @@ use super::Done;
 use super::arguments::Common;
 use super::client::Client;
 use super::exit::Exit;
-use super::screen;
+use super::screen::{self, word};
 
 /// `token`.
 #[derive(Debug, Args)]
@@ -160,8 +160,4 @@ fn routes(token: &Value) -> String {
     } else {
         routes.join(", ")
     }
-}
-
-fn word(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Done;
 use super::arguments::Common;
 use super::client::Client;
-use super::screen;
+use super::screen::{self, word};
 
 /// `watch`.
 #[derive(Debug, Args)]
@@ -113,8 +113,4 @@ fn health(data: &Value) -> String {
     let backends: Vec<String> = backends.map(state).collect();
     let ready = if data["ready"] == true { "ready" } else { "NOT ready" };
     format!("{ready}: {}", backends.join(", "))
-}
-
-fn word(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }

@@ -1,18 +1,28 @@
 //! A change from the question to the record.
 
 use std::path::Path;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 
 use crate::route::Routing;
 use crate::store::{Action, Record, Texts, step};
 
-use super::change::{Applied, Change, Changed, Edit, Preview, Refused};
-use super::file::{self, WriteError};
+use super::change::{Applied, Change, Changed, Edit, Preview, Refused, Took, micros};
+use super::file;
 use super::pins::{self, Override, Pins, recorded};
 use super::plan::{Edits, Next, Wish, changed, hold, rollback_edits};
 use super::state::LastChange;
 use super::{Control, Reloaded, Running};
+
+/// A change that somebody wants now.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) change: &'a Change,
+    pub(super) now: DateTime<Utc>,
+    /// When the control was asked.
+    pub(super) began: Instant,
+}
 
 impl Control {
     /// Makes a change.
@@ -27,6 +37,7 @@ impl Control {
     }
 
     fn apply_alone(&self, change: &Change) -> Result<Applied, Refused> {
+        let began = Instant::now();
         let (change, past) = self.with_past(change);
         let mut running = self.lock_to_change().ok_or(Refused::Moved)?;
         let Some(path) = &self.path else {
@@ -36,16 +47,17 @@ impl Control {
         check_revision(&change, &running)?;
         let now = Utc::now();
         let wish = Wish { change: &change, past: past.as_ref(), now };
+        let wanted = Wanted { change: &change, now, began };
         let attempt = self
             .attempt(&running, &disk, &wish)
-            .and_then(|next| self.commit(path, &mut running, next, (&change, now)));
+            .and_then(|next| self.commit(path, &mut running, next, wanted));
         match attempt {
             Err(Refused::CannotWrite(_) | Refused::FileBroken { .. } | Refused::CannotRecord(_)) => {
                 let Some(edits) = safe_edits(&running, &change)? else { return attempt };
                 let cause = attempt.map_or_else(|refused| refused.to_string(), |_| String::new());
                 let mut next = Next::overridden(&running, &edits, &self.override_of(&change, now));
                 hold_what_moves(&running, &mut next, &change, now);
-                let laid_over = self.commit(path, &mut running, next, (&change, now));
+                let laid_over = self.commit(path, &mut running, next, wanted);
                 // The first attempt showed requests a revision that did not come to be.
                 self.swap(&running);
                 let mut applied = laid_over?;
@@ -124,13 +136,16 @@ impl Control {
         Ok(next)
     }
 
-    /// Writes, swaps, records. After an error nothing has changed.
+    /// Records, swaps, writes. After an error nothing has changed.
+    ///
+    /// What sends nobody to a candidate holds for requests before anything is on disk. Everything else holds when it is on
+    /// record and the new text has its room beside the file, and goes back if the file cannot be replaced after all.
     fn commit(
         &self,
         path: &Path,
         running: &mut Running,
         next: Next,
-        (change, now): (&Change, DateTime<Utc>),
+        wanted: Wanted<'_>,
     ) -> Result<Applied, Refused> {
         let before = running.effective();
         let after = next.pins.over(&next.base);
@@ -139,40 +154,57 @@ impl Control {
         if changes.is_empty() && next.pins == running.state.pins && !writes {
             return Ok(nothing(running));
         }
-        let record = self.record(running, &next, change, now);
+        let record = self.record(running, &next, wanted);
+        let mut took = Took::default();
+        let mut swap = |table| {
+            self.live.store(Routing { revision: record.revision, table });
+            took.swapped_us = micros(wanted.began);
+        };
+        let more = changes.iter().any(|change| change.more)
+            || matches!(wanted.change.edit, Edit::Resume { .. } | Edit::Approve { .. });
+        // Nobody waits for a disk on the way to safety: if the file cannot be written, this is laid over it.
+        let mut waits = Some(after);
         if next.safe {
-            // Nobody waits for a disk on the way to safety: if the file cannot be written, this is laid over it.
-            self.live.store(Routing { revision: record.revision, table: after });
+            waits.take().into_iter().for_each(&mut swap);
         }
-        let mut warnings = Vec::new();
-        step("before_intent");
-        if let Err(error) = self.recorder.intend(&record) {
-            let more = changes.iter().any(|change| change.more)
-                || matches!(change.edit, Edit::Resume { .. } | Edit::Approve { .. });
-            if more && !next.safe {
-                return Err(Refused::CannotRecord(error.to_string()));
+        let prepared = if writes { Some(file::prepare(path, &next.text)?) } else { None };
+        let unrecorded = self.put_on_record(&record, more && !next.safe)?;
+        waits.into_iter().for_each(&mut swap);
+        step("swapped");
+        if let Err(error) = prepared.map_or(Ok(()), file::Prepared::finish) {
+            if !next.safe {
+                self.swap(running);
             }
-            tracing::error!(%error, revision = record.revision, "cannot write the journal; the revision holds anyway");
-            warnings.push(format!("cannot write the journal: {error}"));
-        }
-        step("intended");
-        if let Err(error) = self.write(path, &next, writes) {
             self.recorder.withdraw(&record);
             return Err(error.into());
         }
         let mut applied = applied(running, &next, changes, &record);
-        running.base = next.base;
-        running.hash.clone_from(&record.hash);
-        running.warnings = next.warnings;
-        running.state.revision = record.revision;
-        running.state.text = next.text;
-        running.state.pins = next.pins;
-        running.state.last = Some(LastChange::from(&record));
-        self.swap(running);
-        step("swapped");
-        warnings.extend(self.save(running).err());
+        take_on(running, next, &record);
+        applied.warnings.extend(unrecorded);
+        applied.warnings.extend(self.save(running).err());
         step("saved");
-        applied.warnings = warnings;
+        took.durable_us = micros(wanted.began);
+        applied.took = took;
+        self.hand_over_to_audit(record);
+        Ok(applied)
+    }
+
+    /// Puts a record on this node's disk, before what it tells of is there to stay; a warning if that is not possible and
+    /// not needed.
+    pub(super) fn put_on_record(&self, record: &Record, needed: bool) -> Result<Option<String>, Refused> {
+        step("before_intent");
+        let intended = self.recorder.intend(record);
+        step("intended");
+        let Err(error) = intended else { return Ok(None) };
+        if needed {
+            return Err(Refused::CannotRecord(error.to_string()));
+        }
+        tracing::error!(%error, revision = record.revision, "cannot write the journal; the revision holds anyway");
+        Ok(Some(format!("cannot write the journal: {error}")))
+    }
+
+    /// It is made: says so, and lets the audit have it.
+    pub(super) fn hand_over_to_audit(&self, record: Record) {
         tracing::info!(
             revision = record.revision,
             author = record.author,
@@ -181,23 +213,10 @@ impl Control {
             "routing changed"
         );
         self.recorder.confirm(record);
-        Ok(applied)
     }
 
-    fn write(&self, path: &Path, next: &Next, writes: bool) -> Result<(), WriteError> {
-        if !writes {
-            return Ok(());
-        }
-        file::replace(path, &next.text)
-    }
-
-    pub(super) fn record(
-        &self,
-        running: &Running,
-        next: &Next,
-        change: &Change,
-        now: DateTime<Utc>,
-    ) -> Record {
+    pub(super) fn record(&self, running: &Running, next: &Next, wanted: Wanted<'_>) -> Record {
+        let Wanted { change, now, .. } = wanted;
         let undoes = match &change.edit {
             Edit::Undo { revision, .. } => *revision,
             _ => None,
@@ -230,6 +249,17 @@ impl Control {
             to: None,
         }
     }
+}
+
+/// What was decided is what this node runs from now on.
+pub(super) fn take_on(running: &mut Running, next: Next, record: &Record) {
+    running.base = next.base;
+    running.hash.clone_from(&record.hash);
+    running.warnings = next.warnings;
+    running.state.revision = record.revision;
+    running.state.text = next.text;
+    running.state.pins = next.pins;
+    running.state.last = Some(LastChange::from(record));
 }
 
 /// What takes back a change that set or ended a hold, and left the file as it was.
@@ -289,6 +319,7 @@ pub(super) fn nothing(running: &Running) -> Applied {
         undo: None,
         overridden: false,
         warnings: Vec::new(),
+        took: Took::default(),
     }
 }
 
@@ -336,5 +367,6 @@ pub(super) fn applied(running: &Running, next: &Next, changes: Vec<Changed>, rec
         undo: (record.action != Action::Approve).then_some(undo),
         overridden: false,
         warnings: Vec::new(),
+        took: Took::default(),
     }
 }

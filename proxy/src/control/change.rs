@@ -165,6 +165,24 @@ pub struct Applied {
     pub overridden: bool,
     /// What went wrong without stopping the change.
     pub warnings: Vec<String>,
+    /// How long that took.
+    pub took: Took,
+}
+
+/// How long the parts of a change took, in microseconds from the moment at which the control was asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Took {
+    /// Until requests on this node were given to whoever shall answer them.
+    pub swapped_us: u64,
+    /// Until the shared store had it; zero: this node is alone.
+    pub published_us: u64,
+    /// Until it would have outlived a power cut.
+    pub durable_us: u64,
+}
+
+/// The time since `began`, in microseconds.
+pub(super) fn micros(began: std::time::Instant) -> u64 {
+    u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 /// What changed for one route.

@@ -32,19 +32,15 @@ impl Control {
             undoes: None,
             pins: snapshot(&pins),
         };
+        // What cannot be put on record does not give traffic back; it is tried again. In a fleet the shared store has the record:
+        // a node that nobody hears does not give traffic back, and one that was too late sees what another one did.
         let known = match &self.fleet {
-            None => running.state.fleet.clone(),
-            // A node that nobody hears does not give traffic back; one that was too late sees what another one did.
-            Some(fleet) => match self.expire_in_fleet(fleet, &running, &record) {
-                Some(known) => Some(known),
-                None => return,
-            },
+            None => self.recorder.intend(&record).map(|()| running.state.fleet.clone()).map_err(|error| {
+                tracing::error!(%error, "cannot write the journal; holds that are over stay for now");
+            }),
+            Some(fleet) => self.offer_record(fleet, &running, &record, false).map(Some).map_err(drop),
         };
-        // What cannot be put on record does not give traffic back; it is tried again.
-        if let Err(error) = self.recorder.intend(&record) {
-            tracing::error!(%error, "cannot write the journal; holds that are over stay for now");
-            return;
-        }
+        let Ok(known) = known else { return };
         running.state.pins = pins;
         running.state.fleet = known;
         running.state.revision = record.revision;

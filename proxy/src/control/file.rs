@@ -1,6 +1,6 @@
 //! The routing file on disk: read whole, replaced whole.
 //!
-//! Step 4 of a flip. A reader sees the old text or the new one, never half of either. What the text means is not
+//! Steps 4 and 6 of a flip. A reader sees the old text or the new one, never half of either. What the text means is not
 //! here.
 
 use std::fs::{File, Metadata, OpenOptions};
@@ -51,28 +51,70 @@ pub(super) fn hash(text: &str) -> String {
 /// # Errors
 /// When it cannot be written; the old text is still there.
 pub fn replace(path: &Path, text: &str) -> Result<(), WriteError> {
+    prepare(path, text)?.finish()
+}
+
+/// A text that lies beside the file and has its room: what is left to do hardly ever fails. Dropped, it is removed.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    target: PathBuf,
+    next: PathBuf,
+    file: Option<File>,
+}
+
+/// Writes a text beside the file, without waiting for the disk.
+pub(super) fn prepare(path: &Path, text: &str) -> Result<Prepared, WriteError> {
     let target = std::fs::canonicalize(path).map_err(|source| other(path, source))?;
     let metadata = std::fs::metadata(&target).map_err(|source| other(&target, source))?;
     // Root may write anything; a file without any write bit says that nobody should.
     if metadata.permissions().mode() & 0o222 == 0 {
         return Err(WriteError::ReadOnly(target));
     }
-    let next = beside(&target);
-    let written = write_beside(&next, text, &metadata).and_then(|()| {
-        step("beside");
-        std::fs::rename(&next, &target)
-    });
-    step("renamed");
-    if let Err(source) = written {
-        let _ = std::fs::remove_file(&next);
-        return Err(match source.kind() {
-            ErrorKind::ResourceBusy => WriteError::MountPoint(target),
-            ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => WriteError::ReadOnly(target),
-            _ => other(&target, source),
-        });
+    let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    if is_mount_point(&target, &mountinfo) {
+        return Err(WriteError::MountPoint(target));
     }
-    sync_directory(&target);
-    Ok(())
+    let next = beside(&target);
+    let mut prepared = Prepared { target, next, file: None };
+    match write_beside(&prepared.next, text, &metadata) {
+        Ok(file) => prepared.file = Some(file),
+        Err(source) => return Err(prepared.failed(source)),
+    }
+    Ok(prepared)
+}
+
+impl Prepared {
+    /// Puts it in the place of the file, and waits for the disk.
+    pub(super) fn finish(mut self) -> Result<(), WriteError> {
+        let Some(file) = self.file.take() else { return Ok(()) };
+        let renamed = file.sync_all().and_then(|()| {
+            step("beside");
+            std::fs::rename(&self.next, &self.target)
+        });
+        step("renamed");
+        renamed.map_err(|source| self.failed(source))?;
+        sync_directory(&self.target);
+        Ok(())
+    }
+
+    fn failed(&self, source: std::io::Error) -> WriteError {
+        let _ = std::fs::remove_file(&self.next);
+        match source.kind() {
+            ErrorKind::ResourceBusy => WriteError::MountPoint(self.target.clone()),
+            ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+                WriteError::ReadOnly(self.target.clone())
+            }
+            _ => other(&self.target, source),
+        }
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        if self.file.is_some() {
+            let _ = std::fs::remove_file(&self.next);
+        }
+    }
 }
 
 fn other(path: &Path, source: std::io::Error) -> WriteError {
@@ -99,7 +141,7 @@ pub(super) fn sweep(path: &Path) {
     }
 }
 
-fn write_beside(next: &Path, text: &str, old: &Metadata) -> std::io::Result<()> {
+fn write_beside(next: &Path, text: &str, old: &Metadata) -> std::io::Result<File> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(next)?;
     let (first, second) = text.as_bytes().split_at(text.len() / 2);
     file.write_all(first)?;
@@ -107,7 +149,7 @@ fn write_beside(next: &Path, text: &str, old: &Metadata) -> std::io::Result<()> 
     file.write_all(second)?;
     keep_owner(next, old)?;
     file.set_permissions(old.permissions())?;
-    file.sync_all()
+    Ok(file)
 }
 
 /// Without the right to give a file away, the group at least is kept if we belong to it.
@@ -189,6 +231,18 @@ mod tests {
         assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(std::fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o664);
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 2, "something was left behind");
+    }
+
+    #[test]
+    fn what_was_only_prepared_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("routes.toml");
+        std::fs::write(&path, "old").unwrap();
+        drop(prepare(&path, "new").unwrap());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "something was left behind");
+        prepare(&path, "new").unwrap().finish().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
     }
 
     #[test]

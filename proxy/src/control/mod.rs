@@ -1,7 +1,8 @@
 //! The one door through which the routing changes.
 //!
 //! A flip: work out what it comes to (`plan`), edit the text of routes.toml (`edit`, `undo`), check it (`route`), number a
-//! revision, write the file (`file`), swap the live table, record it (`store`): `apply`. A hand edit comes in through
+//! revision, lay the text beside the file (`file`), record it (`store`), swap the live table, replace the file: `apply`; on the
+//! way to safety the table is swapped first. A hand edit comes in through
 //! `watch` and ends in the same swap. A rollback that cannot be written is laid over the file, and a person's hold keeps
 //! a route from getting more (`pins`). The request path knows nothing of this room: it sees the live table change. Who
 //! may ask for a change is decided in `admin`. In a fleet a change holds when the shared store has taken it: `fleet`.
@@ -33,10 +34,10 @@ use chrono::{DateTime, Utc};
 
 use crate::diagnostic::Report;
 use crate::route::{Context, Live, Routing, Table};
-use crate::store::{Audit, Broken, Record, Recorder};
+use crate::store::{Audit, Broken, Record, Recorder, Refusal};
 
 pub use approvals::Approval;
-pub use change::{Applied, Change, Changed, Crowd, Edit, Preview, Refused};
+pub use change::{Applied, Change, Changed, Crowd, Edit, Preview, Refused, Took};
 pub use diff::unified;
 pub use file::{WriteError, replace as replace_file};
 pub use fleet::{Confirmation, FleetStatus, Keeper, Missing};
@@ -126,11 +127,8 @@ impl Control {
     /// The audit, checked: both copies, and that it ends with what is running.
     pub fn audit(&self, limit: u32) -> Option<Audit> {
         let running = self.path.is_some().then(|| self.lock().state.revision);
-        // In a fleet the last one may be what a node did while it was cut off, with a lower number.
-        let shown = if self.fleet.is_some() { limit.max(100) } else { limit.max(1) };
-        let mut audit = self.recorder.audit(shown)?;
-        let numbers = audit.links.iter().filter_map(|link| link.record["revision"].as_u64());
-        let recorded = numbers.max().unwrap_or_default();
+        let mut audit = self.recorder.audit(limit)?;
+        let recorded = audit.revision;
         if let Some(running) = running.filter(|running| *running > recorded)
             && audit.broken.is_none()
             && self.recorder.health().pending == 0
@@ -138,8 +136,17 @@ impl Control {
             let why = format!("revision {running} is running, and the last one on record is {recorded}");
             audit.broken = Some(Broken { seq: audit.records + 1, why });
         }
-        audit.links.truncate(limit as usize);
         Some(audit)
+    }
+
+    /// The revision that holds, when a change that is being made has come to its end: it is on record then. Waits for disks.
+    pub fn settled_revision(&self) -> u64 {
+        self.lock().state.revision
+    }
+
+    /// Puts on record that somebody was refused.
+    pub fn refused(&self, refusal: Refusal) {
+        self.recorder.refused(refusal);
     }
 
     /// What changed lately, newest first.

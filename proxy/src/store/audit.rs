@@ -13,6 +13,9 @@ pub struct Audit {
     pub head: Option<String>,
     /// The first record that is wrong or missing; absent: none.
     pub broken: Option<Broken>,
+    /// The highest revision on record.
+    #[serde(skip)]
+    pub revision: u64,
     /// Whether the store's copy could be read.
     pub store_read: bool,
     /// The last records, newest first.
@@ -38,6 +41,7 @@ pub(super) fn audit(file: &Copy, store: Option<&Copy>, pending: usize, limit: u3
     let good = file.iter().flatten();
     Audit {
         records: file.len() as u64,
+        revision: revision(file),
         head: head.map(|tip| tip.digest),
         broken: broken.into_iter().min_by_key(|broken| broken.seq),
         store_read: store.is_some(),
@@ -55,11 +59,17 @@ pub(super) fn audit_of_fleet(file: &Copy, store: Option<&Copy>, limit: u32) -> A
     let of_store = in_store.and_then(Result::err);
     Audit {
         records: shown.len() as u64,
+        revision: revision(shown),
         head: tip.map(|tip| tip.digest),
         broken: of_store.or(in_file.err()),
         store_read: store.is_some(),
         links: shown.iter().flatten().rev().take(limit as usize).cloned().collect(),
     }
+}
+
+/// In a fleet the last one may be what a node did while it was cut off, with a lower number.
+fn revision(copy: &Copy) -> u64 {
+    copy.iter().flatten().filter_map(|link| link.record["revision"].as_u64()).max().unwrap_or_default()
 }
 
 fn in_copy(copy: &str, broken: &Broken) -> Broken {

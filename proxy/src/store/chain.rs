@@ -50,25 +50,16 @@ pub struct Broken {
 }
 
 impl Link {
-    /// The link that comes after `tip`.
-    pub(super) fn after(tip: Option<&Tip>, record: &Record) -> serde_json::Result<Self> {
-        Ok(Self::holding(tip, serde_json::to_value(Record { text: None, ..record.clone() })?))
-    }
-
-    /// The same for a record of a fleet: it says which node made it, and whether the others could hear of it.
-    pub(super) fn of_node(
-        tip: Option<&Tip>,
-        record: &Record,
-        (node, cut_off): (&str, bool),
-    ) -> serde_json::Result<Self> {
-        let mut record = serde_json::to_value(Record { text: None, ..record.clone() })?;
+    /// The link of a record of a fleet, after `tip`: it says which node made it, and whether the others could hear of it.
+    pub(super) fn of_node(tip: Option<&Tip>, mut record: Value, (node, cut_off): (&str, bool)) -> Self {
         record["node"] = Value::from(node);
         if cut_off {
             record["cut_off"] = Value::from(true);
         }
-        Ok(Self::holding(tip, record))
+        Self::holding(tip, record)
     }
 
+    /// The link that comes after `tip`.
     fn holding(tip: Option<&Tip>, record: Value) -> Self {
         let (seq, prev) = tip.map_or((1, GENESIS), |tip| (tip.seq + 1, &tip.digest));
         Self { seq, prev: prev.to_owned(), digest: digest(prev, seq, &record), record }
@@ -78,10 +69,15 @@ impl Link {
         Tip { seq: self.seq, digest: self.digest.clone() }
     }
 
-    /// The record, if it can still be read.
+    /// The record, if it can still be read, and tells of a revision.
     pub(super) fn read(&self) -> Option<Record> {
         serde_json::from_value(self.record.clone()).ok()
     }
+}
+
+/// A record of a revision as it stands in a chain.
+pub(super) fn written(record: &Record) -> serde_json::Result<Value> {
+    serde_json::to_value(Record { text: None, ..record.clone() })
 }
 
 fn digest(prev: &str, seq: u64, record: &Value) -> String {
@@ -191,7 +187,7 @@ impl Chain {
 
     /// Adds a record and waits until it is on disk. `known` is where the store's copy ends: should this file have been
     /// removed, its numbers go on from there and the gap shows.
-    pub(super) fn append(&self, record: &Record, known: Option<&Tip>) -> std::io::Result<Link> {
+    pub(super) fn append(&self, record: Value, known: Option<&Tip>) -> std::io::Result<Link> {
         if let Some(directory) = self.path.parent() {
             std::fs::create_dir_all(directory)?;
         }
@@ -205,7 +201,7 @@ impl Chain {
             (Some(own), _) => Some(own),
             (None, known) => known.cloned(),
         };
-        let link = Link::after(tip.as_ref(), record)?;
+        let link = Link::holding(tip.as_ref(), record);
         let mut line = serde_json::to_string(&link)?;
         line.push('\n');
         file.seek(SeekFrom::Start(end))?;
@@ -251,10 +247,14 @@ mod tests {
     use super::*;
     use crate::store::recorder::tests::record;
 
+    fn plain(record: &Record) -> Value {
+        written(record).unwrap()
+    }
+
     fn chain(directory: &Path, records: u64) -> Chain {
         let chain = Chain::new(directory);
         for revision in 1..=records {
-            chain.append(&record(revision), None).unwrap();
+            chain.append(plain(&record(revision)), None).unwrap();
         }
         chain
     }
@@ -276,7 +276,7 @@ mod tests {
         let mut text = std::fs::read_to_string(&chain.path).unwrap();
         text.push_str("{\"seq\":4,\"prev\":\"half a li");
         std::fs::write(&chain.path, text).unwrap();
-        assert_eq!(chain.append(&record(4), None).unwrap().seq, 4);
+        assert_eq!(chain.append(plain(&record(4)), None).unwrap().seq, 4);
         assert_eq!(verify(&chain.links().unwrap()).unwrap().unwrap().seq, 4);
         assert_eq!(chain.links().unwrap()[3].as_ref().unwrap().read().unwrap().revision, 4);
     }
@@ -328,7 +328,7 @@ mod tests {
         let chain = chain(directory.path(), 3);
         let tip = verify(&chain.links().unwrap()).unwrap();
         std::fs::remove_file(&chain.path).unwrap();
-        assert_eq!(chain.append(&record(4), tip.as_ref()).unwrap().seq, 4);
+        assert_eq!(chain.append(plain(&record(4)), tip.as_ref()).unwrap().seq, 4);
         assert_eq!(verify(&chain.links().unwrap()).unwrap_err().seq, 1);
     }
 
@@ -345,10 +345,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let chain = Chain::new(directory.path());
         let long = Record { reason: Some("x".repeat(200_000)), ..record(1) };
-        chain.append(&long, None).unwrap();
-        assert_eq!(chain.append(&record(2), None).unwrap().seq, 2);
-        chain.append(&Record { revision: 3, ..long }, None).unwrap();
-        assert_eq!(chain.append(&record(4), None).unwrap().seq, 4);
+        chain.append(plain(&long), None).unwrap();
+        assert_eq!(chain.append(plain(&record(2)), None).unwrap().seq, 2);
+        chain.append(plain(&Record { revision: 3, ..long }), None).unwrap();
+        assert_eq!(chain.append(plain(&record(4)), None).unwrap().seq, 4);
         assert_eq!(verify(&chain.links().unwrap()).unwrap().unwrap().seq, 4);
     }
 }

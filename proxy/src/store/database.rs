@@ -64,11 +64,27 @@ impl Database {
         }
     }
 
+    /// Adds to the audit that somebody was refused; `link` is its place in the audit of this node.
+    pub(super) async fn append_refusal(&mut self, link: &Link) -> Result<(), sqlx::Error> {
+        match self {
+            Self::File(database) => database.append_link(link).await,
+            Self::Fleet(database) => database.append_refusal(&link.record).await,
+        }
+    }
+
     /// All links of its audit, in order.
     pub(super) async fn links(&mut self) -> Result<Copy, sqlx::Error> {
         match self {
             Self::File(database) => database.links(0).await,
             Self::Fleet(database) => database.links().await,
+        }
+    }
+
+    /// The last record of a revision in this node's own audit, if the database has a copy of that.
+    pub(super) async fn last_record(&mut self) -> Result<Option<Record>, sqlx::Error> {
+        match self {
+            Self::File(database) => database.last_record().await,
+            Self::Fleet(_) => Ok(None),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What happened: revisions of the routing and who made them, append-only.
+//! What happened: revisions of the routing and who made them, append-only, and attempts that were refused (`refusals`).
 //!
 //! The last step of a flip. Nothing here decides anything, and nobody waits for it: a record goes into a journal
 //! file on this node first (`journal`), a thread of its own (`worker`, driven by `recorder`) adds it to the audit's chain
@@ -16,6 +16,7 @@ mod fleet;
 mod journal;
 mod recorder;
 mod records;
+mod refusals;
 mod sqlite;
 mod step;
 mod tally;
@@ -30,9 +31,12 @@ pub use capture::{Captured, CapturedTable, Catalogue, Installation, Taken, Trigg
 pub use chain::{Broken, Link};
 pub use clones::{Original, TableRows, TableShape};
 pub use diffs::{Bounds, DiffGroup, Diffs, GroupRow, Mismatch, Wanted};
-pub use fleet::{Away, KeptIncident, Member, News, Node, Presence, Publication, Published, Shared};
+pub use fleet::{
+    Away, Heard, KeptIncident, Member, News, Node, Presence, Publication, Published, Shared, Since,
+};
 pub use recorder::{Paused, Recorder, StoreHealth, Texts};
 pub use records::{Document, Records};
+pub use refusals::Refusal;
 pub use step::step;
 pub use tally::{Book, KEPT_DAYS, Known, Sums, Tallied, Tally};
 

@@ -18,7 +18,7 @@ use super::database::Place;
 use super::fleet::Member;
 use super::journal::Journal;
 use super::worker::{Command, Question, Worker};
-use super::{Link, Record};
+use super::{Link, Record, Refusal};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -122,6 +122,11 @@ impl Recorder {
         self.send(Command::Record(Box::new(record), None));
     }
 
+    /// Hands over that somebody was refused; how much of it gets into the audit is bounded.
+    pub fn refused(&self, refusal: Refusal) {
+        self.send(Command::Refused(refusal));
+    }
+
     /// Hands over a record of an earlier process, which may have got half way: in the audit, but not in the database.
     pub fn confirm_again(&self, record: Record) {
         self.pending.fetch_add(1, Ordering::SeqCst);
@@ -151,8 +156,8 @@ impl Recorder {
 
     /// The last record of this node's audit, else the last one that the database knows.
     pub fn last(&self) -> Option<Record> {
-        let own = self.chain.links().unwrap_or_default().into_iter().flatten().next_back();
-        own.and_then(|link| link.read()).or_else(|| self.ask(Question::Last).flatten())
+        let own = self.chain.links().unwrap_or_default().into_iter().rev().flatten();
+        own.filter_map(|link| link.read()).next().or_else(|| self.ask(Question::Last).flatten())
     }
 
     /// The highest revision the database knows; `None` also when it cannot be asked.

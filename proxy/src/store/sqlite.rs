@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow};
 use sqlx::{Connection, Row};
 
-use super::chain::{Chain, Link};
+use super::chain::{Chain, Link, written};
 use super::recorder::Texts;
 use super::{Action, Record, RouteChange};
 
@@ -80,6 +80,19 @@ fn link_of(row: &SqliteRow) -> Result<Result<Link, String>, sqlx::Error> {
     Ok(Ok(Link { seq, prev: row.try_get("prev")?, digest: row.try_get("digest")?, record }))
 }
 
+async fn add_link(connection: &mut SqliteConnection, link: &Link) -> Result<(), sqlx::Error> {
+    let sql =
+        "INSERT INTO chain (seq, prev, digest, record) VALUES (?, ?, ?, ?) ON CONFLICT (seq) DO NOTHING";
+    sqlx::query(sql)
+        .bind(i64::try_from(link.seq).unwrap_or(i64::MAX))
+        .bind(&link.prev)
+        .bind(&link.digest)
+        .bind(link.record.to_string())
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
 /// An open database.
 #[derive(Debug)]
 pub(super) struct Sqlite {
@@ -130,7 +143,7 @@ impl Sqlite {
     /// went back to it for a while.
     async fn chain_the_past(&mut self, chain: &Chain) -> Result<(), sqlx::Error> {
         let last = self.last_link().await?;
-        let chained = last.as_ref().and_then(|link| link.read()).map_or(0, |record| record.revision);
+        let chained = self.last_record().await?.map_or(0, |record| record.revision);
         if self.latest().await?.is_none_or(|latest| latest <= chained) {
             return Ok(());
         }
@@ -138,7 +151,8 @@ impl Sqlite {
         records.reverse();
         let mut tip = last.map(|link| link.tip());
         for record in records.iter().filter(|record| record.revision > chained) {
-            let link = chain.append(record, tip.as_ref()).map_err(sqlx::Error::Io)?;
+            let written = written(record).map_err(|error| sqlx::Error::Encode(error.into()))?;
+            let link = chain.append(written, tip.as_ref()).map_err(sqlx::Error::Io)?;
             self.append(record, &link).await?;
             tip = Some(link.tip());
         }
@@ -166,8 +180,9 @@ impl Sqlite {
         let last = self.last_link().await?.map_or(0, |link| link.seq);
         let links = chain.links().map_err(sqlx::Error::Io)?;
         for link in links.into_iter().flatten().filter(|link| link.seq > last) {
-            if let Some(record) = link.read() {
-                self.append(&record, &link).await?;
+            match link.read() {
+                Some(record) => self.append(&record, &link).await?,
+                None => self.append_link(&link).await?,
             }
         }
         Ok(())
@@ -175,16 +190,9 @@ impl Sqlite {
 
     /// Adds a record and its place in the audit; what is already there is left alone.
     pub(super) async fn append(&mut self, record: &Record, link: &Link) -> Result<(), sqlx::Error> {
-        let mut transaction = self.connection.begin().await?;
-        sqlx::query(
-            "INSERT INTO chain (seq, prev, digest, record) VALUES (?, ?, ?, ?) ON CONFLICT (seq) DO NOTHING",
-        )
-        .bind(i64::try_from(link.seq).unwrap_or(i64::MAX))
-        .bind(&link.prev)
-        .bind(&link.digest)
-        .bind(link.record.to_string())
-        .execute(&mut *transaction)
-        .await?;
+        // Others write to this file too: whoever begins as a reader cannot wait for them later.
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        add_link(&mut transaction, link).await?;
         if let Some(text) = &record.text {
             sqlx::query("INSERT INTO routing_file (hash, text) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING")
                 .bind(&record.hash)
@@ -221,6 +229,11 @@ impl Sqlite {
         transaction.commit().await
     }
 
+    /// Adds a place in the audit that belongs to no revision.
+    pub(super) async fn append_link(&mut self, link: &Link) -> Result<(), sqlx::Error> {
+        add_link(&mut self.connection, link).await
+    }
+
     /// The links after a number, in order.
     pub(super) async fn links(&mut self, after: u64) -> Result<Vec<Result<Link, String>>, sqlx::Error> {
         let rows = sqlx::query("SELECT seq, prev, digest, record FROM chain WHERE seq > ? ORDER BY seq")
@@ -228,6 +241,17 @@ impl Sqlite {
             .fetch_all(&mut self.connection)
             .await?;
         rows.iter().map(link_of).collect()
+    }
+
+    /// The last record of a revision.
+    pub(super) async fn last_record(&mut self) -> Result<Option<Record>, sqlx::Error> {
+        // Quotation marks within a text are escaped: this is the key itself.
+        let sql =
+            "SELECT seq, prev, digest, record FROM chain WHERE record NOT LIKE '%\"action\":\"refused\"%'
+                   ORDER BY seq DESC LIMIT 1";
+        let row = sqlx::query(sql).fetch_optional(&mut self.connection).await?;
+        let link = row.as_ref().map(link_of).transpose()?.and_then(Result::ok);
+        Ok(link.and_then(|link| link.read()))
     }
 
     /// The last link.
@@ -324,5 +348,47 @@ impl Sqlite {
             })
         };
         rows.into_iter().map(change).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::recorder::tests::record;
+
+    fn add(url: &str, directory: &std::path::Path, numbers: impl Iterator<Item = u64>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut store = Sqlite::open(url, &Chain::new(directory)).await.unwrap();
+            for number in numbers {
+                let record = record(number);
+                let (prev, digest) = (String::new(), number.to_string());
+                let link = Link { seq: number, prev, digest, record: written(&record).unwrap() };
+                store.append(&record, &link).await.unwrap();
+            }
+            store.close().await;
+        });
+    }
+
+    /// A process and its successor, or an offline rollback beside a running ficus.
+    #[test]
+    fn two_writers_wait_for_each_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("ficus.db").display());
+        add(&url, &directory.path().join("one"), std::iter::empty());
+        std::thread::scope(|scope| {
+            for first in [1, 2] {
+                let (url, nowhere) = (&url, directory.path().join("one"));
+                scope.spawn(move || add(url, &nowhere, (first..=100).step_by(2)));
+            }
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut store = Sqlite::open(&url, &Chain::new(directory.path())).await.unwrap();
+            let seqs: Vec<u64> =
+                store.links(0).await.unwrap().into_iter().map(|link| link.unwrap().seq).collect();
+            assert_eq!(seqs, (1..=100).collect::<Vec<_>>());
+            assert_eq!(store.history(None, 1_000).await.unwrap().len(), 100);
+        });
     }
 }

@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous};
 use sqlx::{Connection, Row};
 
@@ -37,7 +38,7 @@ const TABLES: [&str; 2] = [
 ];
 
 /// What requests of one route did, answered by one backend.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sums {
     /// Requests.
     pub calls: u64,
@@ -53,6 +54,18 @@ pub struct Sums {
     pub sessions: u64,
     /// Time until they were answered, in microseconds.
     pub micros: u64,
+}
+
+impl std::ops::AddAssign<&Sums> for Sums {
+    fn add_assign(&mut self, other: &Sums) {
+        self.calls += other.calls;
+        self.errors += other.errors;
+        self.fallbacks += other.fallbacks;
+        self.defers += other.defers;
+        self.writes += other.writes;
+        self.sessions += other.sessions;
+        self.micros += other.micros;
+    }
 }
 
 /// Sums of a route and a backend.

@@ -4,13 +4,17 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use serde_json::Value;
 
 use super::audit::{Audit, Copy, audit, audit_of_fleet};
-use super::chain::Chain;
+use super::chain::{Chain, written};
 use super::database::{Database, Place};
 use super::journal::Journal;
 use super::recorder::{StoreHealth, Texts, lock};
+use super::refusals::{Refusal, Refusals};
 use super::{Link, Record, step};
 
 const RETRY: Duration = Duration::from_secs(3);
@@ -19,6 +23,8 @@ const RETRY: Duration = Duration::from_secs(3);
 pub(super) enum Command {
     /// A record, and its place in the audit if it has one already.
     Record(Box<Record>, Option<Link>),
+    /// Somebody was refused.
+    Refused(Refusal),
     /// A question.
     Ask(Question),
     /// Leave database, audit and journal alone until told to go on; if nobody can any more, for ever.
@@ -35,12 +41,22 @@ pub(super) enum Question {
     Audit { limit: u32, answer: Sender<Audit> },
 }
 
+/// What is on its way into the audit.
+#[derive(Clone)]
+enum Entry {
+    /// A revision.
+    Made(Record),
+    /// An attempt that was refused.
+    Refused(Value),
+}
+
 pub(super) struct Worker {
     place: Place,
     runtime: tokio::runtime::Runtime,
     database: Option<Database>,
     chain: Chain,
-    waiting: VecDeque<(Record, Option<Link>)>,
+    waiting: VecDeque<(Entry, Option<Link>)>,
+    refusals: Refusals,
     journal: Arc<Mutex<Journal>>,
     health: Arc<Mutex<StoreHealth>>,
     pending: Arc<AtomicUsize>,
@@ -57,6 +73,7 @@ impl Worker {
             database: None,
             chain,
             waiting: VecDeque::new(),
+            refusals: Refusals::default(),
             journal,
             health,
             pending,
@@ -65,15 +82,23 @@ impl Worker {
 
     pub(super) fn run(mut self, inbox: &Receiver<Command>) {
         loop {
-            let command = if self.waiting.is_empty() {
-                inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            } else {
-                inbox.recv_timeout(RETRY)
+            let retry = (!self.waiting.is_empty()).then_some(RETRY);
+            let longest = retry.into_iter().chain(self.refusals.rest(Instant::now())).min();
+            let command = match longest {
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(longest) => inbox.recv_timeout(longest),
             };
+            if self.refusals.rest(Instant::now()).is_some_and(|rest| rest.is_zero()) {
+                self.sum_refusals();
+            }
             match command {
                 Ok(Command::Record(record, link)) => {
-                    self.waiting.push_back((*record, link));
+                    self.waiting.push_back((Entry::Made(*record), link));
                     self.store_waiting();
+                }
+                Ok(Command::Refused(refusal)) => {
+                    let record = self.refusals.take(refusal, (Instant::now(), Utc::now()));
+                    self.put_refused(record);
                 }
                 Ok(Command::Ask(question)) => self.answer(question),
                 Ok(Command::Pause { paused, resume }) => {
@@ -88,6 +113,7 @@ impl Worker {
                 }
                 Err(RecvTimeoutError::Timeout) => self.store_waiting(),
                 Err(RecvTimeoutError::Disconnected) => {
+                    self.sum_refusals();
                     if !self.waiting.is_empty() {
                         self.store_waiting();
                     }
@@ -95,6 +121,18 @@ impl Worker {
                 }
             }
         }
+    }
+
+    fn sum_refusals(&mut self) {
+        let record = self.refusals.end(Utc::now());
+        self.put_refused(record);
+    }
+
+    fn put_refused(&mut self, record: Option<Value>) {
+        let Some(record) = record else { return };
+        self.pending.fetch_add(1, Ordering::SeqCst);
+        self.waiting.push_back((Entry::Refused(record), None));
+        self.store_waiting();
     }
 
     fn close(&mut self) {
@@ -110,8 +148,7 @@ impl Worker {
                 let _ = answer.send(self.ask(async |database| database.latest().await).flatten());
             }
             Question::Last(answer) => {
-                let link = self.ask(async |database| database.last_link().await).flatten();
-                let _ = answer.send(link.and_then(|link| link.read()));
+                let _ = answer.send(self.ask(async |database| database.last_record().await).flatten());
             }
             Question::History { route, limit, answer } => {
                 let _ = answer.send(self.history(route.as_deref(), limit));
@@ -132,14 +169,20 @@ impl Worker {
     /// it: their order is what the audit is about.
     fn store_waiting(&mut self) {
         self.chain_waiting();
-        while let Some((record, Some(link))) = self.waiting.front().cloned() {
-            if self.ask(async |database| database.append(&record, &link).await).is_none() {
+        while let Some((entry, Some(link))) = self.waiting.front().cloned() {
+            let stored = self.ask(async |database| match &entry {
+                Entry::Made(record) => database.append(record, &link).await,
+                Entry::Refused(_) => database.append_refusal(&link).await,
+            });
+            if stored.is_none() {
                 break;
             }
             step("stored");
             self.waiting.pop_front();
             self.pending.fetch_sub(1, Ordering::SeqCst);
-            self.forget(&record);
+            if let Entry::Made(record) = &entry {
+                self.forget(record);
+            }
         }
     }
 
@@ -148,9 +191,13 @@ impl Worker {
             return;
         }
         let known = self.ask(async |database| database.last_link().await).flatten().map(|link| link.tip());
-        for (record, link) in self.waiting.iter_mut().filter(|(_, link)| link.is_none()) {
+        for (entry, link) in self.waiting.iter_mut().filter(|(_, link)| link.is_none()) {
             step("before_audit");
-            match self.chain.append(record, known.as_ref()) {
+            let record = match entry {
+                Entry::Made(record) => written(record).map_err(std::io::Error::other),
+                Entry::Refused(record) => Ok(record.clone()),
+            };
+            match record.and_then(|record| self.chain.append(record, known.as_ref())) {
                 Ok(added) => *link = Some(added),
                 Err(error) => {
                     let message = format!("cannot write audit.jsonl: {error}");
@@ -177,7 +224,11 @@ impl Worker {
     }
 
     fn history(&mut self, route: Option<&str>, limit: u32) -> Vec<Record> {
-        let mut records: Vec<Record> = self.waiting.iter().rev().map(|(record, _)| record.clone()).collect();
+        let made = |(entry, _): &(Entry, Option<Link>)| match entry {
+            Entry::Made(record) => Some(record.clone()),
+            Entry::Refused(_) => None,
+        };
+        let mut records: Vec<Record> = self.waiting.iter().rev().filter_map(made).collect();
         records.retain_mut(|record| {
             record.text = None;
             record.pins = serde_json::Value::Null;

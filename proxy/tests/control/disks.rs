@@ -178,7 +178,7 @@ fn a_limit_on_file_sizes_is_survived() {
     ficus.run();
     ficus.wait("it is on record", |ficus| ficus.status()["store"]["pending"] == 0);
     limit_files(&ficus, "64");
-    refused(&ficus, &["flip", "customers.detail", "rust"], "cannot be put on record");
+    refused(&ficus, &["flip", "customers.detail", "rust"], "cannot write `");
     assert_eq!(ficus.routes_text(), moved());
     ficus.ok(&["rollback", "customers.list"]);
     assert_eq!((ficus.routes_text(), ficus.answered_by("/customers/")), (moved(), "legacy".to_owned()));

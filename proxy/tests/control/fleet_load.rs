@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::ficus::{Ficus, ROUTES};
 use crate::fleet::{Fleet, tell};
 
@@ -66,8 +68,20 @@ fn answer(reader: &mut BufReader<TcpStream>) -> Option<String> {
     first.contains(" 200 ").then(|| String::from_utf8_lossy(&body).into_owned())
 }
 
-/// Flips to and fro, one node after the other; the time from each command to the last answer of the old side.
-fn flips(nodes: &[&Ficus], count: usize) -> Vec<Duration> {
+/// What came of one flip.
+struct Flip {
+    /// Towards the candidate; else back to safety.
+    up: bool,
+    /// From the command to the last answer of the old side, as clients have it.
+    seen: Duration,
+    /// The same to the answer to the command.
+    answered: Duration,
+    /// What the node says of itself.
+    took: Value,
+}
+
+/// Flips to and fro, one node after the other.
+fn flips(nodes: &[&Ficus], count: usize) -> Vec<Flip> {
     let (began, stop) = (Instant::now(), AtomicBool::new(false));
     let clients: Vec<Arc<Seen>> = (0..nodes.len() * CLIENTS_PER_NODE).map(|_| Arc::default()).collect();
     let times = std::thread::scope(|scope| {
@@ -87,12 +101,14 @@ fn flips(nodes: &[&Ficus], count: usize) -> Vec<Duration> {
             );
             let asked = u64::try_from(began.elapsed().as_nanos()).unwrap();
             let told = tell(node, &request);
+            let answered = Duration::from_nanos(u64::try_from(began.elapsed().as_nanos()).unwrap() - asked);
             assert_eq!(told["changes"][0]["after"], to, "{told}");
             wait_for_more(&clients, began);
             let last = clients.iter().map(|seen| seen.last[old].load(Ordering::SeqCst)).max().unwrap();
-            Duration::from_nanos(last.saturating_sub(asked))
+            let seen = Duration::from_nanos(last.saturating_sub(asked));
+            Flip { up: old == 0, seen, answered, took: told["took"].clone() }
         });
-        let times: Vec<Duration> = times.collect();
+        let times: Vec<Flip> = times.collect();
         stop.store(true, Ordering::Relaxed);
         times
     });
@@ -119,27 +135,50 @@ fn count() -> usize {
     std::env::var("FICUS_FLIPS").ok().and_then(|count| count.parse().ok()).unwrap_or(60)
 }
 
-fn tell_times(what: &str, mut times: Vec<Duration>) {
-    times.sort_unstable();
-    let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)].as_secs_f64() * 1e3;
-    println!(
-        "{what}: {} flips, from the command to the last answer of the old side: p50 {:.2} ms, p99 {:.2} ms, most {:.2} ms",
-        times.len(),
-        at(50),
-        at(99),
-        at(100)
-    );
+/// The numbers, and where the time goes.
+fn tell_times(what: &str, flips: &[Flip]) {
+    println!("{what}: {} flips, in ms from the command", flips.len());
+    println!("  {:46} {:>9} {:>9} {:>9}", "", "p50", "p99", "most");
+    for (direction, up) in [("to the candidate", true), ("back to the fallback", false)] {
+        let own = || flips.iter().filter(move |flip| flip.up == up);
+        let row = |what: &str, times: Vec<f64>| print_times(&format!("{direction}: {what}"), times);
+        row("last answer of the old side", own().map(|flip| ms(flip.seen)).collect());
+        for (phase, key) in [
+            ("requests are swapped", "swapped_us"),
+            ("the store has it", "published_us"),
+            ("it is durable", "durable_us"),
+            ("all nodes confirmed", "confirmed_us"),
+        ] {
+            row(phase, own().filter_map(|flip| flip.took[key].as_f64()).map(|micros| micros / 1e3).collect());
+        }
+        row("the command is answered", own().map(|flip| ms(flip.answered)).collect());
+    }
+    print_times("both: last answer of the old side", flips.iter().map(|flip| ms(flip.seen)).collect());
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn print_times(what: &str, mut times: Vec<f64>) {
+    times.retain(|time| *time > 0.0);
+    if times.is_empty() {
+        return;
+    }
+    times.sort_unstable_by(f64::total_cmp);
+    let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)];
+    println!("  {what:46} {:9.2} {:9.2} {:9.2}", at(50), at(99), at(100));
 }
 
 #[test]
 fn no_request_fails_while_three_nodes_flip() {
     let fleet = Fleet::start(3, ROUTES);
     let nodes: Vec<&Ficus> = fleet.nodes.iter().collect();
-    tell_times("three nodes with PostgreSQL", flips(&nodes, count()));
+    tell_times("three nodes with PostgreSQL", &flips(&nodes, count()));
 }
 
 #[test]
 fn no_request_fails_while_one_node_flips() {
     let ficus = Ficus::start(ROUTES);
-    tell_times("one node", flips(&[&ficus], count()));
+    tell_times("one node", &flips(&[&ficus], count()));
 }

@@ -1,6 +1,7 @@
 //! Faults at 5 % of requests, trial after trial, and equal sides that never trip: the numbers that guards are held to.
 //!
-//! A few trials here; `cargo xtask trials` runs 50 of each, `cargo xtask aa --minutes 60` equal sides for an hour.
+//! A few trials here; `cargo xtask trials` runs 50 of each, `cargo xtask aa --minutes 60` equal sides for an hour, and
+//! `cargo xtask nightly` both. Each says how far it is, and ends with one line.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -17,6 +18,12 @@ const BOUND: usize = 20;
 const ON_THEIR_WAY: usize = 10;
 /// A trial ends here in any case.
 const MOST: usize = 4_000;
+/// Trials beside each other: slow answers are mostly waited for.
+const BESIDE: usize = 8;
+/// So much later comes a slow answer: far beyond what a busy machine does to the others.
+const SLOW: Duration = Duration::from_millis(300);
+/// How often equal sides say how far they are.
+const NEWS: Duration = Duration::from_secs(60);
 
 fn number(name: &str, usual: usize) -> usize {
     std::env::var(name).ok().map_or(usual, |text| text.parse().unwrap())
@@ -89,16 +96,20 @@ fn run(fault: &str, bad: impl Fn(&mut Exchange<'_>) + Send + Sync + 'static, lin
     let counts = Arc::<Counts>::default();
     let (legacy, rust) = (Backend::saying("the same"), sometimes(&counts, bad));
     let ficus = start(trials, &legacy, &rust, lines);
-    let next = AtomicUsize::new(0);
+    let (began, next, done) = (Instant::now(), AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
-        for _ in 0..4.min(trials) {
+        for _ in 0..BESIDE.min(trials) {
             scope.spawn(|| {
                 loop {
                     let trial = next.fetch_add(1, Ordering::SeqCst);
                     if trial >= trials {
                         return;
                     }
-                    until_it_trips(&ficus, trial);
+                    let requests = until_it_trips(&ficus, trial);
+                    let (done, took) = (done.fetch_add(1, Ordering::SeqCst) + 1, began.elapsed().as_secs());
+                    println!(
+                        "  {fault}: {done} of {trials}, {took} s: t{trial} rolled back after {requests} requests"
+                    );
                 }
             });
         }
@@ -114,25 +125,35 @@ fn run(fault: &str, bad: impl Fn(&mut Exchange<'_>) + Send + Sync + 'static, lin
         })
         .collect();
     bad.sort_unstable();
-    println!("{trials} trials of {fault}: {bad:?} bad requests before the rollback");
+    println!(
+        "trials of {fault}: {} of {trials} rolled back, after {} bad requests in the middle and {} at most, in {} s",
+        found.len(),
+        bad[bad.len() / 2],
+        bad[bad.len() - 1],
+        began.elapsed().as_secs()
+    );
     assert!(found.values().all(|(found, _)| found == fault), "{found:?}");
     let late = bad.iter().filter(|bad| **bad > BOUND + ON_THEIR_WAY).count();
     assert!(late * 50 <= trials, "{late} of {trials} later than at the {BOUND}th bad request: {bad:?}");
 }
 
-/// One client after another, half of them in the canary.
-fn until_it_trips(ficus: &Ficus, trial: usize) {
+/// One client after another, half of them in the canary; how many requests it took.
+fn until_it_trips(ficus: &Ficus, trial: usize) -> usize {
     let mut client = ficus.connect();
     let name = format!("t{trial}");
+    let mut read = 0;
     for n in 0..MOST {
         let (third, fourth) = (n / 250 % 250, n % 250 + 1);
         client.send(format!(
             "GET /t{trial}/{n} HTTP/1.1\r\nHost: crm.test\r\nX-Forwarded-For: 198.51.{third}.{fourth}\r\n\r\n"
         ));
         assert_eq!(client.answer().status, 200);
-        if n % 5 == 0 && tripped(ficus).contains_key(&name) {
-            return;
+        // Reading all incidents again and again would slow down what is measured.
+        let written = std::fs::metadata(ficus.file("state/incidents.jsonl")).map_or(0, |found| found.len());
+        if written != read && tripped(ficus).contains_key(&name) {
+            return n + 1;
         }
+        read = written;
     }
     panic!("{name} never tripped");
 }
@@ -148,7 +169,7 @@ fn errors_at_five_percent_roll_back() {
 #[test]
 fn slowness_at_five_percent_rolls_back() {
     let bad = |exchange: &mut Exchange<'_>| {
-        std::thread::sleep(Duration::from_millis(400));
+        std::thread::sleep(SLOW);
         exchange.ok("the same");
     };
     run("latency", bad, &format!("{CANARY}guard = {{ max_p95_ratio = 2.0 }}\n"));
@@ -189,23 +210,29 @@ fn equal_sides_never_trip() {
         for trial in 0..4 {
             let (ficus, sent) = (&ficus, &sent);
             scope.spawn(move || {
-                let mut client = ficus.connect();
+                let (mut client, mut news) = (ficus.connect(), NEWS);
                 for n in 0.. {
                     let (third, fourth) = (n / 250 % 250, n % 250 + 1);
                     client.send(format!(
                         "GET /t{trial}/{n} HTTP/1.1\r\nHost: crm.test\r\nX-Forwarded-For: 198.51.{third}.{fourth}\r\n\r\n"
                     ));
                     client.answer();
-                    sent.fetch_add(1, Ordering::SeqCst);
-                    if began.elapsed() >= time {
+                    let sent = sent.fetch_add(1, Ordering::SeqCst) + 1;
+                    let passed = began.elapsed();
+                    if passed >= time {
                         return;
+                    }
+                    if trial == 0 && passed >= news {
+                        news += NEWS;
+                        let trips = tripped(ficus).len();
+                        println!("  {} of {} s: {sent} requests, {trips} trips", passed.as_secs(), time.as_secs());
                     }
                 }
             });
         }
     });
     let sent = sent.load(Ordering::SeqCst);
-    println!("{sent} requests of equal sides in {} s, {} trips", time.as_secs(), tripped(&ficus).len());
+    println!("equal sides: {sent} requests in {} s, {} trips", time.as_secs(), tripped(&ficus).len());
     assert!(tripped(&ficus).is_empty(), "{:?}", tripped(&ficus));
     assert!(sent > 400, "only {sent} requests");
 }

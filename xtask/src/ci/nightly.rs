@@ -12,6 +12,7 @@ use crate::progress::seconds;
 use crate::python;
 use crate::signals::Interrupts;
 use crate::supervise::tail;
+use crate::trials::{Trials, summaries};
 use crate::workspace::Workspace;
 
 use super::count::{self, Count};
@@ -21,7 +22,12 @@ use super::job::{Job, Run};
 type Soak = (&'static str, fn(&Run<'_>, &Path, Duration) -> Outcome<Count>);
 
 /// Soaks beside the fuzzing; another suite adds an entry.
-const SOAKS: &[Soak] = &[];
+const SOAKS: &[Soak] = &[("trials", trials), ("aa", equal_sides)];
+
+/// Trials of each fault, if there is time.
+const TRIALS: u64 = 50;
+/// One of them takes this long, all three faults and several beside each other.
+const TRIAL: Duration = Duration::from_secs(6);
 
 /// Answers compared per version of Werkzeug in one shard.
 const SHARD: u64 = 100_000;
@@ -99,6 +105,27 @@ pub(crate) fn run(workspace: &Workspace, options: Options) -> Outcome<u8> {
         seconds(began.elapsed())
     );
     Ok(u8::from(stopped || !sum.bad.is_empty()))
+}
+
+/// Faults at 5 % of requests roll back: as many trials as the time allows, at most [`TRIALS`] of each.
+fn trials(run: &Run<'_>, log: &Path, time: Duration) -> Outcome<Count> {
+    guarded(run, log, Trials::Faults((time.as_secs() / TRIAL.as_secs()).clamp(3, TRIALS)))
+}
+
+/// Equal sides never trip, for the whole time.
+fn equal_sides(run: &Run<'_>, log: &Path, time: Duration) -> Outcome<Count> {
+    guarded(run, log, Trials::Equal(time.as_secs().max(5)))
+}
+
+fn guarded(run: &Run<'_>, log: &Path, trials: Trials) -> Outcome<Count> {
+    let (arguments, variable, value) = trials.test();
+    let ended = run.cargo(log, &arguments)?.env(variable, value).run()?;
+    summaries(&ended.output).for_each(|line| println!("  {line}"));
+    let count = count::cargo_test(&ended.output);
+    if count.total() == 0 || (!ended.success && count.failed == 0) {
+        bail!("the guard trials were not run to their end; see `{}`", run.workspace.short(log));
+    }
+    Ok(count)
 }
 
 /// The differential test, a shard after another.

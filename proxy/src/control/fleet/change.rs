@@ -1,23 +1,24 @@
 //! A change in a fleet: it holds when the shared store has taken it. One that sends nobody to a candidate holds here at
 //! once, and also while the store is away.
 
-use chrono::{DateTime, Utc};
+use std::time::Instant;
 
 use crate::route::Routing;
 use crate::store::{Publication, Record, step};
 
-use super::super::apply::{applied, check_revision, hold_what_moves, nothing, safe_edits};
-use super::super::change::{Applied, Change, Changed, Edit, Refused};
+use super::super::apply::{Wanted, applied, check_revision, hold_what_moves, nothing, safe_edits, take_on};
+use super::super::change::{Applied, Change, Changed, Edit, Refused, Took, micros};
 use super::super::plan::{Next, Wish, changed};
-use super::super::state::{InFleet, LastChange};
+use super::super::state::InFleet;
 use super::super::{Control, Reloaded, Running};
 use super::Fleet;
 
 /// Somebody else may be faster so many times.
 const ATTEMPTS: usize = 8;
 
-/// A change that was worked out, and when.
-type Wanted<'a> = (&'a Change, DateTime<Utc>);
+/// What is said of a change that nobody else has heard of.
+const APART: &str =
+    "the shared store cannot be reached: this holds on this node; the others hear of it when it can";
 
 impl Control {
     pub(in crate::control) fn apply_in_fleet(
@@ -25,6 +26,7 @@ impl Control {
         fleet: &Fleet,
         change: &Change,
     ) -> Result<Applied, Refused> {
+        let began = Instant::now();
         let (change, past) = self.with_past(change);
         let waits = {
             let running = self.lock();
@@ -50,7 +52,7 @@ impl Control {
             if let Edit::Rollback { .. } = change.edit {
                 hold_what_moves(&running, &mut next, &change, now);
             }
-            match self.commit_in_fleet(fleet, &mut running, next, (&change, now)) {
+            match self.commit_in_fleet(fleet, &mut running, next, Wanted { change: &change, now, began }) {
                 Err(Refused::Overtaken) => {
                     // Requests may have seen what did not come to be.
                     self.swap(&running);
@@ -63,12 +65,14 @@ impl Control {
         Err(Refused::Overtaken)
     }
 
+    /// What sends nobody to a candidate holds here at once, everything else when the shared store has it: there it is on
+    /// record, durably. What nobody else has heard of is put on record here before it is there to stay.
     fn commit_in_fleet(
         &self,
         fleet: &Fleet,
         running: &mut Running,
         next: Next,
-        (change, now): Wanted<'_>,
+        wanted: Wanted<'_>,
     ) -> Result<Applied, Refused> {
         let before = running.effective();
         let after = next.pins.over(&next.base);
@@ -76,56 +80,41 @@ impl Control {
         if changes.is_empty() && next.pins == running.state.pins && next.text == running.state.text {
             return Ok(nothing(running));
         }
-        let record = self.record(running, &next, change, now);
-        if next.safe {
+        let record = self.record(running, &next, wanted);
+        let (mut took, safe) = (Took::default(), next.safe);
+        if safe {
             // Nobody waits for a store on the way to safety.
             self.live.store(Routing { revision: record.revision, table: after });
+            took.swapped_us = micros(wanted.began);
         }
-        let mut warnings = Vec::new();
-        step("before_intent");
-        if let Err(error) = self.recorder.intend(&record) {
-            if changes.iter().any(|change| change.more) && !next.safe {
-                return Err(Refused::CannotRecord(error.to_string()));
-            }
-            tracing::error!(%error, revision = record.revision, "cannot write the journal; the revision holds anyway");
-            warnings.push(format!("cannot write the journal: {error}"));
-        }
-        step("intended");
-        let alone = may_be_alone(running, &next, &changes, Some(&change.edit));
+        let alone = may_be_alone(running, &next, &changes, Some(&wanted.change.edit));
         let known = self.offer_record(fleet, running, &record, alone)?;
+        took.published_us = micros(wanted.began);
         let mut done = applied(running, &next, changes, &record);
         let on_disk = running.hash.clone();
-        running.base = next.base;
-        running.hash.clone_from(&record.hash);
-        running.warnings = next.warnings;
-        running.state.revision = record.revision;
-        running.state.text = next.text;
-        running.state.pins = next.pins;
-        running.state.last = Some(LastChange::from(&record));
+        take_on(running, next, &record);
         if known.apart {
-            warnings.push("the shared store cannot be reached: this holds on this node; the others hear of it when it can".to_owned());
+            done.warnings.push(APART.to_owned());
         }
         running.state.fleet = Some(known);
         self.swap(running);
+        if !safe {
+            took.swapped_us = micros(wanted.began);
+        }
         step("swapped");
-        warnings.extend(self.put_on_disk(running, &on_disk));
-        warnings.extend(self.save(running).err());
+        done.warnings.extend(self.put_on_record(&record, false)?);
+        done.warnings.extend(self.put_on_disk(running, &on_disk));
+        done.warnings.extend(self.save(running).err());
         step("saved");
-        done.warnings = warnings;
-        tracing::info!(
-            revision = record.revision,
-            author = record.author,
-            action = record.action.word(),
-            changes = ?record.changes,
-            "routing changed"
-        );
-        self.recorder.confirm(record);
+        took.durable_us = micros(wanted.began);
+        done.took = took;
+        self.hand_over_to_audit(record);
         Ok(done)
     }
 
     /// Asks the store to take a record as the next revision; what this node is in the fleet then. Without the store it
     /// may hold here `alone`.
-    pub(super) fn offer_record(
+    pub(in crate::control) fn offer_record(
         &self,
         fleet: &Fleet,
         running: &Running,
@@ -145,34 +134,14 @@ impl Control {
                 fleet.heard(&Ok::<(), crate::store::Away>(()));
                 Ok(InFleet { number: record.revision, digest, apart: false, ..known })
             }
-            Publication::Behind => {
-                self.recorder.withdraw(record);
-                Err(Refused::Overtaken)
-            }
+            Publication::Behind => Err(Refused::Overtaken),
             Publication::Away(why) | Publication::Unsure(why) if alone => {
                 fleet.heard(&Err::<(), _>(crate::store::Away(why)));
                 Ok(InFleet { apart: true, ..known })
             }
-            Publication::Away(why) => {
-                self.recorder.withdraw(record);
-                Err(Refused::CutOff(why))
-            }
-            Publication::Unsure(why) => {
-                self.recorder.withdraw(record);
-                Err(Refused::Unsure { revision: record.revision, why })
-            }
+            Publication::Away(why) => Err(Refused::CutOff(why)),
+            Publication::Unsure(why) => Err(Refused::Unsure { revision: record.revision, why }),
         }
-    }
-
-    /// The end of holds, for all nodes; `None`: not now.
-    pub(in crate::control) fn expire_in_fleet(
-        &self,
-        fleet: &Fleet,
-        running: &Running,
-        record: &Record,
-    ) -> Option<InFleet> {
-        self.recorder.intend(record).ok()?;
-        self.offer_record(fleet, running, record, false).ok()
     }
 }
 

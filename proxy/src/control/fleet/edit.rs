@@ -6,10 +6,9 @@ use crate::diagnostic::Report;
 use crate::route::Table;
 use crate::store::{Action, Record};
 
-use super::super::apply::snapshot;
+use super::super::apply::{snapshot, take_on};
 use super::super::plan::{Next, changed};
 use super::super::start::log_intent;
-use super::super::state::LastChange;
 use super::super::{Control, Failure, Refused, ReloadState, Reloaded, Running, file, standing};
 use super::Fleet;
 use super::change::may_be_alone;
@@ -47,21 +46,15 @@ impl Control {
             undoes: None,
             pins: snapshot(&next.pins),
         };
-        log_intent(&self.recorder, &record);
         let alone = may_be_alone(running, &next, &changes, None);
         let known = match self.offer_record(fleet, running, &record, alone) {
             Ok(known) => known,
             Err(refused) => return self.edit_refused(path, running, &next.text, &refused),
         };
+        log_intent(&self.recorder, &record);
         let count = changes.len();
-        running.base = next.base;
-        running.hash.clone_from(&record.hash);
-        running.warnings = next.warnings;
+        take_on(running, next, &record);
         running.reload = ReloadState { last_success: Some(now), failure: None };
-        running.state.revision = record.revision;
-        running.state.text = next.text;
-        running.state.pins = next.pins;
-        running.state.last = Some(LastChange::from(&record));
         running.state.fleet = Some(super::super::state::InFleet { unwritten: None, ..known });
         self.swap(running);
         let _ = self.save(running);

@@ -4,11 +4,12 @@ use chrono::{DateTime, Utc};
 
 use crate::diagnostic::{Report, Source};
 use crate::route::{Context, Table, read};
-use crate::store::{Action, Away, Publication, Published, Record, Shared, step as mark};
+use crate::store::{Action, Away, Publication, Published, Record, Shared, Since, step as mark};
 
-use super::super::apply::snapshot;
+use super::super::apply::{snapshot, take_on};
 use super::super::pins::{Pins, recorded};
-use super::super::state::{InFleet, LastChange};
+use super::super::plan::Next;
+use super::super::state::InFleet;
 use super::super::{Control, Running, file};
 use super::merge::{Own, Side, Step, at_most, merge, step};
 
@@ -26,8 +27,12 @@ struct Asked {
 }
 
 /// What the store said.
+#[derive(Default)]
 struct Told {
     head: Option<Published>,
+    /// The store has the revision that this node ran last.
+    known: bool,
+    /// That revision, if it takes part in a merge.
     from: Option<Published>,
     /// The digest of what this node thought nobody had heard of.
     became: Option<String>,
@@ -64,12 +69,7 @@ impl Control {
     fn catch_up_with(&self, shared: &Shared) -> Result<(), Away> {
         for _ in 0..ATTEMPTS {
             let asked = self.asked();
-            let tip = shared.tip()?;
-            let calm = !asked.apart && !asked.blind;
-            if calm && tip.is_some() && tip == asked.synced {
-                return Ok(());
-            }
-            let told = ask(shared, &asked)?;
+            let Some(told) = ask(shared, &asked)? else { return Ok(()) };
             let Some(mut running) = self.lock_to_change() else { return Ok(()) };
             if Asked::of(&running).differs(&asked) {
                 continue;
@@ -103,7 +103,7 @@ impl Control {
             blind: running.blind,
         };
         let head = told.head.as_ref().map(|head| (head.record.revision, head.digest.as_str()));
-        match (step(&own, head, told.from.is_some()), &told.head) {
+        match (step(&own, head, told.known), &told.head) {
             (Step::Stay, _) => Ok(true),
             (Step::Follow, Some(head)) => {
                 self.run_head(running, head);
@@ -240,14 +240,10 @@ impl Control {
         (number, digest): (u64, String),
     ) {
         let before = running.hash.clone();
-        running.base = read.base;
-        running.warnings = read.report;
-        running.hash.clone_from(&record.hash);
+        let text = record.text.clone().unwrap_or_default();
+        let next = Next { text, base: read.base, warnings: read.report, pins: read.pins, safe: false };
+        take_on(running, next, &record);
         running.blind = false;
-        running.state.revision = record.revision;
-        running.state.text = record.text.clone().unwrap_or_default();
-        running.state.pins = read.pins;
-        running.state.last = Some(LastChange::from(&record));
         let known = running.state.fleet.take().unwrap_or_default();
         running.state.fleet = Some(InFleet { number, digest, apart: false, ..known });
         self.swap(running);
@@ -305,7 +301,18 @@ impl Asked {
     }
 }
 
-fn ask(shared: &Shared, asked: &Asked) -> Result<Told, Away> {
+/// What there is to know; `None`: nothing has changed. A node that is with its fleet asks once, so that a flip of somebody
+/// else holds here as soon as can be.
+fn ask(shared: &Shared, asked: &Asked) -> Result<Option<Told>, Away> {
+    if let (Some((number, digest)), false) = (&asked.synced, asked.apart || asked.blind) {
+        return Ok(match shared.since(*number, digest)? {
+            Since::Same => None,
+            Since::Nothing => Some(Told { file_known: true, ..Told::default() }),
+            Since::Other { head, known } => {
+                Some(Told { head: Some(*head), known, file_known: true, ..Told::default() })
+            }
+        });
+    }
     let head = shared.head()?;
     let from = match &asked.synced {
         Some((number, digest)) => shared.known(*number, digest)?,
@@ -316,7 +323,7 @@ fn ask(shared: &Shared, asked: &Asked) -> Result<Told, Away> {
         None => None,
     };
     let file_known = !asked.blind || shared.has_file(&asked.hash)?;
-    Ok(Told { head, from, became, file_known })
+    Ok(Some(Told { head, known: from.is_some(), from, became, file_known }))
 }
 
 fn own(running: &Running) -> Side<'_> {

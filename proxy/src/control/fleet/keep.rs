@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 
-use crate::store::{Away, News, Presence};
+use crate::store::{Away, Heard, News, Presence};
 
 use super::super::Control;
 use super::Fleet;
@@ -31,8 +31,12 @@ impl Control {
         let Some(fleet) = &self.fleet else { return Ok(None) };
         let (signals, inbox) = channel();
         let told = signals.clone();
-        let news = News::listen(fleet.member(), move || {
-            let _ = told.send(Signal::News);
+        let control = Arc::clone(self);
+        let news = News::listen(fleet.member(), move |heard| match (heard, &control.fleet) {
+            (Heard::Node, Some(fleet)) => fleet.steps.another(),
+            _ => {
+                let _ = told.send(Signal::News);
+            }
         })?;
         let control = Arc::clone(self);
         let thread = std::thread::Builder::new().name("fleet".to_owned()).spawn(move || {
@@ -73,7 +77,10 @@ impl Control {
             };
             (running.state.revision, digest, Self::drift_on_disk(&running))
         };
-        let trouble = fleet.seen().trouble.clone().or(drift);
+        let (trouble, new) = {
+            let seen = fleet.seen();
+            (seen.trouble.clone().or(drift), seen.reported != running)
+        };
         fleet.shared.report(&Presence {
             version: env!("CARGO_PKG_VERSION"),
             running,
@@ -81,7 +88,9 @@ impl Control {
             trouble: trouble.as_deref(),
             started: fleet.started,
             poll: fleet.poll,
+            new,
         })?;
+        fleet.seen().reported = running;
         fleet.shared.nodes()
     }
 }

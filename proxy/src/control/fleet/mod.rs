@@ -15,7 +15,7 @@ mod merge;
 mod simulation;
 mod view;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -35,6 +35,32 @@ pub(super) struct Fleet {
     wait: Duration,
     started: DateTime<Utc>,
     seen: Mutex<Seen>,
+    steps: Steps,
+}
+
+/// Counts how often a node said that it runs another revision; somebody may wait for the next time.
+#[derive(Debug, Default)]
+struct Steps {
+    count: Mutex<u64>,
+    one_more: Condvar,
+}
+
+impl Steps {
+    fn count(&self) -> u64 {
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn another(&self) {
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.one_more.notify_all();
+    }
+
+    /// Waits until there was one more than `seen`, or for so long.
+    fn wait(&self, seen: u64, longest: Duration) {
+        let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whether it was one or the time is seen by whoever looks next.
+        let _ = self.one_more.wait_timeout_while(count, longest, |count| *count == seen);
+    }
 }
 
 /// What was seen at the last look.
@@ -44,6 +70,8 @@ struct Seen {
     away: Option<(DateTime<Utc>, String)>,
     /// Why this node does not run what the fleet runs.
     trouble: Option<String>,
+    /// The revision of which this node said last that it runs it.
+    reported: u64,
     nodes: Vec<Node>,
 }
 
@@ -63,6 +91,7 @@ impl Fleet {
             wait: settings.fleet.wait,
             started: super::moment(),
             seen: Mutex::default(),
+            steps: Steps::default(),
         }))
     }
 

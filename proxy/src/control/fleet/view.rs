@@ -9,9 +9,8 @@ use crate::store::{Node, Shared};
 
 use super::super::Control;
 
-/// Between two looks at who has confirmed.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// Whoever has not confirmed is looked for so often, also if nobody is heard.
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// The fleet as this node sees it.
 #[derive(Debug, Clone, Serialize)]
@@ -109,8 +108,9 @@ impl Control {
         let began = Instant::now();
         let wait = wait.unwrap_or(fleet.wait);
         let took = || u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let mut pause = SHORTEST_PAUSE;
         loop {
+            // What is heard from here on is not in what is looked at.
+            let heard = fleet.steps.count();
             let apart = self.lock().state.fleet.as_ref().is_some_and(|known| known.apart);
             let asked = if apart { Err(self.cause()) } else { fleet.shared.nodes().map_err(|away| away.0) };
             let nodes = match asked {
@@ -134,8 +134,7 @@ impl Control {
                     cut_off: None,
                 });
             }
-            std::thread::sleep(pause.min(wait.saturating_sub(began.elapsed())));
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            fleet.steps.wait(heard, LONGEST_PAUSE.min(wait.saturating_sub(began.elapsed())));
         }
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::Standing;
 use crate::route::{Route, Serve, Table};
-use crate::store::{Book, Record};
+use crate::store::{Book, Record, Sums};
 
 use super::super::Incident;
 
@@ -71,33 +71,24 @@ impl Stage {
 /// Sums of some days.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Numbers {
-    /// Requests.
-    pub calls: u64,
-    /// Of these, answered with a status of 500 or more.
-    pub errors: u64,
-    /// Of these, answered in place of the backend first chosen.
-    pub fallbacks: u64,
-    /// Of these, because a handler handed them back.
-    pub defers: u64,
-    /// Of these, with a method that may change something.
-    pub writes: u64,
-    /// Of these, with a session cookie.
-    pub sessions: u64,
-    /// Time until they were answered, in microseconds.
-    pub micros: u64,
+    /// Requests, and what became of them.
+    #[serde(flatten)]
+    pub sums: Sums,
     /// The last one, also before those days.
     pub last_at: Option<DateTime<Utc>>,
 }
 
+impl std::ops::Deref for Numbers {
+    type Target = Sums;
+
+    fn deref(&self) -> &Sums {
+        &self.sums
+    }
+}
+
 impl Numbers {
     fn add(&mut self, other: &Self) {
-        self.calls += other.calls;
-        self.errors += other.errors;
-        self.fallbacks += other.fallbacks;
-        self.defers += other.defers;
-        self.writes += other.writes;
-        self.sessions += other.sessions;
-        self.micros += other.micros;
+        self.sums += &other.sums;
         self.last_at = self.last_at.max(other.last_at);
     }
 }
@@ -245,17 +236,7 @@ fn changed_at(gathered: &Gathered<'_>, route: &str) -> Option<DateTime<Utc>> {
 fn numbers(book: &Book, route: &str) -> BTreeMap<String, Numbers> {
     let own = book.known.iter().filter(|known| known.tallied.route == route);
     own.map(|known| {
-        let sums = &known.tallied.sums;
-        let numbers = Numbers {
-            calls: sums.calls,
-            errors: sums.errors,
-            fallbacks: sums.fallbacks,
-            defers: sums.defers,
-            writes: sums.writes,
-            sessions: sums.sessions,
-            micros: sums.micros,
-            last_at: known.last_at,
-        };
+        let numbers = Numbers { sums: known.tallied.sums.clone(), last_at: known.last_at };
         (known.tallied.backend.clone(), numbers)
     })
     .collect()

@@ -168,6 +168,7 @@ pub(super) mod tests {
 
     use super::super::Stage;
     use super::*;
+    use crate::store::Sums;
 
     /// A route that Flask answered so often.
     pub(in super::super) fn route(name: &str, stage: Stage, numbers: Numbers) -> RouteProgress {
@@ -202,13 +203,13 @@ pub(super) mod tests {
     }
 
     fn numbers(calls: u64, ms: u64) -> Numbers {
-        Numbers { calls, micros: calls * ms * 1_000, ..Numbers::default() }
+        Numbers { sums: Sums { calls, micros: calls * ms * 1_000, ..Sums::default() }, last_at: None }
     }
 
     #[test]
     fn what_is_asked_most_and_takes_longest_comes_first() {
         let mut writes = route("writes", Stage::Legacy, numbers(3_000, 50));
-        writes.by_backend.get_mut("legacy").unwrap().writes = 3_000;
+        writes.by_backend.get_mut("legacy").unwrap().sums.writes = 3_000;
         let routes = vec![
             route("seldom", Stage::Legacy, numbers(30, 50)),
             writes,

@@ -117,6 +117,7 @@ fn found(
 mod tests {
     use super::super::rank::tests::{progress, route};
     use super::*;
+    use crate::store::Sums;
 
     fn now() -> DateTime<Utc> {
         "2026-11-25T12:00:00Z".parse().unwrap()
@@ -138,13 +139,8 @@ mod tests {
     #[test]
     fn each_condition_says_what_is_missing() {
         let at = |text: &str| Some(text.parse().unwrap());
-        let numbers = Numbers {
-            calls: 10,
-            fallbacks: 5,
-            defers: 3,
-            last_at: at("2026-11-24T01:00:00Z"),
-            ..Numbers::default()
-        };
+        let sums = Sums { calls: 10, fallbacks: 5, defers: 3, ..Sums::default() };
+        let numbers = Numbers { sums, last_at: at("2026-11-24T01:00:00Z") };
         let mut canary = route("a", Stage::Canary, numbers);
         canary.standing = "legacy, 5% rust".to_owned();
         canary.changed_at = at("2026-11-20T00:00:00Z");
@@ -168,7 +164,11 @@ mod tests {
     fn all_routes_of_an_endpoint_count() {
         let routes = vec![
             route("a.get", Stage::Rust, Numbers::default()),
-            route("a.post", Stage::Legacy, Numbers { calls: 1, ..Numbers::default() }),
+            route(
+                "a.post",
+                Stage::Legacy,
+                Numbers { sums: Sums { calls: 1, ..Sums::default() }, last_at: None },
+            ),
         ];
         let missing: Vec<_> = missing(&progress(routes)).into_iter().map(|(name, _)| name).collect();
         assert_eq!(missing, ["served", "calls"]);

@@ -22,10 +22,10 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
 pub use incidents::KeptIncident;
-pub use news::News;
+pub use news::{Heard, News};
 pub use nodes::{Node, Presence};
 pub(super) use past::Postgres;
-pub use revisions::{Publication, Published};
+pub use revisions::{Publication, Published, Since};
 
 /// For one question, and the connection that it may take.
 const PATIENCE: Duration = Duration::from_secs(2);

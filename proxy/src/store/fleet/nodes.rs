@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::Row;
 
+use super::news::NODES;
 use super::revisions::{signed, unsigned};
 use super::{Away, Shared};
 
@@ -24,6 +25,8 @@ pub struct Presence<'a> {
     pub started: DateTime<Utc>,
     /// How often it will be heard.
     pub poll: Duration,
+    /// It runs another revision than when it was heard last: somebody may wait for that.
+    pub new: bool,
 }
 
 /// A node of the fleet.
@@ -57,10 +60,13 @@ impl Shared {
         let poll = i64::try_from(presence.poll.as_millis()).unwrap_or(i64::MAX);
         let said = self.ask(async |connection| {
             sqlx::query(
-                "INSERT INTO ficus.node (name, version, running, digest, trouble, started, heard, poll_ms)
-                 VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp(), $7)
-                 ON CONFLICT (name) DO UPDATE SET version = $2, running = $3, digest = $4, trouble = $5, started = $6,
-                 heard = clock_timestamp(), poll_ms = $7",
+                "WITH said AS (
+                    INSERT INTO ficus.node (name, version, running, digest, trouble, started, heard, poll_ms)
+                    VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp(), $7)
+                    ON CONFLICT (name) DO UPDATE SET version = $2, running = $3, digest = $4, trouble = $5, started = $6,
+                    heard = clock_timestamp(), poll_ms = $7 RETURNING name
+                 )
+                 SELECT pg_notify($9, name) FROM said WHERE $8",
             )
             .bind(self.node())
             .bind(presence.version)
@@ -69,6 +75,8 @@ impl Shared {
             .bind(presence.trouble)
             .bind(presence.started)
             .bind(poll)
+            .bind(presence.new)
+            .bind(NODES)
             .execute(&mut *connection)
             .await
         });

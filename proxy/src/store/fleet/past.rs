@@ -7,7 +7,7 @@ use sqlx::{Connection, Row};
 use super::super::chain::Link;
 use super::super::recorder::Texts;
 use super::super::{Action, Record, RouteChange};
-use super::revisions::{add, signed, unsigned};
+use super::revisions::{add, end_of_chain, signed, unsigned};
 use super::{Member, schema};
 
 const COLUMNS: &str =
@@ -46,6 +46,24 @@ impl Postgres {
             add(&mut transaction, (&self.node, false), record).await?;
             super::super::step("before_commit");
         }
+        transaction.commit().await
+    }
+
+    /// Adds to the fleet's audit that somebody was refused on this node.
+    pub(in crate::store) async fn append_refusal(
+        &mut self,
+        record: &serde_json::Value,
+    ) -> Result<(), sqlx::Error> {
+        let mut transaction = self.connection.begin_with(schema::BEGIN_REVISION).await?;
+        let tip = end_of_chain(&mut transaction).await?;
+        let link = Link::of_node(tip.as_ref(), record.clone(), (&self.node, false));
+        sqlx::query("INSERT INTO ficus.chain (seq, prev, digest, record) VALUES ($1, $2, $3, $4)")
+            .bind(signed(link.seq))
+            .bind(&link.prev)
+            .bind(&link.digest)
+            .bind(link.record.to_string())
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await
     }
 

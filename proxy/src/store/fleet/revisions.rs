@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Connection, Row};
 
-use super::super::chain::{Link, Tip};
-use super::super::{Action, Record};
+use super::super::chain::{Link, Tip, written};
+use super::super::{Action, Record, RouteChange};
 use super::{Away, Shared, schema};
 
 /// A revision of the fleet.
@@ -20,6 +20,22 @@ pub struct Published {
     pub node: String,
     /// Digest of its place in the audit: two revisions of one number are told apart by it.
     pub digest: String,
+}
+
+/// What the store has, seen from a revision.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Since {
+    /// That revision holds.
+    Same,
+    /// Another one does.
+    Other {
+        /// That one.
+        head: Box<Published>,
+        /// Whether the store has the first one as well.
+        known: bool,
+    },
+    /// It knows nothing at all.
+    Nothing,
 }
 
 /// What became of an attempt to make a revision.
@@ -42,13 +58,30 @@ const COLUMNS: &str =
     "SELECT r.number, r.made_at, r.node, r.author, r.reason, r.action, r.hash, r.pins, r.digest, f.text
     FROM ficus.revision r LEFT JOIN ficus.routing_file f USING (hash) WHERE r.of_fleet";
 
+/// The text is sent only if it is another one.
+const SINCE: &str =
+    "SELECT r.number, r.made_at, r.node, r.author, r.reason, r.action, r.hash, r.pins, r.digest, f.text,
+        EXISTS (SELECT FROM ficus.revision o WHERE o.of_fleet AND o.number = $1 AND o.digest = $2) AS known
+    FROM ficus.revision r
+    LEFT JOIN ficus.routing_file f ON f.hash = r.hash AND NOT (r.number = $1 AND r.digest = $2)
+    WHERE r.of_fleet ORDER BY r.number DESC LIMIT 1";
+
 impl Shared {
-    /// The number and digest of what holds; absent: nobody has made a revision yet.
+    /// What holds, seen from the revision that somebody runs, in one question.
     ///
     /// # Errors
     /// When the store cannot be asked.
-    pub fn tip(&self) -> Result<Option<(u64, String)>, Away> {
-        self.ask(async |connection| tip(connection).await)
+    pub fn since(&self, number: u64, digest: &str) -> Result<Since, Away> {
+        self.ask(async |connection| {
+            let row =
+                sqlx::query(SINCE).bind(signed(number)).bind(digest).fetch_optional(&mut *connection).await?;
+            let Some(row) = row else { return Ok(Since::Nothing) };
+            let head = published(&row)?;
+            if (head.record.revision, head.digest.as_str()) == (number, digest) {
+                return Ok(Since::Same);
+            }
+            Ok(Since::Other { head: Box::new(head), known: row.try_get("known")? })
+        })
     }
 
     /// What holds; absent: nobody has made a revision yet.
@@ -115,7 +148,7 @@ impl Shared {
     pub fn publish(&self, record: &Record, on: Named<'_>) -> Publication {
         let committing = Cell::new(false);
         let made = self.ask(async |connection| {
-            let mut transaction = connection.begin().await?;
+            let mut transaction = connection.begin_with(schema::BEGIN_REVISION).await?;
             let made = publish(&mut transaction, self.node(), record, on).await?;
             if made.is_some() {
                 super::super::step("before_commit");
@@ -140,101 +173,107 @@ async fn publish(
     record: &Record,
     on: Named<'_>,
 ) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query(schema::LOCK_REVISIONS).execute(&mut *connection).await?;
+    // Each way to the store and back is time in which others run the old revision: there are four with the lock and the end.
+    let row = sqlx::query(BEFORE)
+        .bind(signed(record.revision))
+        .bind(record.at)
+        .bind(node)
+        .fetch_one(&mut *connection)
+        .await?;
     // Asked for the second time, after the connection broke: it may have been made.
-    let own = sqlx::query(
-        "SELECT digest FROM ficus.revision WHERE number = $1 AND made_at = $2 AND node = $3 AND of_fleet",
-    )
-    .bind(signed(record.revision))
-    .bind(record.at)
-    .bind(node)
-    .fetch_optional(&mut *connection)
-    .await?;
-    if let Some(own) = own {
-        return own.try_get("digest").map(Some);
+    if let Some(own) = row.try_get("own")? {
+        return Ok(Some(own));
     }
-    let holds = tip(connection).await?;
-    let same = holds.as_ref().map(|(number, digest)| (*number, digest.as_str())) == on;
+    let holds: Option<(i64, String)> = row.try_get::<Option<i64>, _>("number")?.zip(row.try_get("digest")?);
+    let same = holds.as_ref().map(|(number, digest)| (unsigned(*number), digest.as_str())) == on;
     if !same {
         return Ok(None);
     }
-    let digest = add(connection, (node, true), record).await?;
-    sqlx::query("UPDATE ficus.node SET running = $2, digest = $3, heard = clock_timestamp() WHERE name = $1")
-        .bind(node)
-        .bind(signed(record.revision))
-        .bind(&digest)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query("SELECT pg_notify('ficus_revision', $1)")
-        .bind(record.revision.to_string())
-        .execute(&mut *connection)
-        .await?;
-    Ok(Some(digest))
+    add_after(connection, tip_of(&row)?.as_ref(), (node, true), record).await.map(Some)
+}
+
+/// What must be known before a revision is made: whether it is there already, what holds, where the chain ends.
+const BEFORE: &str = "SELECT
+    (SELECT digest FROM ficus.revision WHERE number = $1 AND made_at = $2 AND node = $3 AND of_fleet) AS own,
+    head.number, head.digest, last.seq AS last_seq, last.digest AS last_digest
+    FROM (SELECT 1) AS one
+    LEFT JOIN (SELECT number, digest FROM ficus.revision WHERE of_fleet ORDER BY number DESC LIMIT 1) head ON true
+    LEFT JOIN (SELECT seq, digest FROM ficus.chain ORDER BY seq DESC LIMIT 1) last ON true";
+
+fn tip_of(row: &PgRow) -> Result<Option<Tip>, sqlx::Error> {
+    let seq: Option<i64> = row.try_get("last_seq")?;
+    let digest: Option<String> = row.try_get("last_digest")?;
+    Ok(seq.zip(digest).map(|(seq, digest)| Tip { seq: unsigned(seq), digest }))
 }
 
 /// Adds a record to chain, files, revisions and changes; the revisions must be locked.
 pub(super) async fn add(
     connection: &mut PgConnection,
+    whose: (&str, bool),
+    record: &Record,
+) -> Result<String, sqlx::Error> {
+    let tip = end_of_chain(connection).await?;
+    add_after(connection, tip.as_ref(), whose, record).await
+}
+
+/// Where the chain ends; the revisions must be locked.
+pub(super) async fn end_of_chain(connection: &mut PgConnection) -> Result<Option<Tip>, sqlx::Error> {
+    let sql = "SELECT seq AS last_seq, digest AS last_digest FROM ficus.chain ORDER BY seq DESC LIMIT 1";
+    let last = sqlx::query(sql).fetch_optional(connection).await?;
+    last.as_ref().map(tip_of).transpose().map(Option::flatten)
+}
+
+/// One statement; of a revision of the fleet, the node that made it runs it, and the others hear of it.
+const ADD: &str = "WITH link AS (
+        INSERT INTO ficus.chain (seq, prev, digest, record) VALUES ($1, $2, $3, $4)
+    ), file AS (
+        INSERT INTO ficus.routing_file (hash, text) SELECT $11, $15 WHERE $15::text IS NOT NULL ON CONFLICT DO NOTHING
+    ), made AS (
+        INSERT INTO ficus.revision (number, made_at, node, author, reason, action, hash, pins, digest, of_fleet)
+        VALUES ($5, $6, $7, $8, $9, $10, $11, $12, $3, $13) RETURNING id
+    ), changed AS (
+        INSERT INTO ficus.change (revision, route, before, after)
+        SELECT made.id, each.route, each.before, each.after
+        FROM made, unnest($16::text[], $17::text[], $18::text[]) WITH ORDINALITY AS each (route, before, after, place)
+        ORDER BY each.place
+    ), own AS (
+        UPDATE ficus.node SET running = $5, digest = $3, heard = clock_timestamp() WHERE $13 AND name = $7
+    )
+    SELECT pg_notify('ficus_revision', $14) WHERE $13";
+
+async fn add_after(
+    connection: &mut PgConnection,
+    tip: Option<&Tip>,
     (node, of_fleet): (&str, bool),
     record: &Record,
 ) -> Result<String, sqlx::Error> {
-    let last = sqlx::query("SELECT seq, digest FROM ficus.chain ORDER BY seq DESC LIMIT 1")
-        .fetch_optional(&mut *connection)
-        .await?;
-    let last = last.map(|row| Ok::<_, sqlx::Error>((row.try_get::<i64, _>("seq")?, row.try_get("digest")?)));
-    let tip =
-        last.transpose()?.map(|(seq, digest)| Tip { seq: u64::try_from(seq).unwrap_or_default(), digest });
-    let link = Link::of_node(tip.as_ref(), record, (node, !of_fleet));
-    let link = link.map_err(|error| sqlx::Error::Encode(error.into()))?;
-    sqlx::query("INSERT INTO ficus.chain (seq, prev, digest, record) VALUES ($1, $2, $3, $4)")
+    let written = written(record).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let link = Link::of_node(tip, written, (node, !of_fleet));
+    let column = |field: fn(&RouteChange) -> &str| -> Vec<String> {
+        record.changes.iter().map(|change| field(change).to_owned()).collect()
+    };
+    sqlx::query(ADD)
         .bind(signed(link.seq))
         .bind(&link.prev)
         .bind(&link.digest)
         .bind(link.record.to_string())
+        .bind(signed(record.revision))
+        .bind(record.at)
+        .bind(node)
+        .bind(&record.author)
+        .bind(&record.reason)
+        .bind(record.action.word())
+        .bind(&record.hash)
+        .bind(record.pins.to_string())
+        .bind(of_fleet)
+        .bind(record.revision.to_string())
+        .bind(&record.text)
+        .bind(column(|change| &change.route))
+        .bind(column(|change| &change.before))
+        .bind(column(|change| &change.after))
         .execute(&mut *connection)
         .await?;
-    if let Some(text) = &record.text {
-        sqlx::query("INSERT INTO ficus.routing_file (hash, text) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-            .bind(&record.hash)
-            .bind(text)
-            .execute(&mut *connection)
-            .await?;
-    }
-    let row = sqlx::query(
-        "INSERT INTO ficus.revision (number, made_at, node, author, reason, action, hash, pins, digest, of_fleet)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
-    )
-    .bind(signed(record.revision))
-    .bind(record.at)
-    .bind(node)
-    .bind(&record.author)
-    .bind(&record.reason)
-    .bind(record.action.word())
-    .bind(&record.hash)
-    .bind(record.pins.to_string())
-    .bind(&link.digest)
-    .bind(of_fleet)
-    .fetch_one(&mut *connection)
-    .await?;
-    let id: i64 = row.try_get("id")?;
-    for change in &record.changes {
-        sqlx::query("INSERT INTO ficus.change (revision, route, before, after) VALUES ($1, $2, $3, $4)")
-            .bind(id)
-            .bind(&change.route)
-            .bind(&change.before)
-            .bind(&change.after)
-            .execute(&mut *connection)
-            .await?;
-    }
     Ok(link.digest)
-}
-
-async fn tip(connection: &mut PgConnection) -> Result<Option<(u64, String)>, sqlx::Error> {
-    let row =
-        sqlx::query("SELECT number, digest FROM ficus.revision WHERE of_fleet ORDER BY number DESC LIMIT 1")
-            .fetch_optional(&mut *connection)
-            .await?;
-    row.map(|row| Ok((unsigned(row.try_get("number")?), row.try_get("digest")?))).transpose()
 }
 
 fn published(row: &PgRow) -> Result<Published, sqlx::Error> {

@@ -10,6 +10,8 @@ const FORM: i32 = FORMS.len() as i32;
 /// Two numbers that nobody else locks: `ficu`, and what for.
 pub(super) const LOCK_SCHEMA: &str = "SELECT pg_advisory_xact_lock(1718182773, 1)";
 pub(super) const LOCK_REVISIONS: &str = "SELECT pg_advisory_xact_lock(1718182773, 2)";
+/// Begins to make a revision, in one question.
+pub(super) const BEGIN_REVISION: &str = "BEGIN; SELECT pg_advisory_xact_lock(1718182773, 2)";
 
 /// What makes each form of the one before it.
 const FORMS: &[&str] = &["
