@@ -67,7 +67,7 @@ pub(super) fn haproxy(site: &Site, ports: Ports, map: &str) -> String {
     format!(
         "global
   nbthread {}
-  maxconn 16000
+  maxconn 8000
   log stdout format raw local0
   tune.ssl.default-dh-param 2048
 defaults
