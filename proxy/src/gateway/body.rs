@@ -177,7 +177,9 @@ impl Gateway {
             kept.chunks.iter().for_each(|chunk| capture.request_body(chunk));
         }
         ctx.replayed = Some(kept.size);
-        backend.replaying(peer, kept.chunks.clone())
+        // This connection sends the body by itself, and is not lent.
+        let plain = ctx.attempt.loan.take().and_then(|loan| loan.plain_peer());
+        backend.replaying(plain.unwrap_or(peer), kept.chunks.clone())
     }
 
     /// Bytes of the body on their way to a backend.

@@ -2,7 +2,9 @@
 //!
 //! Only requests to routes with a canary come here; what cookies say is read and written in `identity`.
 
-use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, COOKIE, HeaderValue, SET_COOKIE};
+use std::borrow::Cow;
+
+use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, COOKIE, HeaderName, HeaderValue, SET_COOKIE};
 use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
@@ -13,6 +15,8 @@ use crate::decide::pin_of;
 use crate::identity::{Asked, Asker, Scope, Side, TESTER_HEADER};
 use crate::route::{Canary, Route};
 
+static TESTER: HeaderName = HeaderName::from_static(TESTER_HEADER);
+
 impl Gateway {
     /// Step 3: who asks.
     pub(super) fn ask(&self, session: &Session, ctx: &mut Context, of: (&Route, &Canary)) -> Asker {
@@ -21,7 +25,7 @@ impl Gateway {
         let cookies = joined_cookies(request);
         let asked = Asked {
             cookies: &cookies,
-            tester: request.headers.get(TESTER_HEADER).and_then(|value| value.to_str().ok()),
+            tester: request.headers.get(&TESTER).and_then(|value| value.to_str().ok()),
             address: ctx.client.address,
             browser: keeps_cookies(request),
             now: chrono::Utc::now().timestamp(),
@@ -73,9 +77,12 @@ impl Gateway {
     }
 }
 
-pub(super) fn joined_cookies(request: &RequestHeader) -> Vec<u8> {
-    let cookies: Vec<&[u8]> = request.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    cookies.join(&b"; "[..])
+pub(super) fn joined_cookies(request: &RequestHeader) -> Cow<'_, [u8]> {
+    let mut values = request.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+    let (first, second) = (values.next().unwrap_or_default(), values.next());
+    let Some(second) = second else { return Cow::Borrowed(first) };
+    let all: Vec<&[u8]> = [first, second].into_iter().chain(values).collect();
+    Cow::Owned(all.join(&b"; "[..]))
 }
 
 /// Whether the client is a browser, as far as can be seen. Scripts and API clients seldom keep cookies: each of their
@@ -85,11 +92,14 @@ fn keeps_cookies(request: &RequestHeader) -> bool {
     if headers.contains_key(AUTHORIZATION) {
         return false;
     }
+    if headers.contains_key(COOKIE) {
+        return true;
+    }
     let wants_pages = headers
         .get_all(ACCEPT)
         .iter()
         .any(|value| value.as_bytes().windows(9).any(|part| part.eq_ignore_ascii_case(b"text/html")));
-    wants_pages || headers.contains_key("sec-fetch-site") || headers.contains_key(COOKIE)
+    wants_pages || headers.contains_key("sec-fetch-site")
 }
 
 /// Whether caches that serve more than one user may keep an answer.

@@ -10,7 +10,7 @@ use super::trace::Trace;
 use crate::observe::{Awaited, Ongoing};
 use crate::route::{Route, Routing};
 use crate::shadow::{Capture, Rehearsal};
-use crate::upstream::{Backend, InFlight, Serving, Tried};
+use crate::upstream::{Backend, InFlight, Loan, Serving, Tried};
 
 /// One request. Everything that a flip could change was loaded once and stays until the request is over.
 #[derive(Debug)]
@@ -73,6 +73,8 @@ pub(super) struct Attempt {
     pub(super) tried: Tried,
     /// Which upstream of the backend.
     pub(super) serving: Option<Serving>,
+    /// The connection to it, unless it is one of a special kind.
+    pub(super) loan: Option<Arc<Loan>>,
     /// When the backend was first tried.
     pub(super) began: Option<Instant>,
     /// When the upstream was.
@@ -147,6 +149,11 @@ impl Context {
     /// met a dead connection in the pool, because there may be more of them.
     pub(super) fn single_use(&self) -> bool {
         !self.safe || self.upgrade || self.attempt.repeated || self.attempt.breaks > 0
+    }
+
+    /// Whether the connection of this attempt has served others before.
+    pub(super) fn is_reused(&self) -> bool {
+        self.attempt.loan.as_ref().is_some_and(|loan| loan.is_reused())
     }
 
     /// The route's name, for the backend that is being tried for it.

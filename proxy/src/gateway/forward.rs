@@ -21,7 +21,8 @@ impl Gateway {
     /// The next address to try; the fallback's if the backend has none left. Without a fallback a request waits: for a
     /// place, or for the backend's return.
     pub(super) async fn pick_upstream(&self, ctx: &mut Context) -> Result<Box<HttpPeer>> {
-        if std::mem::take(&mut ctx.attempt.broke) && !self.may_ask_again(ctx).await {
+        // What is rare is boxed: what it needs while it waits is large, and would be moved with every request.
+        if std::mem::take(&mut ctx.attempt.broke) && !Box::pin(self.may_ask_again(ctx)).await {
             ctx.attempt.trouble = Some(Trouble::Broken);
             return Error::e_explain(ErrorType::HTTPStatus(502), Trouble::Broken.word());
         }
@@ -49,7 +50,7 @@ impl Gateway {
             if ctx.fallback.is_some() {
                 self.note_trouble(found, ctx);
                 ctx.fall_back(found);
-            } else if !self.wait(found, ctx).await {
+            } else if !Box::pin(self.wait(found, ctx)).await {
                 self.note_trouble(found, ctx);
                 ctx.attempt.trouble = Some(found);
                 return Error::e_explain(ErrorType::HTTPStatus(found.status()), found.word());
@@ -79,6 +80,7 @@ impl Gateway {
 
     fn try_pick(&self, ctx: &mut Context) -> std::result::Result<Box<HttpPeer>, Trouble> {
         let (single_use, patience) = (ctx.single_use(), self.patience(ctx)?);
+        let special = ctx.upgrade;
         let no_alternative = ctx.fallback.is_none();
         let relief = ctx.fell_back.is_some();
         let attempt = &mut ctx.attempt;
@@ -89,7 +91,16 @@ impl Gateway {
         // The request is no longer on the upstream that failed.
         attempt.serving = None;
         let serving = backend.pick(attempt.tried, no_alternative).ok_or(Trouble::Unreachable)?;
-        let peer = serving.upstream().peer(single_use, patience);
+        attempt.loan = None;
+        let peer = if special {
+            serving.upstream().peer(single_use, patience)
+        } else {
+            let lent = backend.lend(&serving, single_use, patience);
+            lent.map(|(peer, loan)| {
+                attempt.loan = Some(loan);
+                peer
+            })
+        };
         attempt.serving = Some(serving);
         peer.ok_or(Trouble::Unreachable)
     }
@@ -171,7 +182,11 @@ impl Gateway {
             route: ctx.route_for_candidate(),
             single_use: ctx.single_use(),
         };
-        headers::to_backend(request, &forwarded)?;
+        let lines = headers::to_backend(request, &forwarded)?;
+        match &ctx.attempt.loan {
+            Some(loan) => loan.say(lines),
+            None => headers::insert(request, lines)?,
+        }
         self.mark_capture(request, ctx)?;
         if let Some(length) = ctx.replayed {
             // All of it is there: the length is known, and nobody has to be asked to go on.

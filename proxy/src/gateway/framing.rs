@@ -249,7 +249,8 @@ impl Follower {
 
 /// Where the head ends that begins at the start of these bytes; its empty line is not before `from`.
 fn end_of_head(bytes: &[u8], from: usize) -> Option<usize> {
-    memchr::memmem::find(&bytes[from..], b"\r\n\r\n").map(|at| from + at + 4)
+    let is_end = |at: &usize| bytes[..*at].ends_with(b"\r\n\r");
+    memchr::memchr_iter(b'\n', &bytes[from..]).map(|at| from + at).find(is_end).map(|at| at + 1)
 }
 
 #[cfg(test)]

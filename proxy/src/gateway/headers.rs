@@ -6,6 +6,7 @@
 use std::io::Write;
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, COOKIE, DATE, FORWARDED, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING,
 };
@@ -13,6 +14,7 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType, Result};
 
 use super::client::Client;
+use super::request_checks::has_controls;
 use super::trace::Trace;
 
 /// A handler's word that it has changed nothing and that Flask shall answer.
@@ -28,32 +30,72 @@ pub(super) struct Forwarded<'a> {
     pub(super) single_use: bool,
 }
 
-/// Turns a client's request into ours.
-pub(super) fn to_backend(request: &mut RequestHeader, forwarded: &Forwarded<'_>) -> Result<()> {
-    remove_foreign(request, forwarded.client.trusted);
-    forwarded_for(request, forwarded.client)?;
-    if !request.headers.contains_key("x-forwarded-proto") {
-        let scheme = if forwarded.client.https { "https" } else { "http" };
-        request.insert_header("X-Forwarded-Proto", scheme)?;
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Turns a client's request into ours: what must not go on is removed, and what we say ourselves is the result, as lines
+/// of the head. Who sends them as they are (`upstream::Loan`) saves what it costs to parse them again, once for each of
+/// pingora's two maps.
+pub(super) fn to_backend(request: &mut RequestHeader, forwarded: &Forwarded<'_>) -> Result<Vec<u8>> {
+    let (client, trace) = (forwarded.client, forwarded.trace);
+    let mut lines = Vec::with_capacity(512);
+    remove_foreign(request, client.trusted);
+    forwarded_for(&mut lines, request, client)?;
+    if !(client.trusted && request.headers.contains_key(&X_FORWARDED_PROTO)) {
+        let scheme = if client.https { "https" } else { "http" };
+        add(&mut lines, "X-Forwarded-Proto", &[scheme.as_bytes()])?;
     }
-    if !request.headers.contains_key("x-forwarded-host")
-        && let Some(host) = request.headers.get(HOST).cloned()
+    let host = request.headers.get(HOST).map(HeaderValue::as_bytes);
+    if !(client.trusted && request.headers.contains_key(&X_FORWARDED_HOST))
+        && let Some(host) = host
     {
-        request.insert_header("X-Forwarded-Host", host)?;
+        add(&mut lines, "X-Forwarded-Host", &[host])?;
     }
-    forwarded_header(request, forwarded.client)?;
-    request.insert_header("X-Request-Id", forwarded.trace.request_id.as_str())?;
-    request.insert_header("Traceparent", forwarded.trace.parent.as_str())?;
-    if !forwarded.trace.continued {
-        request.remove_header("tracestate");
-    }
+    forwarded_header(&mut lines, request, client)?;
+    add(&mut lines, "X-Request-Id", &[trace.request_id.as_bytes()])?;
+    add(&mut lines, "Traceparent", &[trace.parent.as_bytes()])?;
     if let Some(route) = forwarded.route {
-        request.insert_header("X-Ficus-Route", route)?;
+        add(&mut lines, "X-Ficus-Route", &[route.as_bytes()])?;
     }
+    remove_replaced(request, trace.continued);
     join_cookies(request)?;
     if forwarded.single_use && !request.headers.contains_key(CONNECTION) {
         request.insert_header(CONNECTION, "close")?;
     }
+    Ok(lines)
+}
+
+/// Puts the lines into the head, where they cannot be sent as they are.
+pub(super) fn insert(request: &mut RequestHeader, lines: Vec<u8>) -> Result<()> {
+    let lines = Bytes::from(lines);
+    let mut rest = &lines[..];
+    while let Some(end) = memchr::memchr(b'\n', rest) {
+        let line = &rest[..end - 1];
+        let colon = memchr::memchr(b':', line).unwrap_or(line.len());
+        let value = HeaderValue::from_maybe_shared(lines.slice_ref(&line[colon + 2..]));
+        let value = value.map_err(|_| unsendable())?;
+        request.insert_header(lines.slice_ref(&line[..colon]), value)?;
+        rest = &rest[end + 1..];
+    }
+    Ok(())
+}
+
+fn unsendable() -> Box<Error> {
+    Error::explain(ErrorType::InvalidHTTPHeader, "a header has control bytes")
+}
+
+/// Adds a line; the parts are its value.
+fn add(lines: &mut Vec<u8>, name: &'static str, parts: &[&[u8]]) -> Result<()> {
+    lines.extend_from_slice(name.as_bytes());
+    lines.extend_from_slice(b": ");
+    for part in parts {
+        if has_controls(part) {
+            return Err(unsendable());
+        }
+        lines.extend_from_slice(part);
+    }
+    lines.extend_from_slice(b"\r\n");
     Ok(())
 }
 
@@ -63,51 +105,99 @@ fn remove_foreign(request: &mut RequestHeader, trusted: bool) {
     let foreign = |name: &&HeaderName| {
         let name = name.as_str();
         let spoofable = name == "forwarded" || name == "x-real-ip" || name.starts_with("x-forwarded-");
-        name.contains('_') || name == "proxy" || name.starts_with("x-ficus-") || (spoofable && !trusted)
+        memchr::memchr(b'_', name.as_bytes()).is_some()
+            || name == "proxy"
+            || name.starts_with("x-ficus-")
+            || (spoofable && !trusted)
     };
-    let names: Vec<HeaderName> = request.headers.keys().filter(foreign).cloned().collect();
+    remove(request, foreign);
+}
+
+/// Removes what our own lines say instead; the values were continued there.
+fn remove_replaced(request: &mut RequestHeader, trace_continued: bool) {
+    let replaced = |name: &&HeaderName| match name.as_str() {
+        "x-forwarded-for" | "forwarded" | "x-request-id" | "traceparent" => true,
+        "tracestate" => !trace_continued,
+        _ => false,
+    };
+    remove(request, replaced);
+}
+
+fn remove(request: &mut RequestHeader, which: impl Fn(&&HeaderName) -> bool) {
+    let names: Vec<HeaderName> = request.headers.keys().filter(which).cloned().collect();
     for name in names {
         request.remove_header(&name);
     }
 }
 
+/// Adds a line with what was said before, and with what `ours` adds.
+fn add_continued<'v>(
+    lines: &mut Vec<u8>,
+    name: &'static str,
+    before: impl Iterator<Item = &'v [u8]>,
+    ours: impl FnOnce(&mut Vec<u8>),
+) -> Result<()> {
+    lines.extend_from_slice(name.as_bytes());
+    lines.extend_from_slice(b": ");
+    let start = lines.len();
+    for said in before {
+        lines.extend_from_slice(said);
+        lines.extend_from_slice(b", ");
+    }
+    ours(lines);
+    if has_controls(&lines[start..]) {
+        return Err(unsendable());
+    }
+    lines.extend_from_slice(b"\r\n");
+    Ok(())
+}
+
+/// Adds an address as people write it.
+fn push_address(text: &mut Vec<u8>, address: IpAddr) {
+    let IpAddr::V4(address) = address else {
+        // Writing to a Vec does not fail.
+        let _ = write!(text, "{address}");
+        return;
+    };
+    for (at, octet) in address.octets().into_iter().enumerate() {
+        if at > 0 {
+            text.push(b'.');
+        }
+        if octet >= 100 {
+            text.push(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            text.push(b'0' + octet / 10 % 10);
+        }
+        text.push(b'0' + octet % 10);
+    }
+}
+
 /// The user's address stays first, where Flask-Login's session protection looks for it; the other end of this
 /// connection is added last.
-fn forwarded_for(request: &mut RequestHeader, client: &Client) -> Result<()> {
-    let peer = client.peer.to_string();
-    let before: Vec<&[u8]> =
-        request.headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();
-    let value = if before.is_empty() {
-        peer.into_bytes()
-    } else {
-        let mut joined = before.join(&b", "[..]);
-        joined.extend_from_slice(b", ");
-        joined.extend_from_slice(peer.as_bytes());
-        joined
-    };
-    request.insert_header("X-Forwarded-For", value)
+fn forwarded_for(lines: &mut Vec<u8>, request: &RequestHeader, client: &Client) -> Result<()> {
+    let before = request.headers.get_all(&X_FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
+    add_continued(lines, "X-Forwarded-For", before, |value| push_address(value, client.peer))
 }
 
 /// The same in the words of RFC 7239: one element per hop, ours is the last.
-fn forwarded_header(request: &mut RequestHeader, client: &Client) -> Result<()> {
-    let mut value = Vec::with_capacity(96);
-    for before in request.headers.get_all(FORWARDED) {
-        value.extend_from_slice(before.as_bytes());
-        value.extend_from_slice(b", ");
-    }
-    // Writing to a Vec does not fail.
-    let _ = match client.peer {
-        IpAddr::V4(peer) => write!(value, "for={peer}"),
-        IpAddr::V6(peer) => write!(value, "for=\"[{peer}]\""),
-    };
-    if let Some(host) = request.headers.get(HOST).map(HeaderValue::as_bytes).filter(|host| !host.is_empty()) {
-        // A host has no quotes and no backslashes, or the request would not be here.
-        value.extend_from_slice(b";host=\"");
-        value.extend_from_slice(host);
-        value.push(b'"');
-    }
-    value.extend_from_slice(if client.https { b";proto=https" } else { b";proto=http" });
-    request.insert_header(FORWARDED, value)
+fn forwarded_header(lines: &mut Vec<u8>, request: &RequestHeader, client: &Client) -> Result<()> {
+    let before = request.headers.get_all(FORWARDED).iter().map(HeaderValue::as_bytes);
+    let host = request.headers.get(HOST).map(HeaderValue::as_bytes).filter(|host| !host.is_empty());
+    add_continued(lines, "Forwarded", before, |value| {
+        value.extend_from_slice(b"for=");
+        let (open, close): (&[u8], &[u8]) = if client.peer.is_ipv6() { (b"\"[", b"]\"") } else { (b"", b"") };
+        value.extend_from_slice(open);
+        push_address(value, client.peer);
+        value.extend_from_slice(close);
+        if let Some(host) = host {
+            // A host has no quotes and no backslashes, or the request would not be here.
+            value.extend_from_slice(b";host=\"");
+            value.extend_from_slice(host);
+            value.push(b'"');
+        }
+        value.extend_from_slice(if client.https { b";proto=https" } else { b";proto=http" });
+    })
 }
 
 /// HTTP/2 clients may send one Cookie header per cookie; WSGI would join them with a comma.
@@ -128,12 +218,15 @@ pub(super) fn from_backend(response: &mut ResponseHeader) -> Result<()> {
     check_coding(response)?;
     check_length(response)?;
     check_values(response)?;
-    let own = |name: &&HeaderName| name.as_str().starts_with("x-ficus-");
-    let mut names: Vec<HeaderName> = response.headers.keys().filter(own).cloned().collect();
     // `Connection` itself is written by pingora, and an upgrade needs what it names.
-    if response.status != http::StatusCode::SWITCHING_PROTOCOLS {
+    let ends_here = response.status != http::StatusCode::SWITCHING_PROTOCOLS;
+    let own = |name: &&HeaderName| match name.as_str() {
+        "keep-alive" | "proxy-connection" | "upgrade" => ends_here,
+        name => name.starts_with("x-ficus-"),
+    };
+    let mut names: Vec<HeaderName> = response.headers.keys().filter(own).cloned().collect();
+    if ends_here {
         names.extend(named_by_connection(response));
-        names.extend(["keep-alive", "proxy-connection", "upgrade"].map(HeaderName::from_static));
     }
     for name in names {
         response.remove_header(&name);
@@ -175,8 +268,7 @@ fn untrusted(what: &'static str) -> Box<Error> {
 
 /// A client might take a control byte for the end of a line.
 fn check_values(response: &ResponseHeader) -> Result<()> {
-    let is_foreign = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f;
-    if response.headers.values().any(|value| value.as_bytes().iter().any(is_foreign)) {
+    if response.headers.values().any(|value| has_controls(value.as_bytes())) {
         return Err(untrusted("header value of the answer has control bytes"));
     }
     Ok(())
@@ -215,7 +307,8 @@ mod tests {
         let trace = Trace { request_id: "r".into(), parent: "p".into(), ..Trace::default() };
         let client = client(trusted);
         let forwarded = Forwarded { client: &client, trace: &trace, route: None, single_use: false };
-        to_backend(&mut request, &forwarded).unwrap();
+        let lines = to_backend(&mut request, &forwarded).unwrap();
+        insert(&mut request, lines).unwrap();
         request
     }
 
@@ -243,6 +336,25 @@ mod tests {
         assert_eq!(value(&request, "forwarded"), "for=192.0.2.1;host=\"crm.example\";proto=http");
         for name in ["x-forwarded-prefix", "x-real-ip", "x-ficus-route", "x_forwarded_for", "proxy"] {
             assert!(!request.headers.contains_key(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_ours_is_one_line() {
+        let mut lines = Vec::new();
+        add(&mut lines, "X-Ficus-Route", &[b"customers.detail"]).unwrap();
+        assert_eq!(lines, b"X-Ficus-Route: customers.detail\r\n");
+        for bad in ["a\r\nEvil: 1", "a\nb", "a\0", "\u{7f}"] {
+            assert!(add(&mut Vec::new(), "X-Ficus-Route", &[bad.as_bytes()]).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_written_as_the_library_does() {
+        for address in ["0.0.0.0", "9.10.99.100", "255.200.1.42", "2001:db8::1"] {
+            let mut text = Vec::new();
+            push_address(&mut text, address.parse().unwrap());
+            assert_eq!(text, address.as_bytes());
         }
     }
 

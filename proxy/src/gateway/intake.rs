@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{CONNECTION, HOST, UPGRADE};
+use http::header::{CONNECTION, HOST, HeaderName, UPGRADE};
 use pingora::http::{RequestHeader, Version};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
@@ -15,6 +15,9 @@ use super::{Gateway, TUNNEL_SILENCE, connection, contain};
 use crate::decide::{canary_of, decide};
 use crate::route::Found;
 
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 impl Gateway {
     /// Step 1: everything that does not depend on routes.
     pub(super) fn take_in(&self, session: &mut Session, ctx: &mut Context) -> Result<()> {
@@ -25,8 +28,8 @@ impl Gateway {
         contain::rehearse(path_of(session.req_header().raw_path()));
         ctx.client = Client::of(session, &self.settings.listen.trusted_proxies);
         let header = |name| session.req_header().headers.get(name).map(http::HeaderValue::as_bytes);
-        let request_id = header("x-request-id").filter(|_| ctx.client.trusted);
-        ctx.trace = self.ids.trace(request_id, header("traceparent"), self.observer.traces());
+        let request_id = if ctx.client.trusted { header(&X_REQUEST_ID) } else { None };
+        ctx.trace = self.ids.trace(request_id, header(&TRACEPARENT), self.observer.traces());
         ctx.safe = is_safe(&session.req_header().method);
         ctx.upgrade = wants_tunnel(session.req_header());
         if !ctx.upgrade {

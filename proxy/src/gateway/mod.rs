@@ -154,7 +154,7 @@ impl ProxyHttp for Gateway {
         _digest: Option<&Digest>,
         ctx: &mut Context,
     ) -> Result<()> {
-        self.connected(reused, ctx);
+        self.connected(reused || ctx.is_reused(), ctx);
         Ok(())
     }
 
@@ -215,6 +215,7 @@ impl ProxyHttp for Gateway {
         ctx: &mut Context,
         reused: bool,
     ) -> Box<Error> {
+        let reused = reused || ctx.is_reused();
         self.failed(session, ctx, error, reused)
     }
 

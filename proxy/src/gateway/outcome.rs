@@ -65,10 +65,11 @@ fn has_cookie(headers: &http::HeaderMap, name: &str) -> bool {
     let named = |pair: &[u8]| {
         pair.trim_ascii_start().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
     };
-    headers
-        .get_all(http::header::COOKIE)
-        .iter()
-        .any(|value| value.as_bytes().split(|byte| *byte == b';').any(named))
+    headers.get_all(http::header::COOKIE).iter().any(|value| {
+        let bytes = value.as_bytes();
+        let after = memchr::memchr_iter(b';', bytes).map(|at| at + 1);
+        std::iter::once(0).chain(after).any(|at| named(&bytes[at..]))
+    })
 }
 
 /// The protocol, as an access log names it.

@@ -51,7 +51,8 @@ pub fn forwarded(said: &[u8], trusted: bool) -> Option<(Vec<u8>, Vec<u8>)> {
     let Trace { request_id, parent, .. } = &trace;
     assert!(request_id.len() <= 128 && parent.len() == 55, "{request_id} {parent}");
     let forwarded = Forwarded { client: &client, trace: &trace, route: None, single_use: true };
-    headers::to_backend(&mut request, &forwarded).ok()?;
+    let lines = headers::to_backend(&mut request, &forwarded).ok()?;
+    headers::insert(&mut request, lines).ok()?;
     let sent = |name: &str| request.headers.get(name).map(|value| value.as_bytes().to_vec());
     Some((sent("x-forwarded-for")?, sent("forwarded")?))
 }

@@ -62,12 +62,35 @@ struct Seen {
     upgrade: bool,
 }
 
+/// The lines of a head, without their ends; nothing for one that does not end as it should.
+struct Lines<'a>(&'a [u8]);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Option<&'a [u8]>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', self.0).map_or(self.0.len(), |at| at + 1);
+        let (line, rest) = self.0.split_at(end);
+        self.0 = rest;
+        Some(line.strip_suffix(b"\r\n"))
+    }
+}
+
+/// Whether one of the bytes is a control byte that no field value may have. Looks at all of them, because that is
+/// faster than to stop at the first.
+pub(super) fn has_controls(bytes: &[u8]) -> bool {
+    bytes.iter().fold(false, |found, byte| found | ((*byte < b' ') & (*byte != b'\t')) | (*byte == 0x7f))
+}
+
 /// Checks the head of an HTTP/1 request, from the request line to the empty line; what follows it.
 pub(super) fn http1(head: &[u8], limits: HeadLimits) -> Result<Body, Rejection> {
     if head.len() > limits.header_bytes {
         return reject(431, "head_too_large");
     }
-    let mut lines = head.split_inclusive(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r\n"));
+    let mut lines = Lines(head);
     let Some(Some(request_line)) = lines.next() else { return reject(400, "bad_line_end") };
     let is_http11 = self::request_line(request_line, limits)?;
     let mut seen = Seen::default();
@@ -121,6 +144,11 @@ pub(super) fn http2(
 /// server resolves them.
 fn is_reserved(target: &[u8]) -> bool {
     let target = absolute_path(target).unwrap_or(target);
+    // Most paths begin otherwise: neither with what is reserved, nor with an escape of it.
+    let begins = target.iter().position(|byte| *byte != b'/').map(|at| target[at]);
+    if !matches!(begins, Some(b'_' | b'%')) {
+        return false;
+    }
     let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
     let decoded: Vec<u8> = percent_encoding::percent_decode(path).collect();
     let slashes = decoded.iter().take_while(|byte| **byte == b'/').count();
@@ -161,8 +189,10 @@ fn target(method: &[u8], target: &[u8], limits: HeadLimits) -> Result<(), Reject
         || (target == b"*" && method == b"OPTIONS")
         || absolute_path(target).is_some();
     // Other characters that no target should have (`{`, `|`, `^`) are sent by browsers and taken by Flask.
-    let is_foreign = |byte: &u8| byte.is_ascii_control() || matches!(byte, b'#' | b'"' | b'<' | b'>');
-    if !form_is_known || target.iter().any(is_foreign) {
+    let is_foreign = |byte: u8| {
+        (byte < b' ') | (byte == 0x7f) | (byte == b'#') | (byte == b'"') | (byte == b'<') | (byte == b'>')
+    };
+    if !form_is_known || target.iter().fold(false, |found, byte| found | is_foreign(*byte)) {
         return reject(400, "bad_target");
     }
     if is_reserved(target) { reject(404, "reserved_path") } else { Ok(()) }
@@ -209,11 +239,10 @@ fn header(line: &[u8], seen: &mut Seen) -> Result<(), Rejection> {
 
 /// Name and value of a header or a trailer, without its line end.
 pub(super) fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Rejection> {
-    let Some(colon) = line.iter().position(|byte| *byte == b':') else { return reject(400, "bad_header") };
+    let Some(colon) = memchr::memchr(b':', line) else { return reject(400, "bad_header") };
     let (name, value) = (&line[..colon], &line[colon + 1..]);
-    let is_foreign = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f;
     // A line that begins with a space continues the one before, or is the first of all: neither is allowed.
-    if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) || value.iter().any(is_foreign) {
+    if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) || has_controls(value) {
         return reject(400, "bad_header");
     }
     Ok((name, value.trim_ascii()))
@@ -276,10 +305,27 @@ fn coding(value: &[u8]) -> Result<(), Rejection> {
     if chunked_last_only { reject(501, "unknown_coding") } else { reject(400, "bad_coding") }
 }
 
+/// Characters of a host: letters, digits, and what may stand around them.
+const HOST: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let b = byte as u8;
+        table[byte] = b.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b".-_:[]~%!$&'()*+;=";
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
 /// A host name or address with an optional port: no spaces, no path, no user.
 fn host(value: &[u8]) -> Result<(), Rejection> {
-    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_:[]~%!$&'()*+;=".contains(byte);
-    if value.is_empty() || !value.iter().all(allowed) {
+    if value.is_empty() || !value.iter().all(|byte| HOST[*byte as usize]) {
         return reject(400, "bad_host");
     }
     Ok(())

@@ -111,7 +111,8 @@ impl Gateway {
             request.insert_header(HOST, authority).map_err(|_| Dropped::Unsendable)?;
         }
         let forwarded = Forwarded { client: &ctx.client, trace: &ctx.trace, route, single_use: true };
-        headers::to_backend(&mut request, &forwarded).map_err(|_| Dropped::Unsendable)?;
+        let lines = headers::to_backend(&mut request, &forwarded);
+        lines.and_then(|lines| headers::insert(&mut request, lines)).map_err(|_| Dropped::Unsendable)?;
         let target = PathAndQuery::try_from(request.raw_path()).map_err(|_| Dropped::Unsendable)?;
         if target.as_str().as_bytes() != request.raw_path() {
             return Err(Dropped::Unsendable);

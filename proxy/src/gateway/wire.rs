@@ -29,11 +29,13 @@ pub(super) fn is_final_head(bytes: &[u8]) -> bool {
 
 /// Puts another date into the Date header of a head, if it has one of the usual length.
 pub(super) fn replace_date(head: &mut [u8], date: &[u8; DATE_LENGTH]) {
-    const NAME: &[u8] = b"\r\ndate: ";
-    let Some(at) = head.windows(NAME.len()).position(|window| window.eq_ignore_ascii_case(NAME)) else {
-        return;
+    const NAME: &[u8] = b"date: ";
+    let is_date = |at: usize| {
+        let line = head.get(at + 1..at + 1 + NAME.len());
+        head[..at].ends_with(b"\r") && line.is_some_and(|line| line.eq_ignore_ascii_case(NAME))
     };
-    let start = at + NAME.len();
+    let Some(at) = memchr::memchr_iter(b'\n', head).find(|at| is_date(*at)) else { return };
+    let start = at + 1 + NAME.len();
     if head.get(start + DATE_LENGTH..).is_some_and(|rest| rest.starts_with(b"\r\n")) {
         head[start..start + DATE_LENGTH].copy_from_slice(date);
     }

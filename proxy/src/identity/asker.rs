@@ -3,8 +3,10 @@
 //! The identity is Flask's user, else the visitor of Ficus' own cookie, else the address. A browser that has no visitor
 //! cookie gets one, and is that visitor from this request on; other clients (scripts, API clients) get no cookie.
 
+use std::cell::LazyCell;
 use std::hash::Hasher;
 use std::net::IpAddr;
+use std::ops::Deref;
 
 use flask_compat::cookie::{Cookies, SameSite, SetCookie};
 use flask_compat::signing::base64;
@@ -107,15 +109,15 @@ impl Reader {
 
     /// The user that the cookies name, else the address: for what concerns whoever sends requests, not a canary.
     pub fn user_or_address(&self, cookies: &[u8], address: IpAddr, now: i64) -> Identity {
-        let parsed = Cookies::parse(cookies, self.flask.profile);
-        let user = self.flask.recent_user(cookies, &parsed, now);
+        let parsed = LazyCell::new(|| Cookies::parse(cookies, self.flask.profile));
+        let user = self.flask.recent_user(cookies, || &parsed, now);
         user.map_or(Identity::Address(address), |user| Identity::User(user.id))
     }
 
     /// The roles of the user that the cookies name; empty: not known.
     pub fn roles(&self, cookies: &[u8], now: i64) -> Vec<String> {
-        let parsed = Cookies::parse(cookies, self.flask.profile);
-        self.flask.recent_user(cookies, &parsed, now).map(|user| user.roles).unwrap_or_default()
+        let parsed = LazyCell::new(|| Cookies::parse(cookies, self.flask.profile));
+        self.flask.recent_user(cookies, || &parsed, now).map(|user| user.roles).unwrap_or_default()
     }
 
     /// Who asks, and the visitor's id if it is a new one. `random` is asked for 16 bytes if a new id is needed.
@@ -125,10 +127,13 @@ impl Reader {
         scope: Scope<'_>,
         random: impl FnOnce() -> Option<[u8; 16]>,
     ) -> (Asker, Option<String>) {
-        let cookies = Cookies::parse(asked.cookies, self.flask.profile);
+        // Most requests are answered from what was found a moment ago, without a look into their cookies.
+        let cookies = LazyCell::new(|| Cookies::parse(asked.cookies, self.flask.profile));
         let (identity, roles, new) = self.identity(&cookies, asked, random);
         let mut asker = Asker { roles, address: Some(asked.address), ..Asker::new(identity) };
-        if let Some(tokens) = &self.tokens {
+        if let Some(tokens) =
+            self.tokens.as_ref().filter(|_| asked.tester.is_some() || may_name_ours(asked.cookies))
+        {
             let token = asked.tester.or_else(|| cookies.get(TESTER_COOKIE));
             match token.map(|token| tokens.chosen(token, scope.route, asked.now)) {
                 Some(Ok(choice)) => asker.chosen = Some(choice.side),
@@ -144,11 +149,11 @@ impl Reader {
 
     fn identity(
         &self,
-        cookies: &Cookies,
+        cookies: &impl Deref<Target = Cookies>,
         asked: &Asked<'_>,
         random: impl FnOnce() -> Option<[u8; 16]>,
     ) -> (Identity, Vec<String>, Option<String>) {
-        if let Some(user) = self.flask.recent_user(asked.cookies, cookies, asked.now) {
+        if let Some(user) = self.flask.recent_user(asked.cookies, || cookies, asked.now) {
             return (Identity::User(user.id), user.roles, None);
         }
         if let Some(id) = self.visitor(cookies) {
@@ -199,6 +204,13 @@ impl Reader {
         };
         cookie.header_value()
     }
+}
+
+/// Whether a cookie of Ficus' own could be among these. Their names begin alike; an old Werkzeug also takes names with
+/// escapes in them, so those are looked at.
+fn may_name_ours(cookies: &[u8]) -> bool {
+    let names_one = |at: usize| cookies[at..].starts_with(b"ficus_");
+    memchr::memchr2_iter(b'f', b'\\', cookies).any(|at| cookies[at] == b'\\' || names_one(at))
 }
 
 /// The name of a group's pin: groups do not overwrite each other's.

@@ -48,10 +48,15 @@ impl FlaskCookies {
         }
     }
 
-    /// The user of these cookies, which stood in `header`, as found a moment ago or now.
-    pub(super) fn recent_user(&self, header: &[u8], cookies: &Cookies, now: i64) -> Option<User> {
+    /// The user of the cookies in `header`, as found a moment ago or now; only then are they parsed.
+    pub(super) fn recent_user<'c>(
+        &self,
+        header: &[u8],
+        cookies: impl FnOnce() -> &'c Cookies,
+        now: i64,
+    ) -> Option<User> {
         self.keys.as_ref()?;
-        self.recent.user(header, now, || self.user(cookies, now))
+        self.recent.user(header, now, || self.user(cookies(), now))
     }
 
     /// The user of these cookies; `now` is in unix seconds. A session that just logged out does not count as remembered.

@@ -2,14 +2,15 @@
 //!
 //! How lines reach the disk without anybody waiting for it is in `lines`.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use anyhow::Context;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use prometheus_client::metrics::counter::Counter;
-use serde::Serialize;
 
 use super::Outcome;
+use super::json;
 use super::lines::{Lines, Output};
 use crate::settings::{self, LogFormat, LogPaths};
 
@@ -21,26 +22,9 @@ pub(super) struct AccessLog {
     paths: LogPaths,
 }
 
-/// A line of the log; the order of the fields is the order in the line.
-#[derive(Serialize)]
-struct Line<'a> {
-    ts: String,
-    request_id: &'a str,
-    trace_id: &'a str,
-    method: &'a str,
-    route: Option<&'a str>,
-    path: &'a str,
-    status: Option<u16>,
-    backend: Option<&'a str>,
-    reason: &'a str,
-    revision: u64,
-    fallback: Option<&'a str>,
-    unrepeatable: Option<&'a str>,
-    unkept: Option<&'a str>,
-    bucket: Option<u32>,
-    t_total_ms: f64,
-    t_upstream_ms: Option<f64>,
-    bytes: u64,
+thread_local! {
+    /// Where the next line is made; lines are copied to those that wait.
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 impl AccessLog {
@@ -67,11 +51,12 @@ impl AccessLog {
             LogPaths::Rule => outcome.rule.unwrap_or(super::NONE),
         };
         match self.format {
-            LogFormat::Common => lines.send(common(outcome, path, now)),
-            LogFormat::Json => match line(outcome, path, now) {
-                Ok(line) => lines.send(line),
-                Err(_) => lines.lost(),
-            },
+            LogFormat::Common => lines.send(&common(outcome, path, now)),
+            LogFormat::Json => LINE.with_borrow_mut(|text| {
+                text.clear();
+                line(text, outcome, path, now);
+                lines.send(text);
+            }),
         }
     }
 
@@ -100,37 +85,58 @@ fn common(outcome: &Outcome<'_>, path: &str, now: DateTime<Utc>) -> Vec<u8> {
     format!("- - - [{time}] \"{method} {quoted} {protocol}\" {status} {bytes}\n").into_bytes()
 }
 
-fn line(outcome: &Outcome<'_>, path: &str, now: DateTime<Utc>) -> serde_json::Result<Vec<u8>> {
-    let mut line = Vec::with_capacity(512);
-    serde_json::to_writer(
-        &mut line,
-        &Line {
-            ts: now.to_rfc3339_opts(SecondsFormat::Millis, true),
-            request_id: outcome.request_id,
-            trace_id: outcome.trace_id,
-            method: outcome.method,
-            route: outcome.route,
-            path,
-            status: outcome.status,
-            backend: outcome.backend,
-            reason: outcome.reason,
-            revision: outcome.revision,
-            fallback: outcome.fallback,
-            unrepeatable: outcome.unrepeatable,
-            unkept: outcome.unkept,
-            bucket: outcome.bucket,
-            t_total_ms: milliseconds(outcome.total),
-            t_upstream_ms: outcome.upstream.map(milliseconds),
-            bytes: outcome.bytes,
-        },
-    )?;
-    line.push(b'\n');
-    Ok(line)
+/// The order of the fields is the order in the line.
+fn line(text: &mut Vec<u8>, outcome: &Outcome<'_>, path: &str, now: DateTime<Utc>) {
+    text.extend_from_slice(br#"{"ts":""#);
+    json::time(text, now);
+    text.push(b'"');
+    string(text, "request_id", Some(outcome.request_id));
+    string(text, "trace_id", Some(outcome.trace_id));
+    string(text, "method", Some(outcome.method));
+    string(text, "route", outcome.route);
+    string(text, "path", Some(path));
+    number(text, "status", outcome.status.map(u64::from));
+    string(text, "backend", outcome.backend);
+    string(text, "reason", Some(outcome.reason));
+    number(text, "revision", Some(outcome.revision));
+    string(text, "fallback", outcome.fallback);
+    string(text, "unrepeatable", outcome.unrepeatable);
+    string(text, "unkept", outcome.unkept);
+    number(text, "bucket", outcome.bucket.map(u64::from));
+    milliseconds(text, "t_total_ms", Some(outcome.total));
+    milliseconds(text, "t_upstream_ms", outcome.upstream);
+    number(text, "bytes", Some(outcome.bytes));
+    text.extend_from_slice(b"}\n");
 }
 
-/// Milliseconds with three decimals.
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_micros() as f64 / 1_000.0
+fn name(text: &mut Vec<u8>, name: &'static str) {
+    text.extend_from_slice(b",\"");
+    text.extend_from_slice(name.as_bytes());
+    text.extend_from_slice(b"\":");
+}
+
+fn string(text: &mut Vec<u8>, of: &'static str, value: Option<&str>) {
+    name(text, of);
+    match value {
+        Some(value) => json::string(text, value),
+        None => text.extend_from_slice(b"null"),
+    }
+}
+
+fn number(text: &mut Vec<u8>, of: &'static str, value: Option<u64>) {
+    name(text, of);
+    match value {
+        Some(value) => json::number(text, value),
+        None => text.extend_from_slice(b"null"),
+    }
+}
+
+fn milliseconds(text: &mut Vec<u8>, of: &'static str, value: Option<Duration>) {
+    name(text, of);
+    match value {
+        Some(value) => json::milliseconds(text, value),
+        None => text.extend_from_slice(b"null"),
+    }
 }
 
 #[cfg(test)]
@@ -163,11 +169,28 @@ mod tests {
         }
     }
 
+    fn text(outcome: &Outcome<'_>, path: &str, now: DateTime<Utc>) -> String {
+        let mut text = Vec::new();
+        line(&mut text, outcome, path, now);
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn whatever_is_in_it_a_line_is_json() {
+        let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+        for path in ["/", "/\"a\\b\"", "/\u{1}\n\t\u{7f}", "/\u{e9}\u{1f331}", ""] {
+            let outcome = Outcome { route: None, status: None, bucket: None, upstream: None, ..outcome() };
+            let read: serde_json::Value = serde_json::from_str(&text(&outcome, path, now)).unwrap();
+            assert_eq!(read["path"], path);
+            assert!(read["route"].is_null() && read["t_upstream_ms"].is_null());
+        }
+    }
+
     #[test]
     fn a_line_says_who_answered_and_why() {
         let now = DateTime::from_timestamp(1_700_000_000, 5_000_000).unwrap();
         assert_eq!(
-            String::from_utf8(line(&outcome(), "/customers/7", now).unwrap()).unwrap(),
+            text(&outcome(), "/customers/7", now),
             concat!(
                 r#"{"ts":"2023-11-14T22:13:20.005Z","request_id":"r-1","trace_id":"t-1","method":"GET","#,
                 r#""route":"customers.detail","path":"/customers/7","status":200,"backend":"rust","#,

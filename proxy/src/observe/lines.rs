@@ -7,42 +7,84 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::counter::Counter;
 
-/// Lines that may wait for the disk.
-const WAITING_LINES: usize = 8_192;
+/// Bytes of lines that may wait for the disk.
+const MOST_WAITING: usize = 4 * 1024 * 1024;
 /// How long lines are gathered before they are written together.
 const BATCH: Duration = Duration::from_millis(20);
-/// How many bytes are written at once.
-const BATCH_BYTES: usize = 64 * 1024;
+/// How much memory is kept for the next batch.
+const KEPT: usize = 256 * 1024;
 /// How long the last lines may take at the end of the process.
 const LAST_LINES: Duration = Duration::from_secs(2);
 /// A pipe that takes nothing at the moment is asked again this often.
 const PIPE_PAUSE: Duration = Duration::from_millis(5);
 const PIPE_PAUSES: u32 = 100;
 
-enum Message {
-    Line(Vec<u8>),
-    /// Look whether something else is to be done.
-    Wake,
-    End,
-}
-
 /// Takes lines. Dropping it writes what still waits, for a while.
 #[derive(Debug)]
 pub struct Lines {
-    sender: SyncSender<Message>,
+    desk: Arc<Desk>,
     dropped: Counter,
-    /// The file shall be opened again. Not a message: those can be lost.
-    reopen: Arc<AtomicBool>,
     /// Disconnected when the thread is done.
     writing: Mutex<Receiver<()>>,
+}
+
+/// Where lines wait for the thread that writes them.
+#[derive(Debug, Default)]
+struct Desk {
+    tray: Mutex<Tray>,
+    news: Condvar,
+}
+
+/// All of it is written at once, and both buffers are used again: a line costs its bytes, and no allocation.
+#[derive(Debug, Default)]
+struct Tray {
+    text: Vec<u8>,
+    /// The thread waits to be told that there is something to do.
+    asleep: bool,
+    /// The file shall be opened again.
+    reopen: bool,
+    /// These are the last lines.
+    end: bool,
+    /// The thread has taken the last lines.
+    closed: bool,
+}
+
+impl Desk {
+    fn tray(&self) -> MutexGuard<'_, Tray> {
+        self.tray.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what is there, and wakes the thread if it sleeps: most lines come while it gathers.
+    fn tell(&self, change: impl FnOnce(&mut Tray) -> bool) -> bool {
+        let mut tray = self.tray();
+        let done = change(&mut tray);
+        let wake = std::mem::take(&mut tray.asleep);
+        drop(tray);
+        if wake {
+            self.news.notify_one();
+        }
+        done
+    }
+
+    /// Waits for something to do; the lines come into `batch`.
+    fn wait(&self, batch: &mut Vec<u8>) -> (bool, bool) {
+        let mut tray = self.tray();
+        while tray.text.is_empty() && !tray.reopen && !tray.end {
+            tray.asleep = true;
+            tray = self.news.wait(tray).unwrap_or_else(PoisonError::into_inner);
+        }
+        tray.asleep = false;
+        tray.closed = tray.end;
+        std::mem::swap(&mut tray.text, batch);
+        (std::mem::take(&mut tray.reopen), tray.end)
+    }
 }
 
 /// Where lines go.
@@ -60,21 +102,27 @@ impl Lines {
     /// # Errors
     /// When the machine refuses a thread.
     pub fn start(name: &str, output: Output, dropped: Counter) -> io::Result<Self> {
-        let (sender, receiver) = sync_channel(WAITING_LINES);
         let (alive, writing) = channel();
         let lost = dropped.clone();
-        let reopen = Arc::new(AtomicBool::new(false));
-        let wanted = Arc::clone(&reopen);
+        let desk = Arc::new(Desk::default());
+        let theirs = Arc::clone(&desk);
         thread::Builder::new().name(name.to_owned()).spawn(move || {
-            write_lines(&receiver, output, &lost, &wanted);
+            write_lines(&theirs, output, &lost);
             drop(alive);
         })?;
-        Ok(Self { sender, dropped, reopen, writing: Mutex::new(writing) })
+        Ok(Self { desk, dropped, writing: Mutex::new(writing) })
     }
 
-    /// Adds a line, with its end. Never waits.
-    pub fn send(&self, line: Vec<u8>) {
-        if self.sender.try_send(Message::Line(line)).is_err() {
+    /// Adds a line, with its end. Never waits for a disk or a reader.
+    pub fn send(&self, line: &[u8]) {
+        let taken = self.desk.tell(|tray| {
+            let fits = !tray.closed && tray.text.len() + line.len() <= MOST_WAITING;
+            if fits {
+                tray.text.extend_from_slice(line);
+            }
+            fits
+        });
+        if !taken {
             self.lost();
         }
     }
@@ -91,19 +139,13 @@ impl Lines {
 
     /// Opens the file again, after it was renamed away.
     pub fn reopen(&self) {
-        self.reopen.store(true, Ordering::Release);
-        let _ = self.sender.try_send(Message::Wake);
+        self.desk.tell(|tray| std::mem::replace(&mut tray.reopen, true));
     }
 
     /// Writes what waits; gives up after a while, because a pipe that nobody reads must not keep a process alive.
     pub fn finish(&self) {
         let deadline = Instant::now() + LAST_LINES;
-        while let Err(TrySendError::Full(_)) = self.sender.try_send(Message::End) {
-            if Instant::now() >= deadline {
-                return;
-            }
-            thread::sleep(BATCH);
-        }
+        self.desk.tell(|tray| std::mem::replace(&mut tray.end, true));
         let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         while let Err(RecvTimeoutError::Timeout) = writing.recv_timeout(BATCH) {
             if Instant::now() >= deadline {
@@ -196,32 +238,21 @@ impl Output {
 
 /// Sleeps until there is a line, then writes what comes in batches: waking this thread and calling the system for
 /// every line would cost more than the rest of a request's bookkeeping.
-fn write_lines(receiver: &Receiver<Message>, mut output: Output, lost: &Counter, reopen: &AtomicBool) {
-    let mut batch = Vec::with_capacity(BATCH_BYTES);
+fn write_lines(desk: &Desk, mut output: Output, lost: &Counter) {
+    let mut batch = Vec::new();
     let mut troubled = false;
-    while let Ok(first) = receiver.recv() {
-        if reopen.swap(false, Ordering::AcqRel) {
+    loop {
+        let (reopen, end) = desk.wait(&mut batch);
+        if reopen {
             output.reopen();
         }
-        let mut waiting = Some(first);
-        while let Some(message) = waiting.take().or_else(|| receiver.try_recv().ok()) {
-            let end = match message {
-                Message::Line(line) => {
-                    batch.extend_from_slice(&line);
-                    if batch.len() < BATCH_BYTES {
-                        continue;
-                    }
-                    false
-                }
-                Message::Wake => false,
-                Message::End => true,
-            };
-            write_batch(&mut output, &mut batch, &mut troubled, lost);
-            if end {
-                return;
-            }
-        }
         write_batch(&mut output, &mut batch, &mut troubled, lost);
+        if end {
+            return;
+        }
+        if batch.capacity() > KEPT {
+            batch = Vec::new();
+        }
         thread::sleep(BATCH);
     }
 }
@@ -256,7 +287,7 @@ mod tests {
         let path = path("all");
         let lines = Lines::start("test", Output::file(&path).unwrap(), Counter::default()).unwrap();
         for number in 0..1_000 {
-            lines.send(format!("{number}\n").into_bytes());
+            lines.send(format!("{number}\n").as_bytes());
         }
         drop(lines);
         let text = std::fs::read_to_string(&path).unwrap();
@@ -270,7 +301,7 @@ mod tests {
         let lines =
             Lines::start("test", Output::file(Path::new("/dev/full")).unwrap(), dropped.clone()).unwrap();
         for _ in 0..10 {
-            lines.send(b"line\n".to_vec());
+            lines.send(b"line\n");
         }
         drop(lines);
         assert_eq!(dropped.get(), 10);
@@ -283,8 +314,8 @@ mod tests {
         let dropped = Counter::default();
         let output = Output { file, path: None, torn: false };
         let lines = Lines::start("test", output, dropped.clone()).unwrap();
-        for _ in 0..4 * WAITING_LINES {
-            lines.send(vec![b'x'; 200]);
+        for _ in 0..4 * MOST_WAITING / 200 {
+            lines.send(&[b'x'; 200]);
         }
         assert!(dropped.get() > 0);
         drop(lines);

@@ -8,6 +8,7 @@ mod evidence;
 mod exporter;
 mod handles;
 mod histogram;
+mod json;
 mod lines;
 mod metrics;
 mod outcome;

@@ -3,7 +3,7 @@
 //! Not the difference of two clocks: a clock that jumps, or a night in which nothing ran, soaks nothing. Kept in one small
 //! file of this node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -40,18 +40,23 @@ impl Soaks {
     pub fn pass(&self, table: &Table, time: Duration) -> bool {
         let milliseconds = u64::try_from(time.as_millis()).unwrap_or_default();
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut changed = book.len();
-        book.retain(|route, _| table.route(route).is_some());
-        changed -= book.len();
+        let (mut changed, mut step) = (0, String::new());
         for route in table.routes() {
-            let step = key(route);
+            step.clear();
+            write_key(&mut step, route);
             match book.get_mut(&route.name) {
                 Some(soak) if soak.step == step => soak.milliseconds += milliseconds,
                 _ => {
-                    book.insert(route.name.clone(), Soak { step, milliseconds: 0 });
+                    book.insert(route.name.clone(), Soak { step: step.clone(), milliseconds: 0 });
                     changed += 1;
                 }
             }
+        }
+        // Every route of the table is in the book now: whoever is there beyond them is no longer in the table.
+        if book.len() > table.routes().len() {
+            let names: HashSet<&str> = table.routes().iter().map(|route| route.name.as_str()).collect();
+            book.retain(|route, _| names.contains(route.as_str()));
+            changed += 1;
         }
         changed > 0
     }
@@ -77,7 +82,17 @@ impl Soaks {
 
 /// Two standings with the same key are the same step.
 fn key(route: &Route) -> String {
-    format!("{} {} {}", Stage::of(route).word(route), route.candidate, route.fallback)
+    let mut key = String::new();
+    write_key(&mut key, route);
+    key
+}
+
+fn write_key(key: &mut String, route: &Route) {
+    key.push_str(&Stage::of(route).word(route));
+    for backend in [&route.candidate, &route.fallback] {
+        key.push(' ');
+        key.push_str(backend);
+    }
 }
 
 #[cfg(test)]
@@ -104,6 +119,8 @@ mod tests {
         soaks.pass(&five, Duration::from_secs(5));
         assert_eq!((soaked(&soaks, &five), soaked(&soaks, &ten)), (65, 0));
         assert!(soaks.pass(&ten, Duration::from_secs(60)));
+        assert!(soaks.pass(&Table::empty(crate::route::Serve::Off), Duration::ZERO), "the route is gone");
+        assert!(soaks.pass(&ten, Duration::ZERO) && !soaks.pass(&ten, Duration::ZERO), "and back");
         assert_eq!((soaked(&soaks, &five), soaked(&soaks, &ten)), (0, 0));
         std::fs::write(directory.path().join("soak.json"), "{").unwrap();
         assert_eq!(soaked(&Soaks::load(directory.path()), &five), 0);

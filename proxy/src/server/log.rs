@@ -52,7 +52,7 @@ impl Log {
     /// Says something to people, as it is.
     pub(super) fn say(&self, text: &str) {
         if let Some(lines) = &self.lines {
-            lines.send(text.as_bytes().to_vec());
+            lines.send(text.as_bytes());
         }
     }
 
@@ -83,7 +83,7 @@ impl Write for Writer {
     /// An event comes in one piece.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if let Some(lines) = &self.0 {
-            lines.send(line.to_vec());
+            lines.send(line);
         }
         Ok(line.len())
     }

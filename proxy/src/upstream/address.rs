@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use pingora::protocols::tls::CaType;
-use pingora::upstreams::peer::HttpPeer;
+use pingora::upstreams::peer::{HttpPeer, Scheme};
 use pingora::utils::tls::{WrappedX509, parse_x509};
 
 use super::breaker::Breaker;
 use super::ejection::Ejection;
+use super::loan::Resting;
 use super::recovery::Recovery;
 use super::vitals::Vitals;
 use crate::settings::{Backend, Timeouts, UpstreamAddress};
@@ -23,6 +24,8 @@ const POOLED: u64 = 0;
 /// Connections with this key serve one request that must not be repeated: a kept connection may be closed by the
 /// other end at the very moment it is used, and nobody could tell whether the request was executed.
 const SINGLE_USE: u64 = 1;
+/// Connections that pingora gets lent, and never keeps; 2 is `replay`.
+const LENT: u64 = 3;
 
 /// One address of a backend.
 #[derive(Debug)]
@@ -36,6 +39,10 @@ pub struct Upstream {
     socket: Option<SocketAddr>,
     /// Ready to be cloned; none while a host name is not resolved.
     peer: Option<HttpPeer>,
+    /// The same for pingora, which gets its connections lent.
+    outer: Option<HttpPeer>,
+    longest_rest: Duration,
+    resting: Resting,
     in_flight: AtomicUsize,
     breaker: Breaker,
     ejection: Ejection,
@@ -130,12 +137,23 @@ impl Maker {
             options.idle_timeout = Some(self.timeouts.upstream_idle);
             options.ca.clone_from(&self.ca);
         }
+        let outer = peer.clone().map(|mut peer| {
+            // TLS, if there is some, is below the connection that is lent.
+            peer.scheme = Scheme::HTTP;
+            peer.sni.clear();
+            peer.group_key = LENT;
+            peer.options.ca = None;
+            peer
+        });
         Arc::new(Upstream {
             id: self.next_id.fetch_add(1, Ordering::Relaxed),
             origin,
             text,
             socket,
             peer,
+            outer,
+            longest_rest: self.timeouts.upstream_idle,
+            resting: Resting::default(),
             in_flight: AtomicUsize::new(0),
             breaker: Breaker::default(),
             ejection: Ejection::default(),
@@ -208,18 +226,38 @@ impl Upstream {
 
     /// What pingora connects to.
     pub fn peer(&self, single_use: bool, patience: Patience) -> Option<Box<HttpPeer>> {
-        let mut peer = Box::new(self.peer.clone()?);
+        let mut peer = patient(self.peer.as_ref()?, patience);
         peer.group_key = if single_use { SINGLE_USE } else { POOLED };
-        if patience.connect.is_some() {
-            peer.options.connection_timeout = patience.connect;
-            peer.options.total_connection_timeout = patience.connect;
-        }
-        if patience.bytes.is_some() {
-            peer.options.read_timeout = patience.bytes;
-            peer.options.write_timeout = patience.bytes;
-        }
         Some(peer)
     }
+
+    /// What pingora connects to in order to get a connection lent; see `loan`.
+    pub(super) fn outer_peer(&self, patience: Patience) -> Option<Box<HttpPeer>> {
+        Some(patient(self.outer.as_ref()?, patience))
+    }
+
+    /// The connections that nobody uses.
+    pub(super) fn resting(&self) -> &Resting {
+        &self.resting
+    }
+
+    /// How long a connection may be unused.
+    pub(super) fn longest_rest(&self) -> Duration {
+        self.longest_rest
+    }
+}
+
+fn patient(peer: &HttpPeer, patience: Patience) -> Box<HttpPeer> {
+    let mut peer = Box::new(peer.clone());
+    if patience.connect.is_some() {
+        peer.options.connection_timeout = patience.connect;
+        peer.options.total_connection_timeout = patience.connect;
+    }
+    if patience.bytes.is_some() {
+        peer.options.read_timeout = patience.bytes;
+        peer.options.write_timeout = patience.bytes;
+    }
+    peer
 }
 
 fn text(address: &UpstreamAddress) -> String {

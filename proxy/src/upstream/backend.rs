@@ -13,7 +13,7 @@ use super::address::Maker;
 use super::outage::Outage;
 use super::places::{Place, Places};
 use super::recovery::WHOLE;
-use super::{BackendHealth, State, Upstream, UpstreamHealth};
+use super::{BackendHealth, Loan, Patience, State, Upstream, UpstreamHealth};
 use crate::settings::{self, Timeouts};
 
 /// The pause between two looks whether a backend is back.
@@ -152,6 +152,23 @@ impl Backend {
 
     pub(super) fn connector(&self) -> &TransportConnector {
         &self.connector.0
+    }
+
+    /// A connection to an upstream for one request.
+    pub fn lend(
+        &self,
+        serving: &Serving,
+        single_use: bool,
+        patience: Patience,
+    ) -> Option<(Box<HttpPeer>, Arc<Loan>)> {
+        Loan::arrange(&serving.0, &self.connector.0, single_use, patience)
+    }
+
+    /// Closes connections that nobody will use again.
+    pub(super) fn sweep(&self) {
+        for upstream in self.upstreams.load().iter() {
+            upstream.resting().sweep(upstream.longest_rest());
+        }
     }
 
     /// The same peer, for a request whose body was kept and follows the head by itself.

@@ -8,6 +8,7 @@ mod backend;
 mod breaker;
 mod dial;
 mod ejection;
+mod loan;
 mod outage;
 mod places;
 pub mod probe;
@@ -23,6 +24,7 @@ use pingora::connectors::TransportConnector;
 pub use address::{Patience, Upstream};
 pub use backend::{Backend, InFlight, Serving, Tried};
 pub use dial::Stream;
+pub use loan::Loan;
 
 use crate::settings::Settings;
 

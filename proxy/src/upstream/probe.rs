@@ -53,6 +53,7 @@ async fn watch_one(backend: Arc<Backend>) {
     loop {
         sleep(ROUND).await;
         backend.take_back();
+        backend.sweep();
         let down = |upstream: &Upstream| upstream.breaker().failures() > 0 || !upstream.is_resolved();
         let any_down = backend.upstreams().iter().any(|upstream| down(upstream));
         if any_down || resolved.elapsed() >= RESOLVED_FOR {
