@@ -63,8 +63,6 @@ use upgrade::{Origin, Successor};
 /// Attempts of one request: each upstream once, a dead pooled connection, the fallback's. What is repeated is decided
 /// in `gateway`; this only bounds it.
 const MOST_ATTEMPTS: usize = 16;
-/// Kept connections to upstreams.
-const POOL: usize = 512;
 /// So many requests may a guard be behind.
 const EVIDENCE: usize = 8 * 1024;
 /// How long tasks that are still running at the very end are waited for.
@@ -210,12 +208,7 @@ impl Parts {
             Arc::clone(&self.draining),
         )?;
         let gateway = gateway.shadowed_by(Arc::clone(&self.shadow));
-        let conf = ServerConf {
-            threads: threads(),
-            max_retries: MOST_ATTEMPTS,
-            upstream_keepalive_pool_size: POOL,
-            ..ServerConf::default()
-        };
+        let conf = ServerConf { threads: threads(), max_retries: MOST_ATTEMPTS, ..ServerConf::default() };
         let mut proxy = http_proxy(&Arc::new(conf), gateway);
         let mut options = HttpServerOptions::default();
         options.h2_idle_timeout = Some(self.settings.timeouts.client_idle);

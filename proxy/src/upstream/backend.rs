@@ -13,7 +13,7 @@ use super::address::Maker;
 use super::outage::Outage;
 use super::places::{Place, Places};
 use super::recovery::WHOLE;
-use super::{BackendHealth, Loan, Patience, State, Upstream, UpstreamHealth};
+use super::{BackendHealth, State, Upstream, UpstreamHealth};
 use crate::settings::{self, Timeouts};
 
 /// The pause between two looks whether a backend is back.
@@ -91,7 +91,7 @@ impl Drop for InFlight {
 
 /// A request in progress on an upstream.
 #[derive(Debug)]
-pub struct Serving(Arc<Upstream>);
+pub struct Serving(pub(super) Arc<Upstream>);
 
 impl Serving {
     fn new(upstream: Arc<Upstream>) -> Self {
@@ -150,25 +150,8 @@ impl Backend {
         &self.settings
     }
 
-    pub(super) fn connector(&self) -> &TransportConnector {
+    pub(super) fn connector(&self) -> &Arc<TransportConnector> {
         &self.connector.0
-    }
-
-    /// A connection to an upstream for one request.
-    pub fn lend(
-        &self,
-        serving: &Serving,
-        single_use: bool,
-        patience: Patience,
-    ) -> Option<(Box<HttpPeer>, Arc<Loan>)> {
-        Loan::arrange(&serving.0, &self.connector.0, single_use, patience)
-    }
-
-    /// Closes connections that nobody will use again.
-    pub(super) fn sweep(&self) {
-        for upstream in self.upstreams.load().iter() {
-            upstream.resting().sweep(upstream.longest_rest());
-        }
     }
 
     /// The same peer, for a request whose body was kept and follows the head by itself.

@@ -24,7 +24,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Patience, Upstream};
+use super::{Backend, Patience, Serving, Upstream};
 
 /// Connections that may rest at one upstream.
 const MOST: usize = 512;
@@ -91,6 +91,25 @@ fn is_silent(connection: &mut Inner) -> bool {
         std::future::poll_fn(|cx| Pin::new(&mut *connection).poll_read(cx, &mut ReadBuf::new(&mut byte)));
     // Without this, a task that has done much would be told that there is nothing to read.
     tokio::task::unconstrained(read).now_or_never().is_none()
+}
+
+impl Backend {
+    /// A connection to an upstream for one request.
+    pub fn lend(
+        &self,
+        serving: &Serving,
+        single_use: bool,
+        patience: Patience,
+    ) -> Option<(Box<HttpPeer>, Arc<Loan>)> {
+        Loan::arrange(&serving.0, self.connector(), single_use, patience)
+    }
+
+    /// Closes connections that nobody will use again.
+    pub(super) fn sweep(&self) {
+        for upstream in self.upstreams().iter() {
+            upstream.resting().sweep(upstream.longest_rest());
+        }
+    }
 }
 
 /// What a request tells the connection that it is sent on, and learns about it.

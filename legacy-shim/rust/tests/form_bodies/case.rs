@@ -91,7 +91,7 @@ impl Answer {
     }
 
     /// The answer from shortly before where it differs from another one.
-    pub(super) fn from_difference(&self, other: &Answer) -> String {
+    pub(super) fn unlike(&self, other: &Answer) -> String {
         let (text, other) = (format!("{self:?}"), format!("{other:?}"));
         let same = text.chars().zip(other.chars()).take_while(|(one, two)| one == two).count();
         let skipped = same.saturating_sub(100);

@@ -77,8 +77,8 @@ fn agrees_with_real_werkzeug() {
             assert!(
                 ours.agrees_with(theirs),
                 "{profile} seed {seed}\nwerkzeug {}\nours     {}\n{}",
-                theirs.from_difference(&ours),
-                ours.from_difference(theirs),
+                theirs.unlike(&ours),
+                ours.unlike(theirs),
                 case.short()
             );
         }
