@@ -36,6 +36,7 @@ pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Answer {
         "routes_by_serve": by_standing,
         "backends": backend_lines(&admin.backends.health()),
         "self_tests_failed": super::evidence::alarms(&admin),
+        "recording": admin.kept.shadow.recordings().running(),
     });
     if let (Value::Object(all), Ok(Value::Object(control))) = (&mut answer, serde_json::to_value(status)) {
         all.extend(control);

@@ -7,7 +7,7 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, State};
 use chrono::{Days, NaiveDate, Utc};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Admin;
 use super::api::{Answer, blocking};
@@ -53,6 +53,21 @@ pub(super) async fn list(
 pub(super) async fn one(State(admin): State<Arc<Admin>>, id: Result<Path<i64>, PathRejection>) -> Answer {
     let Path(id) = id?;
     blocking(move || Ok(json!({ "schema": 1, "group": group(&admin, id)? }))).await
+}
+
+/// What is needed to ask again on what both sides differed.
+pub(super) async fn case(State(admin): State<Arc<Admin>>, id: Result<Path<i64>, PathRejection>) -> Answer {
+    let Path(id) = id?;
+    blocking(move || {
+        let group = group(&admin, id)?;
+        let case = group.case.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let case = case.ok_or_else(|| Problem::no_case(id))?;
+        let excerpt = admin.control.excerpt(&group.route);
+        let routing = admin.control.live().load();
+        let words = crate::shadow::words_of(&routing.table);
+        Ok(json!({ "schema": 1, "group": group, "case": case, "routes": excerpt, "words": words }))
+    })
+    .await
 }
 
 pub(super) async fn forget(State(admin): State<Arc<Admin>>, id: Result<Path<i64>, PathRejection>) -> Answer {

@@ -23,6 +23,8 @@ mod peer;
 mod problem;
 mod progress;
 mod promotion;
+mod record;
+mod replayed;
 mod role;
 mod table;
 mod token_api;

@@ -218,6 +218,23 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "vetoed", detail)
     }
 
+    /// Users' traffic cannot be recorded, or not as it was asked for.
+    pub(super) fn cannot_record(detail: String) -> Self {
+        Self::new(StatusCode::CONFLICT, "cannot_record_traffic", detail)
+    }
+
+    pub(super) fn nothing_recorded() -> Self {
+        let detail = "nothing is recorded: `ficus record status` shows the last recording";
+        Self::new(StatusCode::CONFLICT, "nothing_recorded", detail)
+    }
+
+    pub(super) fn no_case(id: i64) -> Self {
+        let detail = format!(
+            "nothing was kept of group {id} that could be sent again: its answers are too large, there is no              `flask.secret_key` to mask them with, or it was found before this was kept; the next difference brings it"
+        );
+        Self::new(StatusCode::CONFLICT, "no_case", detail)
+    }
+
     /// The store cannot be asked.
     pub(super) fn store(detail: String) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "store", detail)

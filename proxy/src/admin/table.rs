@@ -9,7 +9,8 @@ use axum::routing::{MethodRouter, delete, get, post};
 use super::door::{Door, admit};
 use super::role::Role::{self, Admin as Administrator, Operator, Viewer};
 use super::{
-    Admin, api, changes, diffs, events, evidence, incidents, openapi, progress, promotion, token_api,
+    Admin, api, changes, diffs, events, evidence, incidents, openapi, progress, promotion, record, replayed,
+    token_api,
 };
 
 /// One endpoint.
@@ -48,6 +49,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
     look("/v1/shadow", "Document", "The routes whose requests are copied", || get(evidence::shadowed)),
     look("/v1/certificate", "Document", "What the comparisons of a route prove", || get(evidence::certificate)),
     look("/v1/noise", "Document", "What differs by itself on a route", || get(evidence::noise)),
+    look("/v1/recording", "Document", "The recording that goes on, or the last one", || get(record::status)),
+    look("/v1/diffs/{id}/case", "Document", "A request on which both sides differ, and what is needed to ask it again", || get(diffs::case)),
     look("/v1/events", "Event", "What happens, as server-sent events", || get(events::stream)),
     look("/v1/me", "Me", "Who asks, and what they may do", || get(token_api::me)),
     look("/v1/openapi.json", "OpenApi", "This description", || get(openapi::show)),
@@ -65,6 +68,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
     change("/v1/diffs/{id}/ignore", "Changed", "Write a rule that allows a difference", || post(diffs::ignore)),
     remove("/v1/diffs/{id}", Operator, "Document", "Forget a group of differences", || delete(diffs::forget)),
     change("/v1/noise/accept", "Changed", "Write a rule for what differs by itself", || post(evidence::accept)),
+    change("/v1/recording/start", "Document", "Record users' traffic of some routes, masked", || post(record::start)),
+    change("/v1/recording/stop", "Document", "End the recording", || post(record::stop)),
+    change("/v1/replayed", "Document", "Count the comparisons of a replayed recording", || post(replayed::count)),
     change("/v1/tester-token", "TesterToken", "Make a token by which a tester chooses a side", || post(changes::tester_token)),
     change("/v1/reload", "Reloaded", "Read ficus.toml, the routing file and the certificates again", || post(api::reload)),
     govern("/v1/upgrade", "Upgraded", "Put a new process in the place of this one", || post(api::upgrade)),

@@ -111,6 +111,8 @@ pub(super) enum Command {
     Capture(super::capture::Flags),
     /// Show where the answers of both sides differ
     Diffs(super::diffs::Flags),
+    /// Make a test of a difference: for the handler in Rust, and for Flask as a pytest
+    Capsule(super::capsule::Flags),
     /// Show what differs from itself on the legacy side, and make rules of it
     Noise(super::noise::Flags),
     /// Show what the comparisons of a route prove, and what is missing
@@ -161,6 +163,8 @@ Examples:
     Census(super::census::Flags),
     /// Ask the Flask application's matcher and Ficus' the same, and show where they differ
     ProveRoutes(super::prove::Prove),
+    /// Record users' traffic of some routes, masked, for a replay
+    Record(super::record::Flags),
     /// Play recorded sessions against a backend and compare the answers
     Replay(super::replay::Flags),
     /// Run two stacks on clones of one database and compare answers and tables

@@ -9,6 +9,7 @@ mod archive;
 mod arguments;
 mod audit;
 mod bundle;
+mod capsule;
 mod capture;
 mod census;
 mod certificate;
@@ -36,6 +37,7 @@ mod process;
 mod progress;
 mod promote;
 mod prove;
+mod record;
 mod replay;
 mod report;
 mod retire;
@@ -88,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Approve(flags) => promote::approve(&common, &flags),
         Command::Drill(flags) => drill::run(&common, &flags),
         Command::Diffs(flags) => diffs::run(&common, &flags),
+        Command::Capsule(flags) => capsule::run(&common, &flags),
         Command::Noise(flags) => noise::run(&common, &flags),
         Command::Certificate(flags) => certificate::run(&common, &flags),
         Command::History(flags) => history::run(&common, &flags),
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::ProveRoutes(flags) => prove::run(&common, &flags),
         Command::Completions(flags) => manual::completions(&flags),
         Command::Man(flags) => manual::man(&flags),
+        Command::Record(flags) => record::run(&common, &flags),
         Command::Replay(flags) => replay::run(&common, &flags),
         Command::Twin(flags) => twin::run(&common, &flags),
         Command::CheckTemplates(flags) => check_templates::run(&common, &flags),

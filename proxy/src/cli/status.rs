@@ -39,6 +39,14 @@ fn text(answer: &Value) -> String {
     if answer["fleet"].is_object() {
         lines.push(format!("fleet     {}", super::fleet::summary(&answer["fleet"])));
     }
+    let recording = &answer["recording"];
+    if recording.is_object() {
+        let until = screen::time(&word(&recording["until"]));
+        let requests = &recording["requests"];
+        lines.push(format!(
+            "recording {requests} requests so far, until {until}: `ficus record stop` ends it"
+        ));
+    }
     for hold in answer["holds"].as_array().into_iter().flatten() {
         let why = hold["reason"].as_str().map(|reason| format!(" ({reason})")).unwrap_or_default();
         lines.push(format!(

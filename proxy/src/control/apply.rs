@@ -13,6 +13,7 @@ use super::file;
 use super::pins::{self, Override, Pins, recorded};
 use super::plan::{Edits, Next, Wish, changed, hold, rollback_edits};
 use super::state::LastChange;
+use super::told::told;
 use super::{Control, Reloaded, Running};
 
 /// A change that somebody wants now.
@@ -122,7 +123,11 @@ impl Control {
         // A whole new file takes the place of a broken one, and a pin needs no file.
         let needs_file = !matches!(
             change.edit,
-            Edit::Apply { .. } | Edit::Hold { .. } | Edit::Resume { .. } | Edit::Approve { .. }
+            Edit::Apply { .. }
+                | Edit::Hold { .. }
+                | Edit::Resume { .. }
+                | Edit::Approve { .. }
+                | Edit::Record { .. }
         );
         if let (true, Reloaded::Refused { message, errors }) = (needs_file, disk) {
             let errors = if errors.is_empty() { message.clone() } else { errors.clone() };
@@ -151,7 +156,8 @@ impl Control {
         let after = next.pins.over(&next.base);
         let changes = changed(&before, &after);
         let writes = next.text != running.state.text;
-        if changes.is_empty() && next.pins == running.state.pins && !writes {
+        let only_told = matches!(wanted.change.edit, Edit::Record { .. });
+        if changes.is_empty() && next.pins == running.state.pins && !writes && !only_told {
             return Ok(nothing(running));
         }
         let record = self.record(running, &next, wanted);
@@ -161,7 +167,10 @@ impl Control {
             took.swapped_us = micros(wanted.began);
         };
         let more = changes.iter().any(|change| change.more)
-            || matches!(wanted.change.edit, Edit::Resume { .. } | Edit::Approve { .. });
+            || matches!(
+                wanted.change.edit,
+                Edit::Resume { .. } | Edit::Approve { .. } | Edit::Record { .. }
+            );
         // Nobody waits for a disk on the way to safety: if the file cannot be written, this is laid over it.
         let mut waits = Some(after);
         if next.safe {
@@ -222,13 +231,20 @@ impl Control {
             _ => None,
         };
         let said = change.reason.clone();
+        let told = match &change.edit {
+            Edit::Record { routes, until } => told(running, routes, *until),
+            _ => Vec::new(),
+        };
         Record {
             revision: running.state.revision + 1,
             at: now,
             author: change.author.clone(),
             reason: said.or_else(|| undoes.map(|revision| format!("undo of revision {revision}"))),
             action: change.edit.action(),
-            changes: recorded((&running.base, &running.state.pins), (&next.base, &next.pins)),
+            changes: recorded((&running.base, &running.state.pins), (&next.base, &next.pins))
+                .into_iter()
+                .chain(told)
+                .collect(),
             hash: file::hash(&next.text),
             text: Some(next.text.clone()),
             undoes,
@@ -357,6 +373,7 @@ pub(super) fn applied(running: &Running, next: &Next, changes: Vec<Changed>, rec
     let undo = match (record.action, held.first(), resumed.first()) {
         (Action::Hold, Some(route), _) => format!("ficus resume {route}"),
         (Action::Resume, _, Some(route)) => format!("ficus hold {route}"),
+        (Action::Record, ..) => "ficus record stop".to_owned(),
         _ => format!("ficus undo {}", record.revision),
     };
     Applied {

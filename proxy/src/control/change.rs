@@ -76,6 +76,14 @@ pub enum Edit {
         /// What was looked at: another digest means that the approval is for something else.
         digest: String,
     },
+    /// Users' traffic of these routes is recorded from now on, or is not any more: nobody is answered by somebody else, but it
+    /// is on record.
+    Record {
+        /// The routes.
+        routes: Vec<String>,
+        /// Until when; absent: it has ended.
+        until: Option<chrono::DateTime<chrono::Utc>>,
+    },
     /// A change of the past is taken back.
     Undo {
         /// Its revision; absent: the last change.
@@ -102,6 +110,7 @@ impl Edit {
             Self::Hold { .. } => Action::Hold,
             Self::Resume { .. } => Action::Resume,
             Self::Approve { .. } => Action::Approve,
+            Self::Record { .. } => Action::Record,
             Self::Undo { .. } => Action::Undo,
             Self::Apply { .. } => Action::Apply,
         }

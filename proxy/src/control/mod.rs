@@ -12,6 +12,7 @@ mod approvals;
 mod change;
 mod diff;
 mod edit;
+mod excerpt;
 mod expiry;
 mod file;
 mod fleet;
@@ -24,6 +25,7 @@ mod standing;
 mod start;
 mod state;
 mod status;
+mod told;
 mod undo;
 mod watch;
 

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use crate::diagnostic::{Report, Source};
 use crate::route::{Route, Table, read};
-use crate::store::Texts;
+use crate::store::{Action, Texts};
 
 use super::approvals::Approval;
 use super::change::{Change, Changed, Crowd, Edit, Preview, Refused};
@@ -92,6 +92,7 @@ impl Control {
                 next.pins.approvals.add(route, approval(change, wish.now, (step, digest)));
                 next
             }
+            Edit::Record { .. } => Next::unchanged(running),
             Edit::Undo { revision, force } => self.undone(running, (*revision, *force), wish.past)?,
             Edit::Apply { text, name } => self.checked(text.clone(), name, running)?,
         };
@@ -174,7 +175,10 @@ impl Control {
             return Err(cannot("the routing file before or after it is not kept"));
         };
         if before == after {
-            return Err(cannot("it did not change the routing file; `ficus resume` ends what lies over it"));
+            return Err(cannot(&format!(
+                "it did not change the routing file; `{}",
+                ended_by(past.record.action)
+            )));
         }
         let text = undo(before, after, &running.state.text, force).map_err(|refused| match refused {
             NotUndone::Unreadable(why) => cannot(&why),
@@ -237,6 +241,14 @@ impl Next {
             changes.iter().any(|change| change.more || (change.after == "off" && change.before != "off"));
         let diff = diff::unified(&running.state.text, &self.text);
         Preview { revision: running.state.revision, changes, ask, diff }
+    }
+}
+
+fn ended_by(action: Action) -> &'static str {
+    if action == Action::Record {
+        "ficus record stop` ends a recording"
+    } else {
+        "ficus resume` ends what lies over it"
     }
 }
 

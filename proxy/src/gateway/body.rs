@@ -172,7 +172,7 @@ impl Gateway {
             kept.due = true;
             return peer;
         }
-        if let Some(capture) = &mut ctx.capture {
+        for capture in [&mut ctx.capture, &mut ctx.tape].into_iter().flatten() {
             // These bytes do not come through `pass_body`.
             kept.chunks.iter().for_each(|chunk| capture.request_body(chunk));
         }
@@ -202,7 +202,7 @@ impl Gateway {
             }
         }
         let Some(bytes) = body.as_ref() else { return Ok(()) };
-        if let Some(capture) = &mut ctx.capture {
+        for capture in [&mut ctx.capture, &mut ctx.tape].into_iter().flatten() {
             capture.request_body(bytes);
         }
         ctx.received += bytes.len() as u64;

@@ -56,6 +56,8 @@ pub struct Context {
     pub(super) own_answer: bool,
     /// What is kept for the other side; absent on routes without shadow.
     pub(super) capture: Option<Box<Capture>>,
+    /// What is kept for a recording; absent where nothing is recorded.
+    pub(super) tape: Option<Box<Capture>>,
     /// A dry run of the request that was answered.
     pub(super) rehearsal: Option<Box<Rehearsal>>,
     /// How long the request waited for its dry run; no limit of its own counts that.
@@ -120,6 +122,7 @@ impl Context {
             retry_after: None,
             own_answer: false,
             capture: None,
+            tape: None,
             rehearsal: None,
             rehearsed: Duration::ZERO,
             captured: false,

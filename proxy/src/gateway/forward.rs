@@ -37,7 +37,7 @@ impl Gateway {
                     ctx.attempt.started = Some(now);
                     ctx.attempt.trouble = None;
                     ctx.received = 0;
-                    if let Some(capture) = &mut ctx.capture {
+                    for capture in [&mut ctx.capture, &mut ctx.tape].into_iter().flatten() {
                         capture.restart();
                     }
                     self.begin_attempt(ctx);

@@ -25,6 +25,7 @@ mod preface;
 #[doc(hidden)]
 pub mod probe;
 mod rate;
+mod record;
 mod request_checks;
 mod rest;
 mod shadow;

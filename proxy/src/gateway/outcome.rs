@@ -57,6 +57,7 @@ impl Gateway {
             traces.send(spans::of(ctx, &outcome, self.settings.log.paths));
         }
         self.offer_copy(session, ctx);
+        self.offer_tape(session, ctx);
     }
 }
 

@@ -19,15 +19,18 @@ use crate::shadow::{Asked, Capture, Copied, Dropped, Job, Served, Told};
 impl Gateway {
     /// The request has found its route: whether it may be copied.
     pub(super) fn begin_capture(&self, session: &Session, ctx: &mut Context, found: &Found) {
-        if let (Found::Route(route), Some(shadow)) = (found, &self.shadow)
-            && route.shadow.is_some()
-        {
-            ctx.capture = shadow.begin(route, &session.req_header().method, ctx.upgrade);
+        if let (Found::Route(route), Some(shadow)) = (found, &self.shadow) {
+            let method = &session.req_header().method;
+            if route.shadow.is_some() {
+                ctx.capture = shadow.begin(route, method, ctx.upgrade);
+            }
+            ctx.tape = shadow.recordings().begin(route, method, ctx.upgrade);
         }
     }
 
     /// The answer has begun: whether the request will be copied.
     pub(super) fn sample(&self, response: &ResponseHeader, ctx: &mut Context) {
+        Self::record_head(response, ctx);
         let (Some(capture), Some(route), Some(shadow)) = (&mut ctx.capture, &ctx.route, &self.shadow) else {
             return;
         };
@@ -43,7 +46,7 @@ impl Gateway {
 
     /// A part of the answer goes to the client.
     pub(super) fn capture_answer(body: Option<&Bytes>, end: bool, ctx: &mut Context) {
-        if let Some(capture) = &mut ctx.capture {
+        for capture in [&mut ctx.capture, &mut ctx.tape].into_iter().flatten() {
             capture.answer_body(body, end);
         }
     }

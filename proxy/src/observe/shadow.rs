@@ -42,6 +42,8 @@ pub struct ShadowMetrics {
     mismatches: Family<OfRoute, Gauge>,
     bound: Family<OfRoute, Gauge<f64, AtomicU64>>,
     worst_bound: Family<OfRoute, Gauge<f64, AtomicU64>>,
+    recorded: Family<RouteResult, Counter>,
+    recording: Gauge,
 }
 
 impl ShadowMetrics {
@@ -57,6 +59,18 @@ impl ShadowMetrics {
         r.register("certificate_mismatches", "Of these, the ones that differ", self.mismatches.clone());
         r.register("certificate_bound", "With 95 % certainty at most this share of a route's answers differs", self.bound.clone());
         r.register("certificate_worst_bound", "The same of the method, status class and role about which least is known", self.worst_bound.clone());
+        r.register("recorded_requests", "Requests of routes that are recorded: recorded, or why not", self.recorded.clone());
+        r.register("recording", "Whether users' traffic is recorded now", self.recording.clone());
+    }
+
+    /// Counts a request of a route that is recorded.
+    pub fn recorded(&self, route: &str, result: &'static str) {
+        self.recorded.get_or_create(&RouteResult { route: route.to_owned(), result }).inc();
+    }
+
+    /// Shows whether users' traffic is recorded.
+    pub fn recording(&self, on: bool) {
+        self.recording.set(i64::from(on));
     }
 
     /// Shows how a test of a route's shadowing ended.

@@ -305,7 +305,8 @@ struct Asked<'a> {
 /// Who made the last change that moved somebody, or is still to be approved.
 fn last_author(past: &[Record]) -> Option<&str> {
     let moves = |record: &&Record| {
-        !matches!(record.action, Action::Approve | Action::Hold | Action::Resume | Action::Expire)
+        let still = [Action::Approve, Action::Hold, Action::Record, Action::Resume, Action::Expire];
+        !still.contains(&record.action)
     };
     let people = |record: &&Record| record.author != super::drill::AUTHOR;
     past.iter().filter(people).find(moves).map(|record| record.author.as_str())

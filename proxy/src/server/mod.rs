@@ -147,7 +147,7 @@ fn start(
         runtime.spawn(rollout::share(Arc::clone(&incidents)));
     }
     let (shadow, outlet, diffs) = shadow::build(&settings, &observer, (control.live(), &backends))?;
-    let copies = shadow::start(&shadow, outlet)?;
+    let copies = shadow::start(&shadow, outlet, predecessor.is_none())?;
     let gates = gates::build(&settings, (&control, &incidents), (&shadow, &sights))?;
     gates::start(&gates, &control, &runtime);
     let tallies = tally::start(&settings, &observer)?;
@@ -266,6 +266,7 @@ async fn serve(
         Some(successor) => {
             taken_over.store(true, Ordering::Release);
             admin.leave();
+            parts.shadow.recordings().stop("another process took over; a recording does not go on by itself");
             parts.log.say(&format!(
                 "ficus: process {} has taken over, waiting for requests in progress\n",
                 successor.process

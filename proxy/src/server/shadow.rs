@@ -12,7 +12,7 @@ use crate::observe::Observer;
 use crate::route::Live;
 use crate::settings::{Secret, Settings, Stack};
 use crate::shadow::compare::{Judge, Side};
-use crate::shadow::{Channel, Options, Outlet, Roles, Shadow, Surroundings, Writes};
+use crate::shadow::{Channel, Options, Outlet, RecordOptions, Roles, Shadow, Surroundings, Writes};
 use crate::store::{Bounds, Captured, Diffs, Records};
 use crate::upstream::Backends;
 
@@ -68,7 +68,7 @@ fn options(settings: &Settings) -> Options {
         Stack::Flask(profile) => Side::Flask(*profile),
         Stack::Rust => Side::Rust(profile),
     };
-    let reader = Reader::new(settings);
+    let (reader, record) = (Reader::new(settings), record(settings));
     let named = shadow.profiles.iter().map(|(name, stack)| (name.clone(), side(stack)));
     Options {
         backends: settings.backends.keys().cloned().collect(),
@@ -84,11 +84,31 @@ fn options(settings: &Settings) -> Options {
         keep: shadow.keep,
         channel_secret: Channel(settings.flask.channel_secret.as_ref().map(|secret| secret.0.clone())),
         roles: Roles(Arc::new(move |cookies, now| reader.roles(cookies, now))),
+        record,
     }
 }
 
-/// Begins to work; ends when the result is dropped.
-pub(super) fn start(shadow: &Arc<Shadow>, outlet: Outlet) -> anyhow::Result<Runtime> {
+fn record(settings: &Settings) -> RecordOptions {
+    let (flask, reader) = (&settings.flask, Reader::new(settings));
+    let own = [&flask.session_cookie, &flask.remember_cookie].into_iter().cloned();
+    let nobody = std::net::IpAddr::from([0, 0, 0, 0]);
+    RecordOptions {
+        directory: settings.store.directory.clone(),
+        secret: flask.secret_key.as_ref().map(|key| key.0.clone()),
+        cookies: own.chain(settings.canary.visitor_cookie.clone()).collect(),
+        body_bytes: usize::try_from(settings.shadow.body_bytes).unwrap_or(usize::MAX),
+        user_of: Arc::new(move |cookies, now| {
+            reader.user_or_address(cookies, nobody, now).user().map(str::to_owned)
+        }),
+    }
+}
+
+/// Begins to work; ends when the result is dropped. What an earlier process recorded has ended with it, unless that one is
+/// still there (`alone` is false) and ends it by itself.
+pub(super) fn start(shadow: &Arc<Shadow>, outlet: Outlet, alone: bool) -> anyhow::Result<Runtime> {
+    if alone {
+        shadow.recordings().settle_unfinished();
+    }
     let runtime = runtime("ficus-shadow", 1)?;
     shadow.work(outlet, &runtime);
     Ok(runtime)

@@ -39,6 +39,8 @@ pub enum Dropped {
     NotCovered,
     /// Dry runs: a side does not capture its rows.
     NotCaptured,
+    /// Recordings: it ended while the request was answered.
+    Ended,
 }
 
 impl Dropped {
@@ -62,6 +64,7 @@ impl Dropped {
             Self::UnknownLength => "unknown_length",
             Self::NotCovered => "not_covered",
             Self::NotCaptured => "not_captured",
+            Self::Ended => "ended",
         }
     }
 }

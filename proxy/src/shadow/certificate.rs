@@ -70,6 +70,16 @@ pub struct Uncounted {
     pub raced: u64,
 }
 
+impl Uncounted {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.empty += other.empty;
+        self.incomparable += other.incomparable;
+        self.unanswered += other.unanswered;
+        self.deferred += other.deferred;
+        self.raced += other.raced;
+    }
+}
+
 /// One kind of request.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Stratum {

@@ -239,8 +239,9 @@ impl Shadow {
         }
     }
 
-    /// Writes what is pending, as far as that is possible in this time: the process is about to end.
+    /// Ends a recording, and writes what is pending, as far as that is possible in this time: the process is about to end.
     pub fn finish(self: &Arc<Self>, patience: Duration) {
+        self.recordings.stop("ficus was stopped");
         let (shadow, (done, wait)) = (Arc::clone(self), std::sync::mpsc::channel());
         std::thread::spawn(move || {
             for route in shadow.shadowed().iter().filter(|route| shadow.ledger.is_pending(&route.name)) {

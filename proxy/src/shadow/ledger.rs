@@ -4,7 +4,7 @@
 //! transaction, so that nothing is counted twice and two processes add to the same periods. What the store refuses stays
 //! pending. Reading a certificate never waits for the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -86,6 +86,19 @@ impl Ledger {
         }
         entry.periods = std::mem::take(&mut *written.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(())
+    }
+
+    /// Replayed sessions that are counted for a route under these rules, in the period that goes on.
+    pub(super) fn replayed_sessions(&self, route: &str, rules: &str) -> BTreeSet<String> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(entry) = entries.get(route) else { return BTreeSet::new() };
+        let open = entry
+            .periods
+            .last()
+            .filter(|period| period.expired.is_none() && period.provenance.rules == rules);
+        let settled = open.map(|period| &period.counts.sessions);
+        let pending = entry.pending.get(rules).map(|counts| &counts.sessions);
+        settled.into_iter().chain(pending).flatten().cloned().collect()
     }
 
     /// Whether something was counted for a route that the store does not know yet.

@@ -3,7 +3,7 @@
 //! A period belongs to one build of the candidate, one code of the fallback and one set of rules. When one of them
 //! changes, it ends with a reason, the next one begins at zero, and the old one is kept as history.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -29,18 +29,25 @@ pub(super) struct Counts {
     pub(super) reference: Latencies,
     pub(super) candidate: Latencies,
     pub(super) rows: RowParity,
+    /// Replayed sessions that are counted.
+    pub(super) sessions: BTreeSet<String>,
 }
 
 impl Counts {
     /// One comparison of a kind of request.
-    pub(super) fn add(&mut self, [method, status, role]: [&str; 3], differs: bool) {
+    pub(super) fn add(&mut self, kind: [&str; 3], differs: bool) {
+        self.add_many(kind, (1, u64::from(differs)));
+    }
+
+    /// Comparisons of a kind of request, and the mismatches among them.
+    pub(super) fn add_many(&mut self, [method, status, role]: [&str; 3], (more, wrong): (u64, u64)) {
         let mut name = format!("{method} {status} {role}");
         if self.strata.len() >= MOST_STRATA && !self.strata.contains_key(&name) {
             name = format!("{method} {status} other");
         }
         let (n, k) = self.strata.entry(name).or_default();
-        *n += 1;
-        *k += u64::from(differs);
+        *n += more;
+        *k += wrong;
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
@@ -56,15 +63,12 @@ impl Counts {
         }
         self.ignored += other.ignored;
         self.replayed += other.replayed;
-        self.uncounted.empty += other.uncounted.empty;
-        self.uncounted.incomparable += other.uncounted.incomparable;
-        self.uncounted.unanswered += other.uncounted.unanswered;
-        self.uncounted.deferred += other.uncounted.deferred;
-        self.uncounted.raced += other.uncounted.raced;
+        self.uncounted.add(&other.uncounted);
         self.reference.merge(&other.reference);
         self.candidate.merge(&other.candidate);
         self.rows.compared += other.rows.compared;
         self.rows.different += other.rows.different;
+        self.sessions.extend(other.sessions.iter().cloned());
     }
 
     /// Comparisons and mismatches.

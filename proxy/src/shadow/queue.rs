@@ -10,11 +10,13 @@ use tokio::sync::mpsc::{Sender, channel};
 
 use super::about::Abouts;
 use super::capture::{Capture, Dropped};
+use super::case::Cases;
 use super::compare::{Judge, Side};
 use super::confirm::Allowance;
 use super::job::Job;
 use super::ledger::Ledger;
 use super::noise::Noise;
+use super::record::{RecordOptions, Recordings};
 use super::sample::{Statuses, belongs};
 use super::self_test::SelfTests;
 use super::tally::{RouteTally, Tally};
@@ -54,6 +56,8 @@ pub struct Options {
     pub channel_secret: Channel,
     /// Who asks, as far as the session says.
     pub roles: Roles,
+    /// What recordings need to know.
+    pub record: RecordOptions,
 }
 
 /// The secret of the channel to Flask, if there is one; it stays out of dumps.
@@ -130,6 +134,8 @@ pub struct Shadow {
     pub(super) self_tests: SelfTests,
     pub(super) noise: Noise,
     pub(super) writes: Option<Writes>,
+    pub(super) recordings: Arc<Recordings>,
+    pub(super) cases: Cases,
     /// A backend did not answer: something may have changed.
     pub(super) wake: Notify,
     lanes: BTreeMap<String, Lane>,
@@ -155,10 +161,11 @@ impl Shadow {
             outlets.push(LaneOutlet { rare: rare_out, common: common_out });
         }
         let Surroundings { metrics, guards, diffs, records, live, backends, writes } = around;
-        let (tally, statuses, abouts, self_tests, wake) = Default::default();
+        let (tally, statuses, abouts, self_tests, wake, cases) = Default::default();
         let noise = Noise::new(options.noise.0, options.noise.1);
         let allowance = Allowance::new(options.confirm);
         let ledger = Ledger::new(Arc::clone(&records));
+        let recordings = Recordings::new(options.record.clone(), metrics.clone());
         let shadow = Self {
             options,
             judge,
@@ -176,6 +183,8 @@ impl Shadow {
             self_tests,
             noise,
             writes,
+            recordings,
+            cases,
             wake,
             lanes,
         };
@@ -236,6 +245,11 @@ impl Shadow {
         self.tally.dropped(&route.name, reason.word());
     }
 
+    /// Records what users do, when somebody wants that.
+    pub fn recordings(&self) -> &Arc<Recordings> {
+        &self.recordings
+    }
+
     /// What became of copies since start-up, route by route.
     pub fn tally(&self) -> BTreeMap<String, RouteTally> {
         self.tally.all()
@@ -271,7 +285,7 @@ pub struct Told<'a> {
 }
 
 /// Answers that go on until somebody leaves.
-fn is_streaming(content_type: Option<&[u8]>) -> bool {
+pub(super) fn is_streaming(content_type: Option<&[u8]>) -> bool {
     let Some(content_type) = content_type else { return false };
     let begins =
         |name: &[u8]| content_type.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name));

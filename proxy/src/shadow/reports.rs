@@ -26,7 +26,13 @@ impl Shadow {
                 groups.push(DiffGroup { signature, kind: difference.kind.word().to_owned(), rule });
             }
         }
+        let signatures: Vec<&str> = groups.iter().map(|group| group.signature.as_str()).collect();
+        let case = match job.purpose {
+            Purpose::Probe(_) => None,
+            _ => self.case_of(job, answer, &signatures),
+        };
         self.diffs.add(Mismatch {
+            case,
             route: match job.purpose {
                 Purpose::Probe(_) => format!("{STORED_AS}{}", job.route()),
                 Purpose::Traffic | Purpose::Recording | Purpose::Write(_) => job.route().to_owned(),

@@ -11,7 +11,7 @@ use crate::route::{IgnoreRule, Route};
 /// The hash of everything that decides what is a mismatch: who is compared with whom, the rules that count on this day, and
 /// what differs by design.
 /// Who wrote a rule, and why, does not matter.
-pub(super) fn hash(route: &Route, design: Design, today: NaiveDate) -> String {
+pub fn hash(route: &Route, design: Design, today: NaiveDate) -> String {
     let rules = route.shadow.as_ref().map(|shadow| shadow.ignore.as_slice()).unwrap_or_default();
     let mut text = format!("{} {} {design:?}", route.fallback, route.candidate);
     for rule in rules.iter().filter(|rule| rule.expires >= today) {

@@ -85,6 +85,8 @@ pub enum Action {
     Resume,
     /// A person agrees to the next step of a route.
     Approve,
+    /// Users' traffic is recorded from now on, or is not any more.
+    Record,
     /// An earlier change taken back.
     Undo,
     /// A whole file, through the one door.
@@ -106,6 +108,7 @@ const ACTIONS: &[(Action, &str)] = &[
     (Action::Hold, "hold"),
     (Action::Resume, "resume"),
     (Action::Approve, "approve"),
+    (Action::Record, "record"),
     (Action::Undo, "undo"),
     (Action::Apply, "apply"),
     (Action::Shadow, "shadow"),

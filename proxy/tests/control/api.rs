@@ -234,6 +234,8 @@ fn questions() -> Vec<(&'static str, &'static str, Value)> {
         ("GET", "/v1/shadow", json!(null)),
         ("GET", "/v1/certificate?route=customers.list", json!(null)),
         ("GET", "/v1/noise?route=customers.list", json!(null)),
+        ("GET", "/v1/recording", json!(null)),
+        ("POST", "/v1/replayed", json!({ "routes": [] })),
         ("GET", "/v1/fleet", json!(null)),
         ("GET", "/v1/progress?days=7", json!(null)),
         ("GET", "/v1/gate?route=customers.list", json!(null)),
@@ -283,6 +285,9 @@ fn answers_are_what_the_description_says() {
     let elsewhere = [
         "/v1/diffs/{id}",
         "/v1/diffs/{id}/ignore",
+        "/v1/diffs/{id}/case",
+        "/v1/recording/start",
+        "/v1/recording/stop",
         "/v1/noise/accept",
         "/v1/tester-token",
         "/v1/approve",

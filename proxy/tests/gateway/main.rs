@@ -24,6 +24,7 @@ mod outcomes;
 mod preamble;
 mod promotion;
 mod rates;
+mod recording;
 mod replay;
 mod shadow;
 mod streaming;

@@ -128,12 +128,16 @@ fn commands(ficus: &Ficus, secrets: &[String]) {
         "noise item",
         "tester-token item",
         "watch -n 2",
+        "record status",
+        "record stop",
     ] {
         let output = ficus.cli(&line.split(' ').collect::<Vec<_>>());
         // A tester's token is there to be printed.
         is_clean(line, &output.stdout, secrets);
         is_clean(line, &output.stderr, secrets);
     }
+    let capsule = ficus.cli(&["capsule", "1", "--output", ficus.file("capsule-1").to_str().unwrap()]);
+    assert!(capsule.status.success(), "{}", String::from_utf8_lossy(&capsule.stderr));
     let output = Command::new(env!("CARGO_BIN_EXE_ficus"))
         .args(["support-bundle", "--output", archive, "--config"])
         .arg(ficus.file("ficus.toml"))
@@ -201,7 +205,13 @@ fn nothing_that_was_planted_is_in_any_file_log_table_or_archive() {
     ficus.cli(&["token", "revoke", "gone"]);
     ficus.ask("/v1/status", "Authorization: Bearer wrong-token-Zk3vQ9\r\nHost: stray-Zk3vQ9\r\n");
     ficus.ask("/v1/stray-Zk3vQ9?q=query-Zk3vQ9", "");
+    let begun = ficus.cli(&["record", "start", "*", "--reason", "sweep"]);
+    assert!(begun.status.success(), "{}", String::from_utf8_lossy(&begun.stderr));
     traffic(&ficus);
+    eventually("the recording", || {
+        let shown = String::from_utf8(ficus.cli(&["record", "status"]).stdout).unwrap();
+        shown.contains("recorded  4 requests")
+    });
     eventually("the copies to be compared", || {
         let metrics = ficus.metrics();
         let results = metrics.lines().filter(|line| line.starts_with("ficus_shadow_compared_total{"));
@@ -215,6 +225,10 @@ fn nothing_that_was_planted_is_in_any_file_log_table_or_archive() {
     ficus.wait_for("ficus: stopped");
     is_clean("the log", ficus.said().as_bytes(), &secrets);
     let written = files(ficus.file("state").parent().unwrap());
+    for made in ["recordings", "capsule-1/exchange.http"] {
+        let there = |path: &PathBuf| path.to_str().is_some_and(|path| path.contains(made));
+        assert!(written.iter().any(there), "{made}: {written:?}");
+    }
     assert!(written.iter().any(|path| path.ends_with("ficus.db")), "{written:?}");
     for path in written {
         is_clean(&path.display().to_string(), &std::fs::read(&path).unwrap(), &secrets);

@@ -84,8 +84,10 @@ pub(super) fn run(common: &Common, flags: &Flags) -> Done {
     })?;
     let original = Original::new(&url).map_err(Exit::failed)?;
     let sessions = load(&plan.journey).map_err(Exit::failed)?;
-    let people =
+    let mut people =
         plan.users.as_deref().map(People::load).transpose().map_err(Exit::failed)?.unwrap_or_default();
+    let secret = std::env::var(&plan.secret_key_env).ok();
+    people.masker = super::replay::masker_of_recording(secret.as_deref(), &plan.journey)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

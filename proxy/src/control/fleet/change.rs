@@ -77,7 +77,12 @@ impl Control {
         let before = running.effective();
         let after = next.pins.over(&next.base);
         let changes = changed(&before, &after);
-        if changes.is_empty() && next.pins == running.state.pins && next.text == running.state.text {
+        let only_told = matches!(change.edit, Edit::Record { .. });
+        if changes.is_empty()
+            && next.pins == running.state.pins
+            && next.text == running.state.text
+            && !only_told
+        {
             return Ok(nothing(running));
         }
         let record = self.record(running, &next, wanted);

@@ -13,7 +13,16 @@ pub enum Side {
 }
 
 impl Side {
-    fn profile(self) -> Profile {
+    /// `rust`, or the release.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Flask(profile) => profile.name(),
+            Self::Rust(_) => "rust",
+        }
+    }
+
+    /// The release, or the one that is followed.
+    pub fn profile(self) -> Profile {
         match self {
             Self::Flask(profile) | Self::Rust(profile) => profile,
         }

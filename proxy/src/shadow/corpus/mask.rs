@@ -30,6 +30,8 @@ pub struct Masker {
     pub(super) codes: BTreeSet<String>,
     /// Words and numbers that are masks already: a replay sends them, and answers show them.
     done: BTreeSet<String>,
+    /// What comes in is users' traffic: what is not known to be the application's own is somebody's.
+    pub(super) live: bool,
 }
 
 /// The key stays out of dumps.
@@ -39,6 +41,17 @@ impl std::fmt::Debug for Masker {
     }
 }
 
+/// Words that programs send and nobody is called, and those of the pages that Werkzeug makes by itself: they stay in users'
+/// traffic.
+const COMMON: &str = "active all any api asc at auth back by cancel closed created csv date default delete desc done edit en export \
+    false filter first format high html http https id inactive index json key last limit list localhost login logout lost low \
+    medium name new next no none normal null off ok on open order page pdf pending per prev previous public private query \
+    remove reset save search show size sort static status submit tab text title true type undefined updated user users utf \
+    value view won www xml yes \
+    redirecting you should be redirected automatically to target url if not click the link found bad request method allowed \
+    forbidden unauthorized internal server error gone unprocessable entity too many requests conflict service unavailable";
+/// Shortest word of which a mask is not another word by chance.
+const SHORTEST_ORIGINAL: usize = 5;
 /// Most codes that are remembered.
 const MOST_CODES: usize = 20_000;
 
@@ -63,12 +76,64 @@ impl Masker {
         hash.update(b"ficus corpus mask\0");
         hash.update(secret);
         let (codes, done) = Default::default();
-        Self { key: hash.finalize().into(), vocabulary, codes, done }
+        Self { key: hash.finalize().into(), vocabulary, codes, done, live: false }
+    }
+
+    /// The same for users' traffic: every word that is not the application's own is masked, wherever it stands.
+    #[must_use]
+    pub fn live(mut self) -> Self {
+        self.vocabulary.extend(COMMON.split_whitespace().map(str::to_owned));
+        self.live = true;
+        self
+    }
+
+    /// The application's own host is nobody's secret.
+    pub fn learn_host(&mut self, host: &str) {
+        self.vocabulary
+            .extend(parts(host).into_iter().flat_map(|part| part.split('.')).map(str::to_lowercase));
+    }
+
+    /// Whether it is for users' traffic.
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Tells one key from another, and nothing about it.
+    pub fn key_id(&self) -> String {
+        let digest = self.digest("key id", "");
+        digest[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The words of a text that are masked, each with its mask; short ones could be anything.
+    pub fn originals(&self, text: &str) -> Vec<(String, String)> {
+        let long = |part: &&str| part.len() >= SHORTEST_ORIGINAL && part.chars().all(char::is_alphanumeric);
+        let mut pairs = Vec::new();
+        for part in parts(text).into_iter().filter(long) {
+            for word in [part.to_owned(), part.to_lowercase()] {
+                let mask = self.part(&word);
+                if mask != word && !self.vocabulary.contains(&mask.to_lowercase()) {
+                    pairs.push((mask, word));
+                }
+            }
+        }
+        pairs
+    }
+
+    /// Whether all words of a text are the application's own, or masks already.
+    fn knows_all(&self, text: &str) -> bool {
+        let known = |part: &str| {
+            !part.chars().any(char::is_alphabetic)
+                || part.chars().count() < 2
+                || self.done.contains(part)
+                || self.vocabulary.contains(&part.to_lowercase())
+        };
+        let personal = text.contains('@') || has_address(text) || parts(text).into_iter().any(is_telephone);
+        !personal && pieces(text).all(known)
     }
 
     /// Remembers a value that a page offers for choice.
     pub(super) fn learn_code(&mut self, code: &str) {
-        if self.codes.len() < MOST_CODES {
+        if self.codes.len() < MOST_CODES && (!self.live || self.knows_all(code)) {
             self.codes.insert(code.to_owned());
         }
     }
@@ -100,17 +165,51 @@ impl Masker {
         static PARTS: LazyLock<Option<Regex>> =
             LazyLock::new(|| Regex::new(&format!(r"\{{\{{[^{{}}]*\}}\}}|{PART}")).ok());
         let Some(parts) = PARTS.as_ref() else { return self.word(text) };
-        parts.replace_all(text, |found: &Captures<'_>| self.part(&found[0])).into_owned()
+        // What users write must not look like a reference of ours.
+        let text = if self.live { text.replace("{{", "{ {") } else { text.to_owned() };
+        parts.replace_all(&text, |found: &Captures<'_>| self.part(&found[0])).into_owned()
     }
 
     /// The value of a field in a request, as a replay can send it.
     pub(super) fn value(&self, name: &str, value: &str) -> String {
         let personal = PERSONAL.iter().any(|part| name.to_ascii_lowercase().contains(part));
-        if value.is_empty() || self.codes.contains(value) || (!personal && is_code(value)) || is_plain(value)
-        {
+        let is_code = || !personal && is_code(value) && (!self.live || self.knows_all(value));
+        let is_plain = || is_plain(value) && !(self.live && has_address(value));
+        if value.is_empty() || self.codes.contains(value) || is_code() || is_plain() {
             return value.to_owned();
         }
         self.text(value)
+    }
+
+    /// A number under a name: what is dialled, or a person's own.
+    pub(super) fn number(&self, name: &str, number: &str) -> Option<String> {
+        let name = name.to_ascii_lowercase();
+        let personal = name != "id" && PERSONAL.iter().any(|part| name.contains(part));
+        let digits = number.bytes().filter(u8::is_ascii_digit).count();
+        let whole = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        (self.live && whole && !name.ends_with("_id") && (digits >= 13 || (personal && digits >= 4)))
+            .then(|| self.digits(number))
+    }
+
+    /// One part of a path.
+    pub(super) fn segment(&self, segment: &str) -> String {
+        let decoded = percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned();
+        if is_uuid(&decoded) {
+            return segment.to_owned();
+        }
+        let masked = self.text(&decoded);
+        if masked == decoded {
+            return segment.to_owned();
+        }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~@:,;=+".contains(&byte);
+        masked.bytes().fold(String::new(), |mut out, byte| {
+            if plain(byte) {
+                out.push(char::from(byte))
+            } else {
+                out.push_str(&format!("%{byte:02X}"))
+            }
+            out
+        })
     }
 
     fn part(&self, part: &str) -> String {
@@ -124,10 +223,18 @@ impl Masker {
         if part.chars().any(char::is_alphabetic) {
             return self.word(part);
         }
-        if is_telephone(part) { self.digits(part) } else { part.to_owned() }
+        let hidden = is_telephone(part) || (self.live && has_address(part));
+        if hidden { self.digits(part) } else { part.to_owned() }
     }
 
     fn word(&self, word: &str) -> String {
+        if self.live && word.contains('_') {
+            return word.split('_').map(|piece| self.one_word(piece)).collect::<Vec<_>>().join("_");
+        }
+        self.one_word(word)
+    }
+
+    fn one_word(&self, word: &str) -> String {
         let known = word.to_lowercase();
         if word.chars().count() < 2 || self.vocabulary.contains(&known) {
             return word.to_owned();
@@ -170,6 +277,21 @@ fn parts(text: &str) -> Vec<&str> {
         .unwrap_or_default()
 }
 
+/// The same, with the pieces of names that programs give: `created_at` is `created` and `at`.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    parts(text).into_iter().flat_map(|part| part.split('_'))
+}
+
+/// The address of a machine, which may be somebody's.
+fn has_address(text: &str) -> bool {
+    parts(text).into_iter().any(|part| part.parse::<std::net::IpAddr>().is_ok())
+}
+
+fn is_uuid(text: &str) -> bool {
+    let groups: Vec<usize> = text.split('-').map(str::len).collect();
+    groups == [8, 4, 4, 4, 12] && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
 /// Letters and digits of the same kinds as those of `form`.
 fn letters(digest: &[u8; 32], form: &str) -> String {
     let mut out = String::new();
@@ -198,7 +320,8 @@ fn is_date(text: &str) -> bool {
         Regex::new(r"^(?:[0-9]{4}-[0-9]{2}(?:-[0-9]{2}(?: [0-9]{1,2}(?::[0-9]{2}){0,2}(?:\.[0-9]+)?)?)?|[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{2,4}|[0-9:.]+)$").ok()
     });
     DATE.as_ref().is_some_and(|date| date.is_match(text))
-        && !(text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()))
+        // Of digits alone it is an id; one that long is a card, an account or a telephone.
+        && !((text.starts_with('0') || text.len() >= 13) && text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A number, a date, a time, a sign.
@@ -233,6 +356,7 @@ mod tests {
     #[test]
     fn masks_are_the_same_for_the_same_value_and_keep_its_form() {
         let masker = masker();
+        assert_ne!(masker.text("4242424242424242"), "4242424242424242");
         let text = "New customers: Zoë Kowalski <zoe@example.com>, +41 44 668 18 00, Kowalski, 1,250,000.50, 2026-11-25 10:30";
         let masked = masker.text(text);
         for secret in ["Zoë", "Kowalski", "zoe@", "example.com", "668 18"] {
@@ -278,6 +402,40 @@ mod tests {
         let once = masker.text("Ana Kowalski, ana@example.com, +41 44 668 18 00");
         masker.learn_mask(&once);
         assert_eq!(masker.text(&once), once);
+    }
+
+    #[test]
+    fn of_users_traffic_nothing_stays_but_the_words_of_the_application() {
+        let mut masker = Masker::new(b"key", ["customers".to_owned()].into()).live();
+        masker.learn_code("kowalski");
+        masker.learn_code("active");
+        for (name, value) in [
+            ("q", "kowalski"),
+            ("owner", "ana_kowalski"),
+            ("q", "{{kowalski}}"),
+            ("ip", "203.0.113.77"),
+            ("sort", "kowalski"),
+        ] {
+            let masked = masker.value(name, value);
+            assert!(masked != value && !masked.contains("kowalski") && !masked.contains("{{"), "{masked}");
+        }
+        for (name, value) in
+            [("status", "active"), ("sort", "-created_at"), ("page", "2"), ("due", "2026-11-25")]
+        {
+            assert_eq!(masker.value(name, value), value);
+        }
+        assert_eq!(masker.segment("customers"), "customers");
+        assert_eq!(
+            masker.segment("0b9c1c6e-7d3f-4f0e-9a63-0f2f3c1b5a77"),
+            "0b9c1c6e-7d3f-4f0e-9a63-0f2f3c1b5a77"
+        );
+        assert!(!masker.segment("Zo%C3%AB%20Kowalski").contains("Zo%C3"));
+        assert_eq!(masker.number("id", "1234567"), None);
+        assert!(masker.number("phone", "41446681800").is_some_and(|masked| masked != "41446681800"));
+        let pairs = masker.originals("<td>Kowalski</td>");
+        assert!(pairs.contains(&(masker.text("Kowalski"), "Kowalski".to_owned())), "{pairs:?}");
+        assert_eq!(masker.key_id(), Masker::new(b"key", BTreeSet::new()).key_id());
+        assert_ne!(masker.key_id(), Masker::new(b"other", BTreeSet::new()).key_id());
     }
 
     #[test]

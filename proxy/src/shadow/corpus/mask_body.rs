@@ -1,9 +1,6 @@
-//! Masks requests and answers: forms, JSON, HTML, headers. The same code masks what was recorded and what a replay got, so
+//! Masks requests and answers: forms, JSON, headers; pages are in `mask_html`. The same code masks what was recorded and what a replay got, so
 //! that both can be compared.
 
-use std::sync::LazyLock;
-
-use regex::{Captures, Regex};
 use serde_json::Value;
 
 use super::mask::{Masker, is_csrf_name, is_login_name, is_secret_name};
@@ -33,12 +30,28 @@ const NOT_ANSWER: &[&str] = &[
     "x-request-id",
     "traceparent",
 ];
-/// Attributes that hold texts.
-const TEXTS: &[&str] =
-    &["value", "title", "alt", "placeholder", "content", "aria-label", "label", "summary", "srcdoc"];
-/// Attributes that hold addresses.
-const ADDRESSES: &[&str] = &["href", "action", "src", "formaction", "cite", "data", "poster"];
-
+/// Of these, the ones that ask for something only if it is another one than the client has.
+const CONDITIONS: &[&str] = &["if-modified-since", "if-none-match"];
+/// Headers of an answer that hold nobody's data, whoever asks.
+const PLAIN_ANSWER: &[&str] = &[
+    "accept-ranges",
+    "allow",
+    "cache-control",
+    "content-encoding",
+    "content-language",
+    "content-range",
+    "content-type",
+    "expires",
+    "last-modified",
+    "pragma",
+    "referrer-policy",
+    "retry-after",
+    "strict-transport-security",
+    "vary",
+    "www-authenticate",
+    "x-content-type-options",
+    "x-frame-options",
+];
 /// Names and values of a form or a query, decoded.
 type Pairs = Vec<(String, Option<String>)>;
 
@@ -53,6 +66,10 @@ impl Masker {
                 out.headers.push((name.clone(), self.authorization(value)));
             } else if is_csrf_name(&lower) {
                 out.headers.push((name.clone(), "{{csrf}}".to_owned()));
+            } else if self.live && CONDITIONS.contains(&lower.as_str()) {
+                // A replay has nothing kept.
+            } else if self.live && lower == "if-match" {
+                out.headers.push((name.clone(), "{{etag}}".to_owned()));
             } else if matches!(lower.as_str(), "referer" | "origin") {
                 out.headers.push((name.clone(), self.address(value)));
             } else if REQUEST.contains(&lower.as_str()) {
@@ -102,6 +119,7 @@ impl Masker {
                 "set-cookie" => cookie(value),
                 "etag" => "\"{{etag}}\"".to_owned(),
                 "content-disposition" | "link" | "refresh" => self.text(value),
+                plain if self.live && !PLAIN_ANSWER.contains(&plain) => self.text(value),
                 _ => by_form(value),
             };
             headers.push((name.clone(), value));
@@ -134,13 +152,26 @@ impl Masker {
     /// Path and query.
     fn target(&self, target: &str) -> String {
         match target.split_once('?') {
-            Some((path, query)) => format!("{}?{}", by_form(path), self.form(query)),
-            None => by_form(target),
+            Some((path, query)) => format!("{}?{}", self.path(path), self.form(query)),
+            None => self.path(target),
         }
     }
 
+    /// A path, with a host in front of it or without.
+    fn path(&self, path: &str) -> String {
+        if !self.live {
+            return by_form(path);
+        }
+        let (host, path) = match path.find("://").map(|at| at + 3) {
+            Some(start) => path.split_at(path[start..].find('/').map_or(path.len(), |slash| start + slash)),
+            None => ("", path),
+        };
+        let segments: Vec<String> = path.split('/').map(|segment| self.segment(segment)).collect();
+        format!("{}{}", self.text(host), segments.join("/"))
+    }
+
     /// An address in a page or a header.
-    fn address(&self, address: &str) -> String {
+    pub(super) fn address(&self, address: &str) -> String {
         let (address, fragment) = address.split_once('#').map_or((address, None), |(a, f)| (a, Some(f)));
         let masked = match address.split_once(':') {
             Some(("mailto" | "tel", _)) => self.text(address),
@@ -203,119 +234,17 @@ impl Masker {
                     })
                     .collect(),
             ),
+            Value::Number(number) => match self.number(name, &number.to_string()) {
+                Some(masked) => serde_json::from_str(&masked).unwrap_or(Value::String(masked)),
+                None => Value::Number(number),
+            },
             other => other,
         }
     }
-
-    fn html(&mut self, page: &str) -> String {
-        static TAG: LazyLock<Option<Regex>> = LazyLock::new(|| {
-            Regex::new(r#"(?s)<!--.*?-->|<(?:script|style)\b.*?</(?:script|style)\s*>|<[a-zA-Z/!](?:"[^"]*"|'[^']*'|[^"'>])*>"#).ok()
-        });
-        let Some(tags) = TAG.as_ref() else { return self.fingerprint(page.as_bytes()) };
-        for found in tags.find_iter(page) {
-            self.learn_choice(found.as_str());
-        }
-        let mut out = String::with_capacity(page.len());
-        let mut rest = 0;
-        for found in tags.find_iter(page) {
-            out.push_str(&self.between(&page[rest..found.start()]));
-            out.push_str(&self.tag(found.as_str()));
-            rest = found.end();
-        }
-        out.push_str(&self.between(&page[rest..]));
-        out
-    }
-
-    /// `<option value>`, radio buttons, boxes and buttons: a replay must send what they offer.
-    fn learn_choice(&mut self, tag: &str) {
-        let lower = tag.to_ascii_lowercase();
-        let choice = lower.starts_with("<option")
-            || lower.starts_with("<button")
-            || (lower.starts_with("<input")
-                && ["radio", "checkbox", "hidden", "submit"]
-                    .iter()
-                    .any(|kind| lower.contains(&format!("type=\"{kind}\""))));
-        if let Some(value) = choice.then(|| attribute(tag, "value")).flatten()
-            && !looks_secret(&value)
-        {
-            self.learn_code(&value);
-        }
-    }
-
-    /// Text, entities left as they are.
-    fn between(&self, text: &str) -> String {
-        static ENTITY: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"&#?[a-zA-Z0-9]{1,31};").ok());
-        let Some(entities) = ENTITY.as_ref() else { return self.text(text) };
-        let mut out = String::new();
-        let mut rest = 0;
-        for found in entities.find_iter(text) {
-            out.push_str(&self.text(&text[rest..found.start()]));
-            out.push_str(found.as_str());
-            rest = found.end();
-        }
-        out.push_str(&self.text(&text[rest..]));
-        out
-    }
-
-    fn tag(&self, tag: &str) -> String {
-        static ATTRIBUTE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-            Regex::new(r#"(?s)(\s)([a-zA-Z_:][-a-zA-Z0-9_:.]*)(\s*=\s*)(?:"([^"]*)"|'([^']*)')"#).ok()
-        });
-        let lower = tag.to_ascii_lowercase();
-        if lower.starts_with("<!--") {
-            return String::new();
-        }
-        if lower.starts_with("<script") || lower.starts_with("<style") {
-            return match tag.split_once('>') {
-                Some((open, rest)) if rest.len() > "</script>".len() => {
-                    format!(
-                        "{}>{}</script>",
-                        self.tag(&format!("{open} ")).trim_end(),
-                        self.fingerprint(rest.as_bytes())
-                    )
-                }
-                _ => tag.to_owned(),
-            };
-        }
-        let name = attribute(tag, "name").unwrap_or_default();
-        let Some(attributes) = ATTRIBUTE.as_ref() else { return String::new() };
-        let masked = |found: &Captures<'_>| {
-            let value = found.get(4).or_else(|| found.get(5)).map(|value| value.as_str()).unwrap_or_default();
-            let key = found[2].to_ascii_lowercase();
-            let value = if matches!(key.as_str(), "value" | "content") && is_csrf_name(&name) {
-                "{{csrf}}".to_owned()
-            } else if key == "value" && is_secret_name(&name) && !value.is_empty() {
-                "{{secret}}".to_owned()
-            } else if key == "value" && looks_secret(value) {
-                format!("{{{{field {name}}}}}")
-            } else if key == "value" && self.codes.contains(value) {
-                value.to_owned()
-            } else if TEXTS.contains(&key.as_str()) {
-                self.between(value)
-            } else if ADDRESSES.contains(&key.as_str()) {
-                self.address(&value.replace("&amp;", "&")).replace('&', "&amp;")
-            } else {
-                by_form(value)
-            };
-            format!("{}{}{}\"{value}\"", &found[1], &found[2], &found[3])
-        };
-        attributes.replace_all(tag, masked).into_owned()
-    }
-}
-
-/// The value of an attribute in a tag.
-pub(in crate::shadow) fn attribute(tag: &str, name: &str) -> Option<String> {
-    static ATTRIBUTE: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r#"(?s)\s([a-zA-Z-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')"#).ok());
-    let found = ATTRIBUTE.as_ref()?.captures_iter(tag).find(|found| found[1].eq_ignore_ascii_case(name))?;
-    let value = found.get(2).or_else(|| found.get(3))?.as_str();
-    let plain =
-        [("&lt;", "<"), ("&gt;", ">"), ("&#34;", "\""), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
-    Some(plain.iter().fold(value.to_owned(), |value, (from, to)| value.replace(from, to)))
 }
 
 /// A token: long, without blanks, letters and digits mixed.
-fn looks_secret(value: &str) -> bool {
+pub(super) fn looks_secret(value: &str) -> bool {
     value.len() >= 20
         && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.=+/".contains(&byte))
         && value.bytes().any(|byte| byte.is_ascii_digit())
@@ -323,7 +252,7 @@ fn looks_secret(value: &str) -> bool {
 }
 
 /// What looks like an address of mail or a token is hidden, the rest stays.
-fn by_form(text: &str) -> String {
+pub(super) fn by_form(text: &str) -> String {
     crate::shadow::mask::scrub_marked(text)
 }
 
@@ -454,6 +383,38 @@ mod tests {
         assert_eq!(masked.headers[1].1, "session={{cookie}}; HttpOnly; Path=/");
         assert_eq!(masked.headers.len(), 2);
         assert_eq!(masker.value("industry", "Food & Drink"), "Food & Drink");
+    }
+
+    #[test]
+    fn users_traffic_hides_what_hides_in_attributes_paths_and_headers() {
+        let mut masker = masker().live();
+        masker.learn_host("crm.test:8080");
+        let page = "<p class=\"x\" data-person=\"kowalski\" title=Kowalski onclick='call(\"kowalski\")'>x</p>\
+            <a href=\"/customers/by/Kowalski/7\">x</a><option value=\"kowalski\"><a href=\"https://kowalski.example/\">x</a>";
+        let answer = Recorded {
+            status: 200,
+            headers: vec![
+                header("Content-Type", "text/html"),
+                header("X-Person", "kowalski"),
+                header("Location", "http://crm.test/customers/kowalski?q=kowalski"),
+            ],
+            body: page.as_bytes().to_vec(),
+        };
+        let masked = masker.answer(&answer);
+        let text = format!("{:?} {}", masked.headers, String::from_utf8_lossy(&masked.body));
+        assert!(!text.to_lowercase().contains("kowalski"), "{text}");
+        for kept in ["class=\\\"x", "/customers/", "/7", "http://crm.test/customers/", "X-Person"] {
+            let kept = kept.replace("\\\"", "\"");
+            assert!(text.contains(&kept), "{kept}: {text}");
+        }
+        let request = Exchange {
+            target: "/customers/kowalski".to_owned(),
+            headers: vec![header("If-None-Match", "\"kowalski\""), header("If-Match", "\"kowalski\"")],
+            ..Exchange::default()
+        };
+        let masked = masker.request(&request);
+        assert_eq!(masked.headers, [header("If-Match", "{{etag}}")]);
+        assert!(!masked.target.contains("kowalski"));
     }
 
     #[test]

@@ -4,15 +4,19 @@
 //! (`{{csrf}}`, `{{login NAME}}`, `{{password NAME}}`, `{{token NAME}}`, `{{field NAME}}`, `{{cookie}}`); what stands in
 //! place of personal data is a mask: the same one for the same value (`mask`). Playing a session is in `journey`.
 
+mod manifest;
 mod mask;
 mod mask_body;
+mod mask_html;
 mod text;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+pub use manifest::{Ended, MANIFEST, Manifest};
 pub use mask::{Masker, is_secret_name};
-pub(in crate::shadow) use mask_body::{attribute, encode, pairs};
+pub(in crate::shadow) use mask_body::{encode, pairs};
+pub(in crate::shadow) use mask_html::attribute;
 pub use text::{Misread, read, write};
 
 /// What a file of a corpus is called: `NAME.http`.
@@ -40,6 +44,8 @@ pub struct Exchange {
     pub line: usize,
     /// The route, if one was found.
     pub route: Option<String>,
+    /// The backend that gave the recorded answer, if that is known.
+    pub served: Option<String>,
     /// The method.
     pub method: String,
     /// Path and query.

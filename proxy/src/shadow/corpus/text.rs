@@ -15,7 +15,7 @@
 //! > the body, line by line
 //! ```
 //!
-//! A form is written one field a line. `# @expect STATUS` in place of an answer is for files written by hand; `# @as NAME`
+//! `# @served NAME` says which backend gave the recorded answer. A form is written one field a line. `# @expect STATUS` in place of an answer is for files written by hand; `# @as NAME`
 //! before the first exchange says who is logged in when the session begins.
 
 use std::fmt::{self, Write};
@@ -54,6 +54,9 @@ fn written(exchange: &Exchange) -> String {
     let mut out = format!("### {}\n", exchange.title);
     if let Some(route) = &exchange.route {
         let _ = writeln!(out, "# @route {route}");
+    }
+    if let Some(backend) = &exchange.served {
+        let _ = writeln!(out, "# @served {backend}");
     }
     if let Some(status) = exchange.expect {
         let _ = writeln!(out, "# @expect {status}");
@@ -174,11 +177,12 @@ fn exchange(lines: &[&str], start: usize) -> Result<Exchange, Misread> {
     while let Some(line) = lines.get(index).filter(|line| line.starts_with('#') || line.trim().is_empty()) {
         match key(line) {
             Some(("route", route)) => exchange.route = Some(route.to_owned()),
+            Some(("served", backend)) => exchange.served = Some(backend.to_owned()),
             Some(("expect", status)) => {
                 exchange.expect = Some(status.parse().map_err(|_| wrong(index, "`@expect` needs a status"))?);
             }
             Some(("body", "hex")) => is_hex = true,
-            Some((key, _)) => return Err(unknown(start + index, key, "route, expect, body hex")),
+            Some((key, _)) => return Err(unknown(start + index, key, "route, served, expect, body hex")),
             None => {}
         }
         index += 1;
@@ -262,6 +266,7 @@ mod tests {
             title: "1 things.create".to_owned(),
             line: 3,
             route: Some("things.create".to_owned()),
+            served: Some("legacy".to_owned()),
             method: "POST".to_owned(),
             target: "/things?a=1".to_owned(),
             headers: headers.clone(),

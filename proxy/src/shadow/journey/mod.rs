@@ -4,23 +4,27 @@
 //! What is answered is compared by the caller: with what was recorded (`replayed`), or with what another server answered.
 
 mod fields;
+mod forged;
 mod people;
 mod renames;
 mod replayed;
 mod target;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
+use regex::Regex;
 use tokio::time::timeout;
 
 use super::compare::{Answer, Asked};
 use super::corpus::{Exchange, Session};
 
+pub use forged::Forged;
 pub use people::{LoginForm, People, Person};
 pub use renames::Renames;
 pub use replayed::{plain, recorded_answer, replayed};
@@ -28,6 +32,8 @@ pub use target::Target;
 
 use fields::Fields;
 
+/// Most words that are remembered.
+const MOST_SEEN: usize = 100_000;
 /// Largest answer that is looked at.
 const LARGEST: usize = 16 << 20;
 
@@ -40,10 +46,25 @@ pub struct Player<'p> {
     patience: Duration,
     jar: BTreeMap<String, String>,
     fields: Fields,
+    /// The newest ETag of each path.
+    etags: BTreeMap<String, String>,
+    /// The path that is asked for.
+    asking: String,
+    /// Words that pages have shown, by their masks.
+    seen: BTreeMap<String, String>,
     /// Who logged in last.
     person: Option<String>,
     /// Ids that this server gave in the place of those recorded.
     pub renames: Renames,
+}
+
+/// A request on its way out, and the question as comparing needs it.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The request.
+    pub request: http::Request<Bytes>,
+    /// The question.
+    pub asked: Asked,
 }
 
 /// An answer, and what was asked.
@@ -60,8 +81,9 @@ pub struct Played {
 impl<'p> Player<'p> {
     /// Nobody is logged in yet.
     pub fn new(target: &'p Target, host: &str, people: &'p People, patience: Duration) -> Self {
-        let (jar, fields, renames) = Default::default();
-        Self { target, host: host.to_owned(), people, patience, jar, fields, person: None, renames }
+        let (jar, fields, etags, asking, seen, renames) = Default::default();
+        let host = host.to_owned();
+        Self { target, host, people, patience, jar, fields, etags, asking, seen, person: None, renames }
     }
 
     /// Logs in who was logged in when the session began.
@@ -105,13 +127,49 @@ impl<'p> Player<'p> {
         }
     }
 
+    /// Goes on with this session.
+    pub fn forge(&mut self, forged: &Forged, cookie: &str) {
+        self.jar.insert(cookie.to_owned(), forged.cookie.clone());
+        self.fields.set("csrf_token", &forged.token);
+    }
+
     /// Sends one request and remembers what the answer says.
     ///
     /// # Errors
     /// When it cannot be sent as written, or nobody answers.
     pub async fn play(&mut self, exchange: &Exchange) -> Result<Played, String> {
-        let target = self.renames.target(&self.fill(&exchange.target, Filling::Form)?);
+        let Prepared { request, asked } = self.prepare(exchange)?;
+        let begun = Instant::now();
+        let answer = timeout(self.patience, self.ask(request.map(Full::new)))
+            .await
+            .map_err(|_| format!("no answer within {} s", self.patience.as_secs()))??;
+        self.remember(&answer);
+        self.notice_login(exchange);
+        Ok(Played { asked, answer, took: begun.elapsed() })
+    }
+
+    /// The request as it is sent.
+    ///
+    /// # Errors
+    /// When it cannot be sent as written.
+    pub fn prepare(&mut self, exchange: &Exchange) -> Result<Prepared, String> {
+        let target = self.fill(&self.unmasked(&exchange.target, Filling::Form), Filling::Form)?;
+        let target = self.renames.target(&target);
+        target.split('?').next().unwrap_or_default().clone_into(&mut self.asking);
         let body = self.body(exchange)?;
+        let cookies: Vec<String> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies = cookies.join("; ");
+        let mut request = http::Request::new(Bytes::from(body));
+        *request.method_mut() =
+            exchange.method.parse().map_err(|_| format!("`{}` is no method", exchange.method))?;
+        *request.uri_mut() =
+            target.parse().map_err(|error| format!("`{target}` cannot be asked for: {error}"))?;
+        *request.headers_mut() = self.headers(exchange, &cookies)?;
+        let asked = Asked { url: format!("http://{}{target}", self.host), cookies: cookies.into_bytes() };
+        Ok(Prepared { request, asked })
+    }
+
+    fn headers(&self, exchange: &Exchange, cookies: &str) -> Result<HeaderMap, String> {
         let mut headers = HeaderMap::new();
         for (name, value) in &exchange.headers {
             let value = self.fill(value, Filling::Plain)?;
@@ -119,32 +177,19 @@ impl<'p> Player<'p> {
                 .map_err(|_| format!("`{name}` is no name of a header"))?;
             let value =
                 HeaderValue::try_from(&value).map_err(|_| format!("the value of {name} cannot be sent"))?;
-            headers.append(name, value);
+            if !value.is_empty() {
+                headers.append(name, value);
+            }
         }
-        let cookies: Vec<String> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let cookies = cookies.join("; ");
         if !cookies.is_empty() {
             let value =
-                HeaderValue::try_from(&cookies).map_err(|_| "the cookies cannot be sent".to_owned())?;
+                HeaderValue::try_from(cookies).map_err(|_| "the cookies cannot be sent".to_owned())?;
             headers.insert(http::header::COOKIE, value);
         }
         let host = HeaderValue::try_from(&self.host).map_err(|_| format!("`{}` is no host", self.host))?;
         headers.insert(http::header::HOST, host);
         headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
-        let mut request = http::Request::new(Full::new(Bytes::from(body)));
-        *request.method_mut() =
-            exchange.method.parse().map_err(|_| format!("`{}` is no method", exchange.method))?;
-        *request.uri_mut() =
-            target.parse().map_err(|error| format!("`{target}` cannot be asked for: {error}"))?;
-        *request.headers_mut() = headers;
-        let begun = Instant::now();
-        let answer = timeout(self.patience, self.ask(request))
-            .await
-            .map_err(|_| format!("no answer within {} s", self.patience.as_secs()))??;
-        self.remember(&answer);
-        self.notice_login(exchange);
-        let asked = Asked { url: format!("http://{}{target}", self.host), cookies: cookies.into_bytes() };
-        Ok(Played { asked, answer, took: begun.elapsed() })
+        Ok(headers)
     }
 
     async fn ask(&self, request: http::Request<Full<Bytes>>) -> Result<Answer, String> {
@@ -181,9 +226,34 @@ impl<'p> Player<'p> {
             .get(http::header::CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| value.contains("html"));
+        if let Some(etag) = answer.headers.get(http::header::ETAG).and_then(|value| value.to_str().ok()) {
+            self.etags.insert(self.asking.clone(), etag.to_owned());
+        }
+        self.learn_words(answer);
         if html {
             self.fields.read(&String::from_utf8_lossy(&answer.body));
         }
+    }
+
+    /// What somebody typed in is masked in a recording. Where pages show the same word, it can be sent as it was.
+    fn learn_words(&mut self, answer: &Answer) {
+        let Some(masker) = self.people.masker.as_ref().filter(|masker| masker.is_live()) else { return };
+        let Ok(text) = std::str::from_utf8(&answer.body) else { return };
+        if self.seen.len() < MOST_SEEN {
+            self.seen.extend(masker.originals(text));
+        }
+    }
+
+    fn unmasked(&self, text: &str, filling: Filling) -> String {
+        static WORD: LazyLock<Option<Regex>> =
+            LazyLock::new(|| Regex::new(r"\{\{[^{}]*\}\}|%[0-9A-Fa-f]{2}|[A-Za-z0-9]{5,}").ok());
+        let (Some(words), false) = (WORD.as_ref(), self.seen.is_empty()) else { return text.to_owned() };
+        let original = |found: &regex::Captures<'_>| match (self.seen.get(&found[0]), filling) {
+            (None, _) => found[0].to_owned(),
+            (Some(word), Filling::Form) => super::corpus::encode(word),
+            (Some(word), _) => word.clone(),
+        };
+        words.replace_all(text, original).into_owned()
     }
 
     /// Later `{{password self}}` means who logged in here.
@@ -199,11 +269,13 @@ impl<'p> Player<'p> {
     fn body(&self, exchange: &Exchange) -> Result<Vec<u8>, String> {
         let Ok(text) = std::str::from_utf8(&exchange.body) else { return Ok(exchange.body.clone()) };
         if exchange.is_form() {
-            return Ok(self.renames.form(&self.fill(text, Filling::Form)?).into_bytes());
+            let text = self.unmasked(text, Filling::Form);
+            return Ok(self.renames.form(&self.fill(&text, Filling::Form)?).into_bytes());
         }
         let json = exchange.header("content-type").is_some_and(|value| value.contains("json"));
         if json {
-            return Ok(self.renames.document(&self.fill(text, Filling::Json)?).into_bytes());
+            let text = self.unmasked(text, Filling::Json);
+            return Ok(self.renames.document(&self.fill(&text, Filling::Json)?).into_bytes());
         }
         Ok(self.fill(text, Filling::Plain)?.into_bytes())
     }
@@ -248,8 +320,9 @@ impl<'p> Player<'p> {
             "login" => Ok(self.people.find(person())?.login.clone()),
             "password" => self.people.password(person()),
             "token" => self.people.token(argument),
+            "etag" => Ok(self.etags.get(&self.asking).cloned().unwrap_or_default()),
             // Bytes that were not recorded.
-            "bytes" | "secret" | "cookie" | "etag" => Ok(String::new()),
+            "bytes" | "secret" | "cookie" => Ok(String::new()),
             other => Err(format!("`{{{{{other}}}}}` stands for nothing that is known")),
         }
     }

@@ -74,7 +74,12 @@ impl People {
         let fits = |person: &&Person| {
             person.name.as_deref() == Some(name)
                 || (name.starts_with("id:") && person.id.as_deref() == name.strip_prefix("id:"))
-                || self.masker.as_ref().is_some_and(|masker| masker.reference(&person.login) == name)
+                || self.masker.as_ref().is_some_and(|masker| {
+                    [Some(&person.login), person.id.as_ref()]
+                        .into_iter()
+                        .flatten()
+                        .any(|own| masker.reference(own) == name)
+                })
         };
         self.users.iter().find(fits).ok_or_else(|| {
             format!("the users' file has nobody for `{name}`: add `[[user]]` with `as = \"{name}\"`, `login` and `password`")

@@ -10,8 +10,9 @@ use sqlx::{Connection, Row};
 use super::{Bounds, DiffGroup, GroupRow, Mismatch, Wanted};
 
 /// Steps from one version of the tables to the next; what is here once never changes.
-const MIGRATIONS: &[&[&str]] = &[&[
-    "CREATE TABLE shadow_group (
+const MIGRATIONS: &[&[&str]] = &[
+    &[
+        "CREATE TABLE shadow_group (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         route TEXT NOT NULL,
         signature TEXT NOT NULL,
@@ -24,14 +25,16 @@ const MIGRATIONS: &[&[&str]] = &[&[
         last_revision INTEGER NOT NULL,
         UNIQUE (route, signature)
     )",
-    "CREATE INDEX shadow_group_age ON shadow_group (last_at)",
-    "CREATE TABLE shadow_sample (
+        "CREATE INDEX shadow_group_age ON shadow_group (last_at)",
+        "CREATE TABLE shadow_sample (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         shadow_group INTEGER NOT NULL REFERENCES shadow_group (id) ON DELETE CASCADE,
         document TEXT NOT NULL
     )",
-    "CREATE INDEX shadow_sample_group ON shadow_sample (shadow_group, id)",
-]];
+        "CREATE INDEX shadow_sample_group ON shadow_sample (shadow_group, id)",
+    ],
+    &["ALTER TABLE shadow_group ADD COLUMN asked TEXT"],
+];
 
 /// Where differences go for which there is no room of their own.
 const OTHER: &str = "(other differences)";
@@ -64,6 +67,13 @@ impl Database {
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
         for group in &mismatch.groups {
             let id = count(&mut transaction, mismatch, group, bounds).await?;
+            if let Some(case) = &mismatch.case {
+                sqlx::query("UPDATE shadow_group SET asked = ? WHERE id = ?")
+                    .bind(case)
+                    .bind(id)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
             sqlx::query("INSERT INTO shadow_sample (shadow_group, document) VALUES (?, ?)")
                 .bind(id)
                 .bind(&mismatch.document)
@@ -84,7 +94,8 @@ impl Database {
     /// Without a route: of all, but for what stands under a name that no route can have (blanks: tests of shadowing).
     pub(super) async fn groups(&mut self, wanted: &Wanted) -> Result<Vec<GroupRow>, sqlx::Error> {
         let rows = sqlx::query(
-            "SELECT id, route, signature, kind, rule, count, first_at, last_at, first_revision, last_revision
+            "SELECT id, route, signature, kind, rule, count, first_at, last_at, first_revision, last_revision,
+                CASE WHEN ?2 IS NULL THEN NULL ELSE asked END AS asked
              FROM shadow_group WHERE (route = ?1 OR (?1 IS NULL AND route NOT LIKE '% %')) AND (?2 IS NULL OR id = ?2)
              ORDER BY count DESC, id",
         )
@@ -198,5 +209,6 @@ fn group(row: &SqliteRow) -> Result<GroupRow, sqlx::Error> {
         first_revision: row.try_get("first_revision")?,
         last_revision: row.try_get("last_revision")?,
         samples: Vec::new(),
+        case: row.try_get("asked")?,
     })
 }

@@ -36,6 +36,8 @@ pub struct Mismatch {
     pub groups: Vec<DiffGroup>,
     /// The masked sample, a JSON document.
     pub document: String,
+    /// The request and both answers, masked, another document; absent: what the groups have already is good enough.
+    pub case: Option<String>,
 }
 
 /// What differences of one shape share.
@@ -75,6 +77,9 @@ pub struct GroupRow {
     /// Samples, newest first; only where they were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub samples: Vec<Value>,
+    /// The request and both answers, masked; only where one group was asked for.
+    #[serde(skip)]
+    pub case: Option<String>,
 }
 
 /// How much is kept.
@@ -266,6 +271,7 @@ mod tests {
             at: Utc::now(),
             groups: signatures.iter().map(group).collect(),
             document: document.to_owned(),
+            case: None,
         }
     }
 

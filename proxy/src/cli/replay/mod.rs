@@ -1,20 +1,24 @@
 //! `ficus replay`: recorded sessions against a backend, compared with what was recorded.
 
-use std::collections::BTreeMap;
+mod certify;
+mod report;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::{Value, json};
 
 use super::arguments::Common;
+use super::client::Client;
 use super::exit::Exit;
-use super::{Done, census, offline, screen, twin};
+use super::{Done, census, offline, screen};
 use crate::route::{IgnoreRule, Table};
 use crate::settings::{Settings, Stack, UpstreamAddress};
 use crate::shadow::compare::{Answer, Case, Comparison, Design, Judge, Side, Verdict};
-use crate::shadow::corpus::{EXTENSION, Exchange, Masker, Session, VOCABULARY, load, words, write};
+use crate::shadow::corpus::{EXTENSION, Exchange, Manifest, Masker, Session, VOCABULARY, load, words, write};
 use crate::shadow::journey::{People, Player, Renames, Target, plain, recorded_answer, replayed};
+use certify::Certifier;
+use report::{document, report};
 
 /// `replay`.
 #[derive(Debug, Args)]
@@ -23,13 +27,15 @@ Sessions are played in the order of their files; logins are done anew, CSRF toke
 ids that the server gives stand for those recorded. What is answered is masked as the recording was, and compared by \
 meaning under the rules of routes.toml. Writes are sent: use a database that may change.
 
-With --write the answers become a corpus: play a journey that was written by hand against Flask, and replay it against Rust.
+With --write the answers become a corpus: play a journey that was written by hand against Flask, and replay it against Rust. With \
+--certify the comparisons of a recording (`ficus record`) count toward the certificates of the running ficus.
 
 Exit codes: 0 all agree, 3 something differs, 1 it could not be tried.
 
 Examples:
   ficus replay journey --against legacy --users users.toml --write corpus --vocabulary crm/templates
   ficus replay corpus --against rust --users users.toml
+  ficus replay state/recordings/20261125-201500.120 --against legacy-next --users users.toml --certify
   ficus replay corpus/0007.http --against http://127.0.0.1:5001 --json")]
 pub(super) struct Flags {
     /// A session, or a folder of sessions
@@ -47,9 +53,12 @@ pub(super) struct Flags {
     /// Words that are the application's own and stay readable: a file, or a folder such as its templates
     #[arg(long, value_name = "PATH", requires = "write")]
     vocabulary: Option<PathBuf>,
-    /// The Host header [default: localhost]
-    #[arg(long, value_name = "NAME", default_value = "localhost")]
-    host: String,
+    /// The Host header [default: as it was recorded, else localhost]
+    #[arg(long, value_name = "NAME")]
+    host: Option<String>,
+    /// Count the comparisons toward the certificates of the running ficus, marked as replayed
+    #[arg(long, conflicts_with = "write")]
+    certify: bool,
     /// Longest wait for one answer, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     timeout: u64,
@@ -62,6 +71,15 @@ struct Step {
     route: Option<String>,
     result: Result<Comparison, String>,
     compared: bool,
+    /// The backend whose answer was recorded.
+    served: Option<String>,
+    /// The backend that answered now.
+    answered_by: Option<String>,
+    method: String,
+    /// Of the recorded answer.
+    status: u16,
+    /// The handler handed it back.
+    deferred: bool,
 }
 
 impl Step {
@@ -79,19 +97,23 @@ pub(super) fn run(common: &Common, flags: &Flags) -> Done {
     let settings = offline::settings(common)?;
     let sessions = load(&flags.corpus).map_err(Exit::failed)?;
     let (target, side) = target(&settings, &flags.against)?;
-    let mut masker = masker(&settings, &flags.corpus, flags.vocabulary.as_deref())?;
+    let mut masker = masker(&settings, &flags.corpus, (flags.vocabulary.as_deref(), flags.write.is_some()))?;
     sessions
         .iter()
         .flat_map(|session| &session.exchanges)
         .for_each(|exchange| masker.learn_request(exchange));
-    let mut people = match &flags.users {
-        Some(path) => People::load(path).map_err(Exit::failed)?,
-        None => People::default(),
-    };
-    people.masker = Some(masker.clone());
+    let people = people(flags.users.as_deref(), &masker)?;
     let table = routes(common)?;
+    let folder = folder_of(&flags.corpus);
+    let manifest = Manifest::read(folder).map_err(Exit::failed)?;
+    let recorded_host = manifest.and_then(|manifest| manifest.host);
+    let certifier = match flags.certify {
+        true => Some(Certifier::begin(Client::new(common), (table.as_ref(), folder), &sessions)?),
+        false => None,
+    };
     let replay = Replay {
-        host: &flags.host,
+        host: flags.host.as_deref().or(recorded_host.as_deref()).unwrap_or("localhost"),
+        backend: settings.backends.contains_key(&flags.against).then_some(flags.against.as_str()),
         patience: Duration::from_secs(flags.timeout),
         people: &people,
         table: table.as_ref(),
@@ -102,20 +124,25 @@ pub(super) fn run(common: &Common, flags: &Flags) -> Done {
     if let Some(folder) = &flags.write {
         prepare(folder, flags.vocabulary.as_deref())?;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Exit::failed(format!("cannot start: {error}")))?;
-    let mut steps = Vec::new();
-    for session in &sessions {
-        runtime.block_on(replay.session(session, &target, &mut masker, &mut steps)).map_err(Exit::failed)?;
-    }
+    let steps = replay.all(&sessions, &target, &mut masker)?;
+    let told = certifier.map(|certifier| certifier.tell(&replay, &steps)).transpose()?;
     if common.json {
-        screen::print_json(&document(&steps));
+        let mut document = document(&steps);
+        if let Some(told) = told {
+            document["certified"] = told;
+        }
+        screen::print_json(&document);
     } else {
         screen::print(&report(&steps));
+        screen::print(&told.as_ref().map(certify::text).unwrap_or_default());
     }
     if steps.iter().any(Step::differs) { Err(Exit::silent(3)) } else { Ok(()) }
+}
+
+/// Who logs in; recordings know them by their masks.
+fn people(path: Option<&Path>, masker: &Masker) -> Result<People, Exit> {
+    let people = path.map(People::load).transpose().map_err(Exit::failed)?.unwrap_or_default();
+    Ok(People { masker: Some(masker.clone()), ..people })
 }
 
 /// The routing table, if there is a routing file: its rules say what may differ.
@@ -128,7 +155,7 @@ pub(super) fn routes(common: &Common) -> Result<Option<Table>, Exit> {
     census::checked(&settings, &name, &text, settings.flask.profile).map(Some)
 }
 
-fn target(settings: &Settings, against: &str) -> Result<(Target, Side), Exit> {
+pub(super) fn target(settings: &Settings, against: &str) -> Result<(Target, Side), Exit> {
     let profile = settings.flask.profile;
     let Some(backend) = settings.backends.get(against) else {
         let known: Vec<&str> = settings.backends.keys().map(String::as_str).collect();
@@ -157,8 +184,12 @@ fn target(settings: &Settings, against: &str) -> Result<(Target, Side), Exit> {
 }
 
 /// Masks as the recording did: with the application's secret key, and its words.
-fn masker(settings: &Settings, corpus: &Path, vocabulary: Option<&Path>) -> Result<Masker, Exit> {
-    let folder = if corpus.is_dir() { corpus } else { corpus.parent().unwrap_or(Path::new(".")) };
+fn masker(
+    settings: &Settings,
+    corpus: &Path,
+    (vocabulary, writes): (Option<&Path>, bool),
+) -> Result<Masker, Exit> {
+    let folder = folder_of(corpus);
     let vocabulary = vocabulary.map_or_else(|| folder.join(VOCABULARY), Path::to_path_buf);
     let vocabulary = if vocabulary.exists() {
         words(&vocabulary)
@@ -166,8 +197,51 @@ fn masker(settings: &Settings, corpus: &Path, vocabulary: Option<&Path>) -> Resu
     } else {
         std::collections::BTreeSet::default()
     };
-    let secret = settings.flask.secret_key.as_ref().map(|key| key.0.clone()).unwrap_or_default();
-    Ok(Masker::new(secret.as_bytes(), vocabulary))
+    let manifest = Manifest::read(folder).map_err(Exit::failed)?;
+    let secret = match &settings.flask.secret_key {
+        Some(key) => key.0.clone(),
+        None if writes || manifest.is_some() => {
+            return Err(Exit::failed(
+                "`flask.secret_key` is not set: the masks of a corpus are made with it; without it anybody could take them \
+                 off again, and no later replay could compare anything. Set it in ficus.toml or FICUS_FLASK_SECRET_KEY",
+            ));
+        }
+        None => String::new(),
+    };
+    let masker = Masker::new(secret.as_bytes(), vocabulary);
+    let Some(manifest) = manifest else { return Ok(masker) };
+    live(masker, &manifest, folder)
+}
+
+/// For a recording of users' traffic.
+fn live(masker: Masker, manifest: &Manifest, folder: &Path) -> Result<Masker, Exit> {
+    if manifest.key != masker.key_id() {
+        return Err(Exit::failed(format!(
+            "`{}` was recorded with another `flask.secret_key`: its masks are others, so nothing could be compared",
+            folder.display()
+        )));
+    }
+    let mut masker = masker.live();
+    manifest.host.iter().for_each(|host| masker.learn_host(host));
+    Ok(masker)
+}
+
+/// Knows who is meant in a recording of users' traffic; `None`: it is none, and names people itself.
+pub(super) fn masker_of_recording(secret: Option<&str>, corpus: &Path) -> Result<Option<Masker>, Exit> {
+    let folder = folder_of(corpus);
+    let Some(manifest) = Manifest::read(folder).map_err(Exit::failed)? else { return Ok(None) };
+    let secret =
+        secret.ok_or_else(|| Exit::failed("the secret key is not set, with which a recording was masked"))?;
+    let path = folder.join(VOCABULARY);
+    let vocabulary =
+        words(&path).map_err(|error| Exit::failed(format!("cannot read `{}`: {error}", path.display())))?;
+    live(Masker::new(secret.as_bytes(), vocabulary), &manifest, folder).map(Some)
+}
+
+/// The folder of a corpus, or of one of its sessions.
+fn folder_of(corpus: &Path) -> &Path {
+    let parent = corpus.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if corpus.is_dir() { corpus } else { parent.unwrap_or(Path::new(".")) }
 }
 
 /// A folder for a new corpus, with the words of the application.
@@ -187,6 +261,8 @@ fn prepare(folder: &Path, vocabulary: Option<&Path>) -> Result<(), Exit> {
 
 struct Replay<'a> {
     host: &'a str,
+    /// The backend that is asked, if it is one of this node.
+    backend: Option<&'a str>,
     patience: Duration,
     people: &'a People,
     table: Option<&'a Table>,
@@ -196,6 +272,18 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
+    fn all(&self, sessions: &[Session], target: &Target, masker: &mut Masker) -> Result<Vec<Step>, Exit> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Exit::failed(format!("cannot start: {error}")))?;
+        let mut steps = Vec::new();
+        for session in sessions {
+            runtime.block_on(self.session(session, target, masker, &mut steps)).map_err(Exit::failed)?;
+        }
+        Ok(steps)
+    }
+
     async fn session(
         &self,
         session: &Session,
@@ -207,17 +295,23 @@ impl Replay<'_> {
         let mut player = Player::new(target, self.host, self.people, self.patience);
         let begun = player.begin(session).await;
         for exchange in &session.exchanges {
-            let result = match &begun {
-                Ok(()) => self.step(exchange, &mut player, masker, &mut written).await,
-                Err(error) => Err(error.clone()),
-            };
-            steps.push(Step {
+            let mut step = Step {
                 session: session.name.clone(),
                 title: exchange.title.clone(),
                 route: exchange.route.clone(),
-                result,
+                result: Err(String::new()),
                 compared: exchange.answer.is_some() && self.write.is_none(),
-            });
+                served: exchange.served.clone(),
+                answered_by: self.backend.map(str::to_owned),
+                method: exchange.method.clone(),
+                status: exchange.answer.as_ref().map(|answer| answer.status).unwrap_or_default(),
+                deferred: false,
+            };
+            step.result = match &begun {
+                Ok(()) => self.step(exchange, (&mut player, masker), &mut written, &mut step).await,
+                Err(error) => Err(error.clone()),
+            };
+            steps.push(step);
             if steps.len().is_multiple_of(50) {
                 let differ = steps.iter().filter(|step| step.differs()).count();
                 eprintln!("{} requests replayed, {differ} differ", steps.len());
@@ -234,11 +328,19 @@ impl Replay<'_> {
     async fn step(
         &self,
         exchange: &Exchange,
-        player: &mut Player<'_>,
-        masker: &mut Masker,
+        (player, masker): (&mut Player<'_>, &mut Masker),
         written: &mut Session,
+        step: &mut Step,
     ) -> Result<Comparison, String> {
         let played = player.play(exchange).await?;
+        let said = |name: &str| played.answer.headers.get(name).and_then(|value| value.to_str().ok());
+        if self.backend.is_none() {
+            step.answered_by = said("x-ficus-backend").map(str::to_owned);
+        }
+        step.deferred = played.answer.status == 503 && said("x-ficus-defer") == Some("1");
+        if step.deferred {
+            return Err("the handler hands it back: Flask would answer".to_owned());
+        }
         if let Some(expected) = exchange.expect
             && played.answer.status != expected
         {
@@ -278,62 +380,4 @@ fn as_answered(exchange: &Exchange, answer: &Answer, renames: &Renames, masker: 
     };
     let target = renames.target(&exchange.target);
     Exchange { target, body, answer: Some(masker.answer(&plain(answer))), ..exchange.clone() }
-}
-
-fn report(steps: &[Step]) -> String {
-    let mut text = String::new();
-    for step in steps {
-        let word = if step.differs() { screen::bad("differ") } else { "agree".to_owned() };
-        text.push_str(&format!("{word}  {}: {}\n", step.session, step.title));
-        match &step.result {
-            Ok(comparison) => {
-                comparison
-                    .differences
-                    .iter()
-                    .take(8)
-                    .for_each(|difference| text.push_str(&twin::lines(difference)));
-                if let Some(why) = comparison.incomparable {
-                    text.push_str(&format!("    not comparable: {}\n", why.word()));
-                }
-            }
-            Err(error) => text.push_str(&format!("    {error}\n")),
-        }
-    }
-    let differ = steps.iter().filter(|step| step.differs()).count();
-    let compared = steps.iter().filter(|step| step.compared).count();
-    let sessions: std::collections::BTreeSet<&str> = steps.iter().map(|step| step.session.as_str()).collect();
-    text.push_str(&format!(
-        "{} requests in {} sessions, {compared} compared with a recorded answer: {} agree, {differ} differ\n",
-        steps.len(),
-        sessions.len(),
-        steps.len() - differ,
-    ));
-    text
-}
-
-fn document(steps: &[Step]) -> Value {
-    let mut routes: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for step in steps.iter().filter(|step| step.compared) {
-        let tally = routes.entry(step.route.as_deref().unwrap_or_default()).or_default();
-        *(if step.differs() { &mut tally.1 } else { &mut tally.0 }) += 1;
-    }
-    let shown = |step: &Step| {
-        let (result, differences) = match &step.result {
-            Ok(comparison) => {
-                let paths: Vec<String> =
-                    comparison.differences.iter().map(|found| found.path.text()).collect();
-                (comparison.verdict.word().to_owned(), paths)
-            }
-            Err(error) => (error.clone(), Vec::new()),
-        };
-        json!({
-            "session": step.session, "title": step.title, "route": step.route, "differs": step.differs(),
-            "result": result, "differences": differences,
-        })
-    };
-    let routes: BTreeMap<&str, Value> = routes
-        .into_iter()
-        .map(|(name, (agree, differ))| (name, json!({ "agree": agree, "differ": differ })))
-        .collect();
-    json!({ "schema": 1, "routes": routes, "steps": steps.iter().map(shown).collect::<Vec<_>>() })
 }
