@@ -167,10 +167,7 @@ impl Control {
             took.swapped_us = micros(wanted.began);
         };
         let more = changes.iter().any(|change| change.more)
-            || matches!(
-                wanted.change.edit,
-                Edit::Resume { .. } | Edit::Approve { .. } | Edit::Record { .. }
-            );
+            || matches!(wanted.change.edit, Edit::Resume { .. } | Edit::Approve { .. } | Edit::Record { .. });
         // Nobody waits for a disk on the way to safety: if the file cannot be written, this is laid over it.
         let mut waits = Some(after);
         if next.safe {

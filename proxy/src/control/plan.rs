@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use crate::diagnostic::{Report, Source};
 use crate::route::{Route, Table, read};
-use crate::store::{Action, Texts};
+use crate::store::Texts;
 
 use super::approvals::Approval;
 use super::change::{Change, Changed, Crowd, Edit, Preview, Refused};
@@ -17,6 +17,7 @@ use super::edit::{RouteEdit, edit, edit_default};
 use super::pins::{self, Hold, Override, Pins};
 use super::shadow::{self, ShadowEdit, edit_shadow};
 use super::standing::{self, DEFAULTS, Standing};
+use super::told::not_in_the_file;
 use super::undo::{NotUndone, undo};
 use super::{Control, Running, diff, near, serve_word};
 
@@ -175,10 +176,7 @@ impl Control {
             return Err(cannot("the routing file before or after it is not kept"));
         };
         if before == after {
-            return Err(cannot(&format!(
-                "it did not change the routing file; `{}",
-                ended_by(past.record.action)
-            )));
+            return Err(cannot(not_in_the_file(past.record.action)));
         }
         let text = undo(before, after, &running.state.text, force).map_err(|refused| match refused {
             NotUndone::Unreadable(why) => cannot(&why),
@@ -241,14 +239,6 @@ impl Next {
             changes.iter().any(|change| change.more || (change.after == "off" && change.before != "off"));
         let diff = diff::unified(&running.state.text, &self.text);
         Preview { revision: running.state.revision, changes, ask, diff }
-    }
-}
-
-fn ended_by(action: Action) -> &'static str {
-    if action == Action::Record {
-        "ficus record stop` ends a recording"
-    } else {
-        "ficus resume` ends what lies over it"
     }
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::Running;
 use super::standing::Standing;
-use crate::store::RouteChange;
+use crate::store::{Action, RouteChange};
 
 /// What the record of a recording says of its routes.
 pub(super) fn told(running: &Running, routes: &[String], until: Option<DateTime<Utc>>) -> Vec<RouteChange> {
@@ -24,4 +24,13 @@ pub(super) fn told(running: &Running, routes: &[String], until: Option<DateTime<
         }
     };
     routes.iter().map(change).collect()
+}
+
+/// Why a change cannot be taken back that the routing file knows nothing of.
+pub(super) fn not_in_the_file(action: Action) -> &'static str {
+    if action == Action::Record {
+        "it did not change the routing file; `ficus record stop` ends a recording"
+    } else {
+        "it did not change the routing file; `ficus resume` ends what lies over it"
+    }
 }

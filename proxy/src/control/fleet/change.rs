@@ -77,7 +77,7 @@ impl Control {
         let before = running.effective();
         let after = next.pins.over(&next.base);
         let changes = changed(&before, &after);
-        let only_told = matches!(change.edit, Edit::Record { .. });
+        let only_told = matches!(wanted.change.edit, Edit::Record { .. });
         if changes.is_empty()
             && next.pins == running.state.pins
             && next.text == running.state.text
