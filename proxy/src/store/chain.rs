@@ -177,6 +177,9 @@ impl Chain {
             text.push_str(&serde_json::to_string(link)?);
             text.push('\n');
         }
+        if let Some(directory) = self.path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
         let next = self.path.with_extension("jsonl.next");
         let mut file = File::create(&next)?;
         file.write_all(text.as_bytes())?;
