@@ -176,7 +176,7 @@ impl Reader {
                 "schema": 1,
                 "revision": record.revision,
                 "at": record.at,
-                "author": record.author,
+                "author": record.who(),
                 "reason": record.reason,
                 "action": record.action.word(),
                 "routes": record.changes,

@@ -48,13 +48,20 @@ fn print_with_diff(record: &Value) {
     }
 }
 
+/// Who made it, and in a fleet where.
+fn who(record: &Value) -> String {
+    let place = record["node"].as_str().map(|node| format!(" on {node}")).unwrap_or_default();
+    let cut_off = if record["cut_off"] == true { ", cut off" } else { "" };
+    format!("{}{place}{cut_off}", record["author"].as_str().unwrap_or_default())
+}
+
 fn rows(record: &Value) -> Vec<Vec<String>> {
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let row = |route: String, change: String| {
         vec![
             record["revision"].to_string(),
             screen::time(&word(&record["at"])),
-            word(&record["author"]),
+            who(record),
             route,
             change,
             word(&record["reason"]),

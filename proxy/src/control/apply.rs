@@ -245,6 +245,8 @@ impl Control {
             hash: file::hash(&next.text),
             text: Some(next.text.clone()),
             undoes,
+            node: None,
+            cut_off: false,
             pins: snapshot(&next.pins),
         }
     }

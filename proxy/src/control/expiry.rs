@@ -30,6 +30,8 @@ impl Control {
             hash: running.hash.clone(),
             text: Some(running.state.text.clone()),
             undoes: None,
+            node: None,
+            cut_off: false,
             pins: snapshot(&pins),
         };
         // What cannot be put on record does not give traffic back; it is tried again. In a fleet the shared store has the record:

@@ -132,6 +132,8 @@ impl Control {
             hash,
             text: Some(text.clone()),
             undoes: None,
+            node: None,
+            cut_off: false,
             pins: snapshot(&running.state.pins),
         };
         running.state.revision = revision;

@@ -297,6 +297,8 @@ fn good(base: Table, text: String, warnings: Report, mut state: State, past: (u6
             hash: hash.clone(),
             text: Some(text.clone()),
             undoes: None,
+            node: None,
+            cut_off: false,
             pins: snapshot(&state.pins),
         };
         state.revision = record.revision;

@@ -55,6 +55,14 @@ struct Version {
     version: &'static str,
 }
 
+#[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(super) struct StateLabel {
+    pub(super) state: &'static str,
+}
+
+/// Of what is shown only where there is something to show.
+pub(super) type NoLabels = [(&'static str, &'static str); 0];
+
 /// All metrics but the histograms, which are in `handles`.
 #[derive(Debug)]
 pub(super) struct Metrics {
@@ -85,6 +93,13 @@ pub(super) struct Metrics {
     pub(super) reload_time: Gauge<f64, AtomicU64>,
     pub(super) settings_reloaded: Gauge,
     pub(super) certificates_reloaded: Gauge,
+    pub(super) fleet_nodes: Family<StateLabel, Gauge>,
+    pub(super) fleet_nodes_behind: Family<NoLabels, Gauge>,
+    pub(super) fleet_revisions_behind: Family<NoLabels, Gauge>,
+    pub(super) fleet_cut_off: Family<NoLabels, Gauge>,
+    pub(super) fleet_last_contact: Family<NoLabels, Gauge<f64, AtomicU64>>,
+    pub(super) fleet_unshared: Family<NoLabels, Gauge>,
+    pub(super) fleet_unconfirmed: Family<NoLabels, Gauge>,
     build: Family<Version, Gauge>,
 }
 
@@ -120,6 +135,13 @@ impl Metrics {
             reload_time: Gauge::default(),
             settings_reloaded: Gauge::default(),
             certificates_reloaded: Gauge::default(),
+            fleet_nodes: Family::default(),
+            fleet_nodes_behind: Family::default(),
+            fleet_revisions_behind: Family::default(),
+            fleet_cut_off: Family::default(),
+            fleet_last_contact: Family::default(),
+            fleet_unshared: Family::default(),
+            fleet_unconfirmed: Family::default(),
             build,
         }
     }
@@ -156,6 +178,13 @@ impl Metrics {
         r.register("config_last_reload_success_timestamp_seconds", "When routes.toml was last loaded", self.reload_time.clone());
         r.register("settings_last_reload_successful", "Whether ficus.toml was good when it was last read", self.settings_reloaded.clone());
         r.register("certificates_last_reload_successful", "Whether the certificates were good when they were last read", self.certificates_reloaded.clone());
+        r.register("fleet_nodes", "Nodes of the fleet that this node knows of, by whether they were heard lately", self.fleet_nodes.clone());
+        r.register("fleet_nodes_behind", "Live nodes that run an older revision than the newest one, as this node sees it", self.fleet_nodes_behind.clone());
+        r.register("fleet_revisions_behind", "How many revisions this node is behind the newest one that it knows of", self.fleet_revisions_behind.clone());
+        r.register("fleet_cut_off", "Whether this node cannot reach the store of its fleet", self.fleet_cut_off.clone());
+        r.register("fleet_last_contact_timestamp_seconds", "When the store of the fleet last answered this node", self.fleet_last_contact.clone());
+        r.register("fleet_unshared_changes", "Changes made on this node that the others have not heard of", self.fleet_unshared.clone());
+        r.register("fleet_changes_waiting", "Changes made on this node that wait until all live nodes run them", self.fleet_unconfirmed.clone());
         r.register("build_info", "The version of this program; always 1", self.build.clone());
         registry
     }

@@ -6,6 +6,7 @@
 mod access_log;
 mod evidence;
 mod exporter;
+mod fleet;
 mod handles;
 mod histogram;
 mod json;
@@ -36,7 +37,7 @@ pub use lines::{Lines, Output};
 pub use outcome::Outcome;
 pub use panics::count_panics;
 pub use shadow::ShadowMetrics;
-pub use sources::{BackendState, Sources, UpstreamState};
+pub use sources::{BackendState, FleetState, Sources, UpstreamState};
 pub use traces::{Kind, Span, Traces, Value};
 pub use waiting::{Awaited, Waiting};
 
@@ -361,6 +362,9 @@ impl Observer {
         self.metrics.reload_successful.set(i64::from(successful));
         if let Some(at) = at {
             self.metrics.reload_time.set(at.timestamp_millis() as f64 / 1_000.0);
+        }
+        if let Some(fleet) = (sources.fleet)() {
+            self.metrics.show_fleet(&fleet);
         }
         self.refresh_backends((sources.backends)());
     }

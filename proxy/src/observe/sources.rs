@@ -8,6 +8,29 @@ pub struct Sources {
     pub backends: Box<dyn Fn() -> Vec<BackendState> + Send>,
     /// Whether the last look at routes.toml ended well, and when a text was last taken.
     pub reload: Box<dyn Fn() -> (bool, Option<DateTime<Utc>>) + Send>,
+    /// The fleet; absent: this node is alone.
+    pub fleet: Box<dyn Fn() -> Option<FleetState> + Send>,
+}
+
+/// What a scrape says about the fleet, as this node sees it.
+#[derive(Debug, Clone)]
+pub struct FleetState {
+    /// Nodes that were heard lately.
+    pub live: usize,
+    /// Nodes that were heard within a day, and not lately.
+    pub gone: usize,
+    /// Live nodes that run an older revision than the newest one.
+    pub behind: usize,
+    /// How many revisions this node is behind the newest one.
+    pub revisions_behind: u64,
+    /// The store cannot be reached.
+    pub cut_off: bool,
+    /// When it last answered.
+    pub last_contact: Option<DateTime<Utc>>,
+    /// Changes that the others have not heard of.
+    pub unshared: u64,
+    /// Changes that wait for other nodes.
+    pub waiting: usize,
 }
 
 /// What a scrape says about a backend.

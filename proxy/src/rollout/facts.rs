@@ -14,7 +14,7 @@ use super::hooks::Hooks;
 use super::incident::Incidents;
 use super::sights::Sights;
 use super::soak::Soaks;
-use super::steps::{Stage, digest, edit};
+use super::steps::{Stage, digest, edit, stands};
 use crate::control::{Applied, Change, Control, Edit, HoldStatus, Preview, Refused};
 use crate::route::{Plan, Route, Step};
 use crate::shadow::Shadow;
@@ -137,7 +137,9 @@ impl Gates {
         let stage = Stage::of(&route);
         let next = stage.next(&plan);
         let certificate = self.shadow.certificate(name);
-        let build = |one: &Certificate| (one.number, one.provenance.build.clone());
+        // Every node of a fleet numbers its own certificates; what they are about is the same on all of them.
+        let number = |one: &Certificate| if self.in_fleet() { 0 } else { one.number };
+        let build = |one: &Certificate| (number(one), one.provenance.build.clone());
         let looked = certificate.as_ref().map(build);
         let digest = digest(&route, looked.as_ref().map(|(number, build)| (*number, build.as_deref())));
         let conditions = match next {
@@ -245,6 +247,10 @@ impl Gates {
         }
     }
 
+    fn in_fleet(&self) -> bool {
+        self.control.shared_store().is_some()
+    }
+
     fn facts(&self, route: &Route, asked: &Asked<'_>, certificate: Option<&Certificate>) -> Facts {
         let status = self.control.status();
         let hold = status.holds.iter().find(|hold| hold.route == route.name);
@@ -280,11 +286,11 @@ impl Gates {
 
     /// Who approved this step of the route as it is, is not the one who asks, and did not make its last change.
     fn approvals(&self, route: &Route, asked: &Asked<'_>, past: &[Record]) -> Vec<String> {
-        let last = last_author(past);
+        let (last, in_fleet) = (last_author(past), self.in_fleet());
         let step = asked.next.word(&route.candidate);
         let counts = |approval: &crate::control::Approval| {
             approval.step == step
-                && approval.digest == asked.digest
+                && stands(&approval.digest, asked.digest, in_fleet)
                 && approval.author != asked.who
                 && Some(approval.author.as_str()) != last
         };

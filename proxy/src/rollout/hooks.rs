@@ -132,7 +132,7 @@ impl Hooks {
             "event": "after",
             "revision": record.revision,
             "at": record.at,
-            "author": record.author,
+            "author": record.who(),
             "reason": record.reason,
             "action": record.action.word(),
             "changes": record.changes,

@@ -76,8 +76,21 @@ pub(super) fn edit(route: &Route, step: Step) -> Edit {
 pub(super) fn digest(route: &Route, certificate: Option<(u64, Option<&str>)>) -> String {
     let standing = Standing::of(route);
     let written = (&route.rules, &route.methods, &route.guard, &route.plan, &route.shadow);
-    let text = format!("{standing:?}{written:?}{certificate:?}");
-    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let hex = |text: String| -> String {
+        Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    };
+    let own = hex(format!("{standing:?}{written:?}"));
+    match certificate {
+        Some(certificate) => format!("{own}-{}", hex(format!("{certificate:?}"))),
+        None => own,
+    }
+}
+
+/// Whether an approval is for the route as it is, by digest. In a fleet another node may have compared answers and this one
+/// not yet: then what was written counts.
+pub(super) fn stands(approved: &str, now: &str, in_fleet: bool) -> bool {
+    let seen = now.contains('-');
+    approved == now || (in_fleet && !seen && approved.split('-').next() == Some(now))
 }
 
 #[cfg(test)]
@@ -126,5 +139,15 @@ pub(super) mod tests {
         assert_ne!(digest(&one, Some((1, None))), digest(&other, Some((1, None))));
         assert_ne!(digest(&one, Some((1, Some("b")))), digest(&one, Some((2, Some("b")))));
         assert_ne!(digest(&one, Some((1, Some("b")))), digest(&one, Some((1, Some("c")))));
+        let (seen, unseen, else_) = (digest(&one, Some((1, None))), digest(&one, None), digest(&other, None));
+        for (approved, now, in_fleet, expected) in [
+            (&seen, &seen, false, true),
+            (&seen, &unseen, false, false),
+            (&seen, &unseen, true, true),
+            (&unseen, &seen, true, false),
+            (&seen, &else_, true, false),
+        ] {
+            assert_eq!(stands(approved, now, in_fleet), expected, "{approved} {now} {in_fleet}");
+        }
     }
 }

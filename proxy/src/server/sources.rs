@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::control::Control;
-use crate::observe::{BackendState, Sources, UpstreamState};
+use crate::control::{Control, FleetStatus};
+use crate::observe::{BackendState, FleetState, Sources, UpstreamState};
 use crate::upstream::{BackendHealth, Backends, UpstreamHealth};
 
 /// The questions.
@@ -22,8 +22,27 @@ pub(super) fn of(control: &Arc<Control>, backends: &Arc<Backends>) -> Sources {
         waiting: backend.waiting,
         upstreams: backend.upstreams.into_iter().map(upstream).collect(),
     };
+    let of_fleet = Arc::clone(&control);
     Sources {
+        fleet: Box::new(move || of_fleet.fleet_status().as_ref().map(fleet)),
         backends: Box::new(move || backends.health().into_iter().map(state).collect()),
         reload: Box::new(move || control.reload_state()),
+    }
+}
+
+/// The fleet in numbers, as it was seen last.
+fn fleet(status: &FleetStatus) -> FleetState {
+    let live = || status.nodes.iter().filter(|node| node.live);
+    let newest = live().map(|node| node.revision).max().unwrap_or_default();
+    let own = status.nodes.iter().find(|node| node.name == status.node).map(|node| node.revision);
+    FleetState {
+        live: live().count(),
+        gone: status.nodes.iter().filter(|node| !node.live).count(),
+        behind: live().filter(|node| node.revision < newest).count(),
+        revisions_behind: newest.saturating_sub(own.unwrap_or(newest)),
+        cut_off: status.error.is_some(),
+        last_contact: status.heard,
+        unshared: status.unshared,
+        waiting: status.waiting,
     }
 }

@@ -127,6 +127,10 @@ pub(super) fn store_url(value: &Value<'_>, layers: &Layers<'_>, text: &str) -> R
     Ok(format!("sqlite:{}", layers.path(value, path).display()))
 }
 
+/// What may stand behind the `?` of a shared store. A word that is misspelt must not leave TLS away.
+const PARAMETERS: [&str; 6] = ["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "options"];
+const MODES: [&str; 5] = ["disable", "prefer", "require", "verify-ca", "verify-full"];
+
 /// What stands behind `postgres://`; the driver reads it in full when it connects.
 fn shared_store(rest: &str) -> Result<(), String> {
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -136,6 +140,17 @@ fn shared_store(rest: &str) -> Result<(), String> {
         return Err("a password must not stand here: write `password = { env = \"PGPASSWORD\" }` or `{ file = \"PATH\" }`, \
                     or set `FICUS_STORE_PASSWORD`"
             .to_owned());
+    }
+    let unknown = query.split('&').filter(|pair| !pair.is_empty()).find_map(|pair| {
+        let key = pair.split_once('=').map_or(pair, |(key, _)| key);
+        (!PARAMETERS.contains(&key)).then_some(key)
+    });
+    if let Some(key) = unknown {
+        return Err(format!("`{key}` is not known behind the `?`: {}", PARAMETERS.join(", ")));
+    }
+    let mode = query.split('&').find_map(|pair| pair.strip_prefix("sslmode="));
+    if let Some(mode) = mode.filter(|mode| !MODES.contains(mode)) {
+        return Err(format!("`{mode}` is no `sslmode`: {}", MODES.join(", ")));
     }
     if user.is_empty() || database.is_empty() || database.contains('/') {
         return Err("a shared store is written as `postgres://USER@HOST:PORT/DATABASE`".to_owned());

@@ -64,9 +64,24 @@ pub struct Record {
     /// The revision that it takes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<u64>,
+    /// The node that made it, when it comes from the store of a fleet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// It was made while nobody else could hear of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut_off: bool,
     /// What lies over the routing file from then on; the control reads it back when its own memory is lost.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub pins: Value,
+}
+
+impl Record {
+    /// Who made it, and in a fleet where.
+    pub fn who(&self) -> String {
+        let place = self.node.as_ref().map(|node| format!(" on {node}")).unwrap_or_default();
+        let cut_off = if self.cut_off { ", cut off" } else { "" };
+        format!("{}{place}{cut_off}", self.author)
+    }
 }
 
 /// What was asked for.

@@ -251,6 +251,8 @@ pub(super) mod tests {
             hash: format!("abc{revision}"),
             text: Some(format!("version = 1\n# {revision}\n")),
             undoes: None,
+            node: None,
+            cut_off: false,
             pins: serde_json::Value::Null,
         }
     }

@@ -327,6 +327,8 @@ impl Sqlite {
             hash: row.try_get("hash")?,
             text: None,
             undoes: None,
+            node: None,
+            cut_off: false,
             pins: serde_json::Value::Null,
         })
     }

@@ -281,14 +281,14 @@ fn answers_are_what_the_description_says() {
         assert_eq!(answer.status, 200, "{method} {path}: {answer:?}");
         schema::check(&answer.document(), endpoint.answer);
     }
-    // What needs a difference or noise to be there, a secret key, a second person, or ends this process.
+    // What needs noise or a recording to be there; and what the next test asks.
     let elsewhere = [
+        "/v1/noise/accept",
         "/v1/diffs/{id}",
         "/v1/diffs/{id}/ignore",
         "/v1/diffs/{id}/case",
         "/v1/recording/start",
         "/v1/recording/stop",
-        "/v1/noise/accept",
         "/v1/tester-token",
         "/v1/approve",
         "/v1/drill",
@@ -298,6 +298,51 @@ fn answers_are_what_the_description_says() {
         let known = checked.contains(&(endpoint.method, endpoint.path)) || elsewhere.contains(&endpoint.path);
         assert!(known || endpoint.path == "/v1/events", "no test asks {} {}", endpoint.method, endpoint.path);
     }
+}
+
+/// What needs a difference to be there, a secret key, a second person, or ends this process.
+#[test]
+fn answers_that_need_more_than_a_question_are_what_the_description_says() {
+    let ficus = Ficus::prepare();
+    let plan = ROUTES.replace("serve = 'legacy' ", "guard = {}\nplan = { approvals = 1 }\nserve = 'legacy' ");
+    std::fs::write(ficus.routes(), plan).unwrap();
+    std::fs::write(ficus.path("canary.key"), "only for this test").unwrap();
+    ficus.configure("[admin]\napi = true\n[canary]\nsecret_key = { file = \"canary.key\" }\n");
+    let ficus = ficus.started();
+    let ask = |path: &str, body: Value, headers: &str| {
+        let plain = path.split('?').next().unwrap();
+        let method = if body.is_null() { "GET" } else { "POST" };
+        let mut known = ENDPOINTS.iter().filter(|endpoint| endpoint.method == method);
+        let endpoint = known.find(|endpoint| schema::is_of(plain, endpoint.path)).unwrap();
+        if let Some(request) = schema::request_of(endpoint.path).filter(|_| method == "POST") {
+            schema::check_with(&body, &request);
+        }
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = ficus.tcp(method, path, headers, &body);
+        assert_eq!(answer.status, 200, "{method} {path}: {answer:?}");
+        schema::check(&answer.document(), endpoint.answer);
+        answer.document()
+    };
+    let ana = bearer(&ficus.token(&["--name", "ana", "--role", "admin"]));
+    let ben = bearer(&ficus.token(&["--name", "ben", "--role", "operator"]));
+    let route = json!({ "route": "customers.list" });
+    let drill = ask("/v1/drill", route.clone(), &ana);
+    assert_eq!((&drill["passed"], &drill["drill"]["route"]), (&true.into(), &"customers.list".into()));
+    let token = json!({ "scope": "customers.*", "side": "candidate", "lasts": "1h" });
+    ask("/v1/tester-token", token, &ana);
+    ask("/v1/shadow", json!({ "route": "customers.list", "sample": "100%" }), &ana);
+    assert_eq!(ask("/v1/approve", route, &ben)["gate"]["route"], "customers.list");
+    let mut group = Value::Null;
+    ficus.wait("both are compared", |ficus| {
+        ficus.answered_by("/customers/");
+        group = ask("/v1/diffs", Value::Null, &ana)["groups"][0]["id"].clone();
+        !group.is_null()
+    });
+    ask(&format!("/v1/diffs/{group}"), Value::Null, &ana);
+    ask(&format!("/v1/diffs/{group}/ignore"), json!({ "reason": "they say their names" }), &ana);
+    let process = ask("/v1/upgrade", json!({}), &ana)["process"].as_i64().unwrap();
+    let successor = nix::unistd::Pid::from_raw(i32::try_from(process).unwrap());
+    nix::sys::signal::kill(successor, nix::sys::signal::Signal::SIGKILL).unwrap();
 }
 
 #[test]

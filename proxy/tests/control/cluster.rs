@@ -11,10 +11,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, Executor};
 use tempfile::TempDir;
 
-const NEEDS_CLUSTER: &str =
+pub(crate) const NEEDS_CLUSTER: &str =
     "TEST_POSTGRES_URL is not set: run `cargo xtask with-postgres -- cargo nextest run --workspace`";
-const SOCKET: &str = ".s.PGSQL.5432";
-
 static NUMBERS: AtomicU32 = AtomicU32::new(1);
 
 /// A database in the cluster of `TEST_POSTGRES_URL`, dropped at the end.
@@ -28,7 +26,11 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) fn create() -> Self {
         let url = std::env::var("TEST_POSTGRES_URL").expect(NEEDS_CLUSTER);
-        let admin: PgConnectOptions = url.replacen("@/", "@localhost/", 1).parse().unwrap();
+        Self::create_in(url.replacen("@/", "@localhost/", 1).parse().unwrap())
+    }
+
+    /// In the cluster of this superuser.
+    pub(crate) fn create_in(admin: PgConnectOptions) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let number = NUMBERS.fetch_add(1, Ordering::SeqCst);
         let name = format!("fleet_{}_{number}", std::process::id());
@@ -89,14 +91,54 @@ impl Database {
         self.admin(&format!("CREATE DATABASE {} TEMPLATE {}", self.name, backup.unwrap_or("template0")));
     }
 
-    fn directory(&self) -> PathBuf {
-        self.admin.get_socket().expect("the cluster listens on a Unix socket").clone()
+    /// The Unix socket.
+    fn socket(&self) -> PathBuf {
+        let folder = self.admin.get_socket().expect("the cluster listens on a Unix socket");
+        folder.join(format!(".s.PGSQL.{}", self.admin.get_port()))
+    }
+
+    /// The text that a question has for an answer.
+    pub(crate) fn ask(&self, sql: &str) -> String {
+        use sqlx::Row;
+        self.runtime.block_on(async {
+            let options = self.admin.clone().database(&self.name);
+            let mut connection = PgConnection::connect_with(&options).await.unwrap();
+            sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut connection).await.unwrap().get(0)
+        })
+    }
+
+    /// All that is in the tables of this schema, as text.
+    pub(crate) fn dump(&self, schema: &str) -> String {
+        use sqlx::Row;
+        self.runtime.block_on(async {
+            let options = self.admin.clone().database(&self.name);
+            let mut connection = PgConnection::connect_with(&options).await.unwrap();
+            let tables =
+                sqlx::query("SELECT tablename::text FROM pg_tables WHERE schemaname = $1 ORDER BY 1")
+                    .bind(schema)
+                    .fetch_all(&mut connection)
+                    .await
+                    .unwrap();
+            let mut text = String::new();
+            for table in tables {
+                let table: String = table.get(0);
+                text.push_str(&format!("\n{table}\n"));
+                let sql = format!("SELECT t::text FROM {schema}.{table} t");
+                let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap();
+                for row in rows {
+                    text.push_str(&format!("{}\n", row.get::<String, _>(0)));
+                }
+            }
+            text
+        })
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        for name in self.copies.iter().chain([&self.name]) {
+        // A cluster of the test's own may have ended before.
+        let there = self.runtime.block_on(async { PgConnection::connect_with(&self.admin).await.is_ok() });
+        for name in self.copies.iter().chain([&self.name]).filter(|_| there) {
             self.admin(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         }
     }
@@ -109,6 +151,7 @@ const SILENT: u8 = 2;
 /// A way to PostgreSQL that can be cut.
 pub(crate) struct Relay {
     directory: TempDir,
+    port: u16,
     state: Arc<AtomicU8>,
     streams: Arc<Mutex<Vec<UnixStream>>>,
 }
@@ -116,9 +159,10 @@ pub(crate) struct Relay {
 impl Relay {
     pub(crate) fn to(database: &Database) -> Self {
         let directory = tempfile::Builder::new().prefix("pg").tempdir().unwrap();
-        let listener = UnixListener::bind(directory.path().join(SOCKET)).unwrap();
+        let target = database.socket();
+        let listener = UnixListener::bind(directory.path().join(target.file_name().unwrap())).unwrap();
+        let port = database.admin.get_port();
         let (state, streams) = (Arc::new(AtomicU8::new(OPEN)), Arc::new(Mutex::new(Vec::new())));
-        let target = database.directory().join(SOCKET);
         let (now, kept) = (Arc::clone(&state), Arc::clone(&streams));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -130,12 +174,13 @@ impl Relay {
                 }
             }
         });
-        Self { directory, state, streams }
+        Self { directory, port, state, streams }
     }
 
     /// The address of a database by this way.
     pub(crate) fn url(&self, database: &Database) -> String {
-        format!("postgres://postgres@localhost/{}?host={}", database.name, self.directory.path().display())
+        let (port, folder) = (self.port, self.directory.path().display());
+        format!("postgres://postgres@localhost:{port}/{}?host={folder}", database.name)
     }
 
     /// Connections break, and no new ones are taken.

@@ -26,6 +26,21 @@ impl Fleet {
         fleet
     }
 
+    /// The same, with these further settings on each, and the key of canaries in the environment.
+    pub(crate) fn start_with(count: usize, routes: &str, settings: &str) -> Self {
+        let mut fleet = Self { nodes: Vec::new(), relays: Vec::new(), database: Database::create() };
+        for _ in 0..count {
+            let mut node = fleet.prepare(routes);
+            node.configure(settings);
+            let mut command = command(node.directory.path());
+            command.env("CANARY", "only for this test");
+            node.run_as(command);
+            fleet.nodes.push(node);
+        }
+        fleet.settle();
+        fleet
+    }
+
     /// One more node.
     pub(crate) fn join(&mut self, routes: &str) {
         let mut node = self.prepare(routes);
@@ -550,4 +565,32 @@ fn the_password_is_nowhere_to_be_read() {
         assert!(!String::from_utf8_lossy(&bytes).contains("hunter2"), "{}", entry.path().display());
     }
     assert!(!node.log().contains("hunter2"));
+}
+
+#[test]
+fn a_rollback_with_nothing_to_do_here_counts_for_what_the_others_do() {
+    let fleet = Fleet::start(2, ROUTES);
+    fleet.relays[0].cut();
+    fleet.nodes[1].cli(&["flip", "customers.list", "rust", "--wait", "0s"]);
+    // This node has not heard of it, and sends nobody to a candidate: somebody wants it back all the same.
+    let alone = fleet.nodes[0].cli(&["rollback", "customers.list", "--reason", "3 am"]);
+    assert_eq!(alone.status.code(), Some(6), "{}", texts(&alone).1);
+    assert_eq!(held(&fleet.nodes[0]), ["customers.list"]);
+    fleet.nodes[0].cli(&["rollback", "--all"]);
+    let whole = fleet.nodes[0].cli(&["rollback", "--all"]);
+    assert!(texts(&whole).1.contains("what the others do cannot be seen"), "{whole:?}");
+    fleet.relays[0].heal();
+    fleet.settle();
+    assert_eq!(fleet.answers("/customers/"), ["legacy"; 2]);
+    assert_eq!(held(&fleet.nodes[1]), ["customers.detail", "customers.list"]);
+
+    // The same where it was held already, and the others resumed it meanwhile.
+    fleet.relays[0].cut();
+    fleet.nodes[1].cli(&["resume", "customers.list", "--wait", "0s"]);
+    fleet.nodes[1].cli(&["flip", "customers.list", "rust", "--wait", "0s"]);
+    assert_eq!(fleet.nodes[1].answered_by("/customers/"), "rust");
+    assert_eq!(fleet.nodes[0].cli(&["rollback", "customers.list"]).status.code(), Some(6));
+    fleet.relays[0].heal();
+    fleet.settle();
+    assert_eq!(fleet.answers("/customers/"), ["legacy"; 2]);
 }

@@ -22,7 +22,7 @@ use super::job::{Job, Run};
 type Soak = (&'static str, fn(&Run<'_>, &Path, Duration) -> Outcome<Count>);
 
 /// Soaks beside the fuzzing; another suite adds an entry.
-const SOAKS: &[Soak] = &[("trials", trials), ("aa", equal_sides)];
+const SOAKS: &[Soak] = &[("fleet chaos", fleet_chaos), ("trials", trials), ("aa", equal_sides)];
 
 /// Trials of each fault, if there is time.
 const TRIALS: u64 = 50;
@@ -32,6 +32,16 @@ const TRIAL: Duration = Duration::from_secs(6);
 /// Answers compared per version of Werkzeug in one shard.
 const SHARD: u64 = 100_000;
 const VERSIONS: [&str; 4] = ["werkzeug-1.0", "werkzeug-2.3", "werkzeug-3.0", "werkzeug-3.1"];
+
+/// Fleets of real nodes over PostgreSQL, with another seed as long as there is time.
+fn fleet_chaos(run: &Run<'_>, log: &Path, time: Duration) -> Outcome<Count> {
+    let name = "chaos::whatever_happens_nothing_that_was_rolled_back_comes_back_and_all_agree_in_the_end";
+    let arguments = ["test", "--workspace", "--test", "control", "--", "--nocapture", "--exact", name];
+    let days = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs() / 86_400);
+    let job = run.cargo(log, &arguments)?.with_postgres()?;
+    let job = job.env("FICUS_CHAOS_SECONDS", time.as_secs().to_string());
+    job.env("FICUS_CHAOS_FROM", (days * 10_000).to_string()).tests(count::cargo_test)
+}
 
 /// What was asked for on the command line.
 #[derive(Debug, Clone, Copy)]

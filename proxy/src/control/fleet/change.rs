@@ -4,11 +4,11 @@
 use std::time::Instant;
 
 use crate::route::Routing;
-use crate::store::{Publication, Record, step};
+use crate::store::{Away, Publication, Record, step};
 
 use super::super::apply::{Wanted, applied, check_revision, hold_what_moves, nothing, safe_edits, take_on};
 use super::super::change::{Applied, Change, Changed, Edit, Refused, Took, micros};
-use super::super::plan::{Next, Wish, changed};
+use super::super::plan::{Next, Wish, changed, hold};
 use super::super::state::InFleet;
 use super::super::{Control, Reloaded, Running};
 use super::Fleet;
@@ -35,6 +35,7 @@ impl Control {
         if waits && !is_safe(&change.edit) {
             let _ = self.catch_up();
         }
+        let mut looked = None;
         for _ in 0..ATTEMPTS {
             let mut running = self.lock_to_change().ok_or(Refused::Moved)?;
             let path = self.path.clone().ok_or(Refused::NoFile)?;
@@ -51,6 +52,24 @@ impl Control {
             let mut next = self.attempt(&running, &disk, &wish)?;
             if let Edit::Rollback { .. } = change.edit {
                 hold_what_moves(&running, &mut next, &change, now);
+            }
+            let only_told = matches!(change.edit, Edit::Record { .. });
+            if !only_told && is_nothing(&running, &next) {
+                match &looked {
+                    // This node may be behind: that there is nothing to do is said only after a look.
+                    None => {
+                        drop(running);
+                        looked = Some(self.catch_up());
+                        continue;
+                    }
+                    Some(Ok(())) => return Ok(nothing(&running)),
+                    Some(Err(away)) => {
+                        if !hold_anyway(&running, &mut next, &change, now) {
+                            let warnings = vec![unseen(away)];
+                            return Ok(Applied { warnings, ..nothing(&running) });
+                        }
+                    }
+                }
             }
             match self.commit_in_fleet(fleet, &mut running, next, Wanted { change: &change, now, began }) {
                 Err(Refused::Overtaken) => {
@@ -77,14 +96,6 @@ impl Control {
         let before = running.effective();
         let after = next.pins.over(&next.base);
         let changes = changed(&before, &after);
-        let only_told = matches!(wanted.change.edit, Edit::Record { .. });
-        if changes.is_empty()
-            && next.pins == running.state.pins
-            && next.text == running.state.text
-            && !only_told
-        {
-            return Ok(nothing(running));
-        }
         let record = self.record(running, &next, wanted);
         let (mut took, safe) = (Took::default(), next.safe);
         if safe {
@@ -96,6 +107,7 @@ impl Control {
         let known = self.offer_record(fleet, running, &record, alone)?;
         took.published_us = micros(wanted.began);
         let mut done = applied(running, &next, changes, &record);
+        done.held = held_anew(running, &next);
         let on_disk = running.hash.clone();
         take_on(running, next, &record);
         if known.apart {
@@ -136,12 +148,12 @@ impl Control {
         };
         match publication {
             Publication::Made(digest) => {
-                fleet.heard(&Ok::<(), crate::store::Away>(()));
+                fleet.heard(&Ok::<(), Away>(()));
                 Ok(InFleet { number: record.revision, digest, apart: false, ..known })
             }
             Publication::Behind => Err(Refused::Overtaken),
             Publication::Away(why) | Publication::Unsure(why) if alone => {
-                fleet.heard(&Err::<(), _>(crate::store::Away(why)));
+                fleet.heard(&Err::<(), _>(Away(why)));
                 Ok(InFleet { apart: true, ..known })
             }
             Publication::Away(why) => Err(Refused::CutOff(why)),
@@ -166,10 +178,40 @@ pub(super) fn may_be_alone(running: &Running, next: &Next, changes: &[Changed], 
     kind && keeps_holds && changes.iter().all(|change| !change.more)
 }
 
+/// Whether a change would leave everything as it is.
+fn is_nothing(running: &Running, next: &Next) -> bool {
+    let pins = next.pins == running.state.pins && next.text == running.state.text;
+    pins && changed(&running.effective(), &next.pins.over(&next.base)).is_empty()
+}
+
+/// Somebody rolls a route back that has nobody on a candidate here, and what the others send there cannot be seen: it is
+/// held, so that it goes back there as soon as they hear of it. Whether that is so.
+fn hold_anyway(running: &Running, next: &mut Next, change: &Change, now: DateTime<Utc>) -> bool {
+    let Edit::Rollback { route: Some(route), lasts } = &change.edit else { return false };
+    let off = running.base.route(route).is_some_and(|route| super::super::serve_word(&route.serve) == "off");
+    if !off {
+        next.pins.holds.insert(route.clone(), hold(change, true, (now, *lasts)));
+    }
+    !off
+}
+
+/// Routes that are held by this change, also where they were held before.
+fn held_anew(running: &Running, next: &Next) -> Vec<String> {
+    let before = &running.state.pins.holds;
+    let new = next.pins.holds.iter().filter(|(name, hold)| before.get(*name) != Some(*hold));
+    new.map(|(name, _)| name.clone()).collect()
+}
+
+fn unseen(away: &Away) -> String {
+    format!("nothing was to be done on this node; what the others do cannot be seen: {away}")
+}
+
 /// A node that remembers nothing and has not heard the fleet gives nothing to candidates; there is nothing to take away.
 fn blind(change: &Change, running: &Running) -> Result<Applied, Refused> {
     if is_safe(&change.edit) {
-        return Ok(nothing(running));
+        let warning = "this node remembers nothing and has not heard its fleet: nobody is sent to a candidate here, and \
+                       what is said here now is not remembered; say it on another node, or again when the store is back";
+        return Ok(Applied { warnings: vec![warning.to_owned()], ..nothing(running) });
     }
     Err(Refused::CutOff("this node remembers nothing and has not heard the fleet yet".to_owned()))
 }

@@ -44,6 +44,8 @@ impl Control {
             hash: file::hash(&next.text),
             text: Some(next.text.clone()),
             undoes: None,
+            node: None,
+            cut_off: false,
             pins: snapshot(&next.pins),
         };
         let alone = may_be_alone(running, &next, &changes, None);

@@ -134,6 +134,8 @@ impl Control {
             hash: file::hash(&running.state.text),
             text: Some(running.state.text.clone()),
             undoes: None,
+            node: None,
+            cut_off: false,
             pins: snapshot(&running.state.pins),
         };
         let read = Read { base, pins: running.state.pins.clone(), report: running.warnings.clone() };
@@ -190,6 +192,8 @@ impl Control {
             hash: file::hash(&text),
             text: Some(text),
             undoes: None,
+            node: None,
+            cut_off: false,
             pins: snapshot(&pins),
         };
         self.make(shared, running, (record, Read { base, pins, report }), Some(head))

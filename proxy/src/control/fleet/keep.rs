@@ -64,7 +64,9 @@ impl Control {
         }
         let outcome = self.report_presence(fleet);
         fleet.heard(&outcome);
-        fleet.seen().nodes = outcome?;
+        let mut seen = fleet.seen();
+        seen.nodes = outcome?;
+        seen.looks += 1;
         Ok(())
     }
 

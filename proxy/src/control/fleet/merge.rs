@@ -114,9 +114,10 @@ fn lowered(from: Option<Side<'_>>, own: Side<'_>, head: Side<'_>) -> BTreeMap<St
         let name = &route.name;
         let of = |table: &Table| table.route(name).map(|route| Standing::of(route));
         let held = |side: &Side<'_>| side.pins.holds.contains_key(name);
-        let untouched = from
-            .zip(before.as_ref())
-            .is_some_and(|(from, before)| of(before) == of(&mine) && held(&from) == held(&own));
+        // A hold that was set anew is a person's word, also where the route was held before.
+        let untouched = from.zip(before.as_ref()).is_some_and(|(from, before)| {
+            of(before) == of(&mine) && from.pins.holds.get(name) == own.pins.holds.get(name)
+        });
         if untouched {
             continue;
         }

@@ -15,6 +15,7 @@ mod merge;
 mod simulation;
 mod view;
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub(super) struct Fleet {
     started: DateTime<Utc>,
     seen: Mutex<Seen>,
     steps: Steps,
+    /// Changes that wait until all live nodes run them.
+    waiting: AtomicUsize,
 }
 
 /// Counts how often a node said that it runs another revision; somebody may wait for the next time.
@@ -73,6 +76,10 @@ struct Seen {
     /// The revision of which this node said last that it runs it.
     reported: u64,
     nodes: Vec<Node>,
+    /// When the store answered last.
+    heard: Option<DateTime<Utc>>,
+    /// How often this node has looked at what holds, and done what follows.
+    looks: u64,
 }
 
 impl Fleet {
@@ -92,6 +99,7 @@ impl Fleet {
             started: super::moment(),
             seen: Mutex::default(),
             steps: Steps::default(),
+            waiting: AtomicUsize::new(0),
         }))
     }
 
@@ -106,6 +114,9 @@ impl Fleet {
     /// Notes whether the store answered; a change of that is told once.
     fn heard<T>(&self, outcome: &Result<T, Away>) {
         let mut seen = self.seen();
+        if outcome.is_ok() {
+            seen.heard = Some(Utc::now());
+        }
         match (outcome, seen.away.take()) {
             (Ok(_), Some((since, _))) => tracing::info!(%since, "the shared store can be reached again"),
             (Ok(_), None) => {}

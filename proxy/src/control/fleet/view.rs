@@ -1,5 +1,6 @@
 //! What people see of a fleet, and whether everybody runs a revision.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -27,6 +28,14 @@ pub struct FleetStatus {
     pub blind: bool,
     /// What somebody should look at on this node.
     pub drift: Option<String>,
+    /// When the store answered last; absent: never yet.
+    pub heard: Option<DateTime<Utc>>,
+    /// How often this node has looked at the store since it started, and done what followed.
+    pub looks: u64,
+    /// How many changes those are.
+    pub unshared: u64,
+    /// Changes made here that wait until all live nodes run them.
+    pub waiting: usize,
     /// Everybody who was heard within the last day.
     pub nodes: Vec<Node>,
 }
@@ -70,7 +79,7 @@ impl Control {
         let fleet = self.fleet.as_ref()?;
         let (apart, blind, drift, revision) = {
             let running = self.lock();
-            let apart = running.state.fleet.as_ref().is_some_and(|known| known.apart);
+            let apart = running.state.fleet.as_ref().filter(|known| known.apart).map(|known| known.number);
             (apart, running.blind, Self::drift_on_disk(&running), running.state.revision)
         };
         let seen = fleet.seen();
@@ -83,9 +92,13 @@ impl Control {
             node: fleet.shared.node().to_owned(),
             cut_off_since: away.as_ref().map(|(since, _)| *since),
             error: away.map(|(_, why)| why),
-            apart,
+            apart: apart.is_some(),
             blind,
+            unshared: apart.map_or(0, |number| revision.saturating_sub(number)),
+            waiting: fleet.waiting.load(Ordering::Relaxed),
             drift: seen.trouble.clone().or(drift),
+            heard: seen.heard,
+            looks: seen.looks,
             nodes,
         })
     }
@@ -107,6 +120,7 @@ impl Control {
         let fleet = self.fleet.as_ref()?;
         let began = Instant::now();
         let wait = wait.unwrap_or(fleet.wait);
+        let _waiting = Waiting::on(&fleet.waiting);
         let took = || u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         loop {
             // What is heard from here on is not in what is looked at.
@@ -141,6 +155,22 @@ impl Control {
     fn cause(&self) -> String {
         let away = self.fleet.as_ref().and_then(|fleet| fleet.seen().away.clone());
         away.map_or_else(|| "not yet brought together with the fleet".to_owned(), |(_, why)| why)
+    }
+}
+
+/// One more change that waits for other nodes, until it is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn on(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

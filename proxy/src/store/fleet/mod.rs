@@ -6,6 +6,7 @@
 //! for the recorder's thread. What follows from a revision that somebody else made is decided in `control`.
 
 mod incidents;
+mod login;
 mod news;
 mod nodes;
 mod past;
@@ -36,6 +37,8 @@ const HOLD_OFF: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub struct Member {
     options: PgConnectOptions,
+    /// A file that says whose certificates count.
+    authority: Option<String>,
     node: String,
 }
 
@@ -61,11 +64,12 @@ impl Member {
         };
         let local = options.get_socket().is_some();
         let options = if local { options.ssl_mode(PgSslMode::Disable) } else { options };
-        Ok(Self { options, node: node.to_owned() })
+        Ok(Self { options, authority: login::authority(&url).filter(|_| !local), node: node.to_owned() })
     }
 
     /// Opens a connection; the tables are made or brought up to date.
     async fn open(&self) -> Result<PgConnection, sqlx::Error> {
+        login::readable(self.authority.as_deref())?;
         let mut connection = PgConnection::connect_with(&self.options).await?;
         schema::bring_up(&mut connection).await?;
         Ok(connection)
@@ -162,7 +166,11 @@ fn said(error: &sqlx::Error) -> String {
         sqlx::Error::Database(error) => error.message().to_owned(),
         other => other.to_string(),
     };
-    text.lines().next().unwrap_or_default().to_owned()
+    let line = text.lines().next().unwrap_or_default();
+    match login::remedy(error, line) {
+        Some(remedy) => format!("{line}; {remedy}"),
+        None => line.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -132,18 +132,19 @@ impl Postgres {
 
     async fn record(&mut self, row: &PgRow, route: Option<&str>) -> Result<Record, sqlx::Error> {
         let (action, node): (String, String) = (row.try_get("action")?, row.try_get("node")?);
-        let author: String = row.try_get("author")?;
-        let apart = if row.try_get("of_fleet")? { "" } else { ", cut off" };
+        let of_fleet: bool = row.try_get("of_fleet")?;
         Ok(Record {
             revision: unsigned(row.try_get("number")?),
             at: row.try_get("made_at")?,
-            author: format!("{author} on {node}{apart}"),
+            author: row.try_get("author")?,
             reason: row.try_get("reason")?,
             action: Action::from_word(&action),
             changes: self.changes(row.try_get("id")?, route).await?,
             hash: row.try_get("hash")?,
             text: None,
             undoes: None,
+            node: Some(node),
+            cut_off: !of_fleet,
             pins: serde_json::Value::Null,
         })
     }

@@ -289,6 +289,8 @@ fn published(row: &PgRow) -> Result<Published, sqlx::Error> {
         hash: row.try_get("hash")?,
         text: row.try_get("text")?,
         undoes: None,
+        node: None,
+        cut_off: false,
         pins: serde_json::from_str(&pins).map_err(|error| sqlx::Error::Decode(error.into()))?,
     };
     Ok(Published { record, node: row.try_get("node")?, digest: row.try_get("digest")? })
