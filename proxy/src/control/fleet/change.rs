@@ -186,7 +186,12 @@ fn is_nothing(running: &Running, next: &Next) -> bool {
 
 /// Somebody rolls a route back that has nobody on a candidate here, and what the others send there cannot be seen: it is
 /// held, so that it goes back there as soon as they hear of it. Whether that is so.
-fn hold_anyway(running: &Running, next: &mut Next, change: &Change, now: DateTime<Utc>) -> bool {
+fn hold_anyway(
+    running: &Running,
+    next: &mut Next,
+    change: &Change,
+    now: chrono::DateTime<chrono::Utc>,
+) -> bool {
     let Edit::Rollback { route: Some(route), lasts } = &change.edit else { return false };
     let off = running.base.route(route).is_some_and(|route| super::super::serve_word(&route.serve) == "off");
     if !off {
