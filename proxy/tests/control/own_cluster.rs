@@ -41,7 +41,7 @@ impl OwnCluster {
         let account = us.is_root().then_some(owner);
         let tls = matches!(door, Door::Tls { .. });
         let mut cluster = Self { directory, programs, account, port: free_port(), tls, server: None };
-        cluster.hand_over(&cluster.directory.path().to_owned(), 0o700);
+        cluster.hand_over(cluster.directory.path(), 0o700);
         cluster.initialize(door);
         cluster.run();
         cluster

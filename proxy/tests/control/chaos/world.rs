@@ -168,17 +168,19 @@ impl World {
                 let backup = self.backup.clone().filter(|_| !everything);
                 self.database.lose(backup.as_deref());
             }
-            Step::Forget(node, cut) => {
-                self.kill(node);
-                std::fs::remove_dir_all(self.nodes[node].ficus.path("state")).unwrap();
-                if cut {
-                    self.nodes[node].relay.cut();
-                    self.nodes[node].cut = true;
-                }
-                self.start(node);
-            }
+            Step::Forget(node, cut) => self.forget(node, cut),
         }
         self.check();
+    }
+
+    fn forget(&mut self, node: usize, cut: bool) {
+        self.kill(node);
+        std::fs::remove_dir_all(self.nodes[node].ficus.path("state")).unwrap();
+        if cut {
+            self.nodes[node].relay.cut();
+            self.nodes[node].cut = true;
+        }
+        self.start(node);
     }
 
     fn there(&self, node: usize) -> bool {
