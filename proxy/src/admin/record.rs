@@ -18,6 +18,7 @@ use super::peer::By;
 use super::problem::Problem;
 use crate::control::{Change, Edit};
 use crate::diagnostic::{duration, percent};
+use crate::route::covers;
 use crate::shadow::{RecordStatus, RecordWish};
 
 /// Longest recording.
@@ -148,8 +149,7 @@ pub(super) async fn stop(
         let routing = admin.control.live().load();
         let meant = status.manifest.routes.clone();
         let names = routing.table.routes().iter().map(|route| route.name.clone());
-        let routes =
-            names.filter(|name| meant.iter().any(|pattern| super::role::covers(pattern, name))).collect();
+        let routes = names.filter(|name| meant.iter().any(|pattern| covers(pattern, name))).collect();
         let edit = Edit::Record { routes, until: None };
         let change = Change { author: author.0, reason: request.reason, based_on: None, edit };
         let mut answer = shown(Some(&status));

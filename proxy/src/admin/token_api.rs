@@ -15,9 +15,10 @@ use super::access::Entry;
 use super::api::{Answer, blocking};
 use super::peer::By;
 use super::problem::Problem;
-use super::role::{Caller, Role, covers};
+use super::role::{Caller, Role};
 use super::tokens::{NewToken, Token};
 use crate::diagnostic::duration;
+use crate::route::covers;
 
 /// Longest life of a token.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);

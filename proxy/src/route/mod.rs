@@ -9,6 +9,7 @@ mod entry;
 mod groups;
 pub mod keys;
 mod live;
+mod naming;
 mod plan;
 mod rate;
 mod read;
@@ -23,6 +24,7 @@ use crate::diagnostic::Network;
 
 pub use canonical::{NotCanonical, canonical};
 pub use live::{Live, Routing};
+pub use naming::covers;
 pub use plan::{Gate, Hours, Plan, Step};
 pub use read::{Context, Defaults, read};
 pub use schema::schema;

@@ -27,7 +27,7 @@ use serde::Serialize;
 use super::capture::{Capture, Dropped};
 use super::corpus::{Manifest, Masker};
 use crate::observe::ShadowMetrics;
-use crate::route::{Route, Table};
+use crate::route::{Route, Table, covers};
 use tape::Tape;
 use writer::Writer;
 
@@ -165,15 +165,6 @@ impl Active {
     /// Whether somebody named this route.
     fn covers(&self, route: &str) -> bool {
         self.wish.routes.iter().any(|pattern| covers(pattern, route))
-    }
-}
-
-/// Whether a pattern (a name, the beginning of names as `customers.*`, or `*`) means this route.
-fn covers(pattern: &str, route: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some("") => true,
-        Some(start) => start.ends_with('.') && route.starts_with(start),
-        None => pattern == route,
     }
 }
 
@@ -385,23 +376,4 @@ pub fn words_of(table: &Table) -> BTreeSet<String> {
         words.map(str::to_lowercase).collect::<Vec<_>>()
     });
     words.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_mean_routes() {
-        for (pattern, route, expected) in [
-            ("*", "a.b", true),
-            ("a.*", "a.b", true),
-            ("a.*", "ab.c", false),
-            ("a*", "ab", false),
-            ("a.b", "a.b", true),
-            ("a.b", "a.b.post", false),
-        ] {
-            assert_eq!(covers(pattern, route), expected, "{pattern} {route}");
-        }
-    }
 }

@@ -1,15 +1,10 @@
-//! Several nodes and a store, without disk and network: whatever is done in whatever order, a route that was rolled back gets
-//! nothing away from its fallback before a person resumes it, on no node that has heard of it; and when all can be heard
-//! again, all run the same.
-//!
-//! What is lost here and there: the line to the store, a process, the memory of a node, the store, which comes back empty
-//! or as it was some time ago. One copy of the truth is always left: nothing is lost while another loss is being mended.
+//! The nodes and the store of the simulation, what may happen to them, and what must be true after each step.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::merge::{Own, Side, Step, merge, step};
+use super::super::merge::{Own, Side, Step, merge, step};
 use crate::control::change::Crowd;
 use crate::control::edit::{RouteEdit, edit};
 use crate::control::pins::{Hold, Pins, nothing_tried};
@@ -20,32 +15,32 @@ use crate::route::{Context, Table, read};
 const ROUTES: [&str; 3] = ["a", "b", "c"];
 const NODES: usize = 3;
 
-struct Dice(u64);
+pub(super) struct Dice(u64);
 
 impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
+    pub(super) fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % limit
     }
 }
 
 #[derive(Debug, Clone, PartialEq)]
-struct State {
+pub(super) struct State {
     text: String,
-    pins: Pins,
+    pub(super) pins: Pins,
 }
 
 #[derive(Debug, Clone)]
-struct Revision {
+pub(super) struct Revision {
     number: u64,
     digest: String,
     state: State,
 }
 
-struct Node {
+pub(super) struct Node {
     revision: u64,
     synced: Option<(u64, String)>,
-    apart: bool,
+    pub(super) apart: bool,
     blind: bool,
     cut_off: bool,
     state: State,
@@ -53,14 +48,14 @@ struct Node {
     aware: BTreeSet<&'static str>,
 }
 
-struct World {
-    dice: Dice,
-    nodes: Vec<Node>,
+pub(super) struct World {
+    pub(super) dice: Dice,
+    pub(super) nodes: Vec<Node>,
     store: Vec<Revision>,
     /// How the store was at some time.
     copies: Vec<Vec<Revision>>,
     /// Rolled back, and not resumed by a person since.
-    back: BTreeSet<&'static str>,
+    pub(super) back: BTreeSet<&'static str>,
     digests: u64,
     told: Vec<String>,
 }
@@ -74,7 +69,7 @@ fn table(text: &str) -> Table {
     table.unwrap_or_else(|| panic!("{}\n{text}", report.render(false)))
 }
 
-fn first_file() -> State {
+pub(super) fn first_file() -> State {
     let routes: String =
         ROUTES.map(|name| format!("\n[[route]]\nname = \"{name}\"\nrule = \"/{name}\"\n")).concat();
     State { text: format!("version = 1\n{routes}"), pins: Pins::default() }
@@ -85,11 +80,11 @@ impl State {
         self.pins.over(&table(&self.text))
     }
 
-    fn standing(&self, route: &str) -> Standing {
+    pub(super) fn standing(&self, route: &str) -> Standing {
         Standing::of(self.table().route(route).unwrap())
     }
 
-    fn set(&mut self, route: &str, serve: &str, buckets: u32) {
+    pub(super) fn set(&mut self, route: &str, serve: &str, buckets: u32) {
         let crowd =
             if buckets > 0 { Crowd { buckets: Some(buckets), ..Crowd::nobody() } } else { Crowd::nobody() };
         let wanted = RouteEdit { route: route.into(), serve: serve.into(), candidate: None, crowd };
@@ -97,7 +92,7 @@ impl State {
         self.pins.overrides.remove(route);
     }
 
-    fn hold(&mut self, route: &str, author: &str) {
+    pub(super) fn hold(&mut self, route: &str, author: &str) {
         let hold =
             Hold { since: now(), author: author.into(), reason: None, by_rollback: true, expires: None };
         self.pins.holds.insert(route.into(), hold);
@@ -131,7 +126,7 @@ impl Node {
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let nodes = (0..NODES).map(|_| Node::new()).collect();
         let dice = Dice(seed);
         Self {
@@ -217,7 +212,7 @@ impl World {
         true
     }
 
-    fn step(&mut self) {
+    pub(super) fn step(&mut self) {
         let (node, route) = (self.dice.below(NODES), ROUTES[self.dice.below(ROUTES.len())]);
         let what = self.dice.below(14);
         self.told.push(format!("{what} on {node}: {route}"));
@@ -312,7 +307,7 @@ impl World {
         self.catch_up(witness);
     }
 
-    fn check(&mut self) {
+    pub(super) fn check(&mut self) {
         for (number, node) in self.nodes.iter_mut().enumerate() {
             let table = node.effective();
             for route in ROUTES {
@@ -330,7 +325,7 @@ impl World {
         }
     }
 
-    fn everybody_is_back(&mut self) {
+    pub(super) fn everybody_is_back(&mut self) {
         self.nodes.iter_mut().for_each(|node| node.cut_off = false);
         for _ in 0..2 {
             (0..NODES).for_each(|node| self.catch_up(node));
@@ -353,7 +348,7 @@ impl World {
     }
 }
 
-fn together(from: Option<&State>, own: &State, head: &State) -> State {
+pub(super) fn together(from: Option<&State>, own: &State, head: &State) -> State {
     let tables = [from.map(|state| table(&state.text)), Some(table(&own.text)), Some(table(&head.text))];
     let [from_table, Some(own_table), Some(head_table)] = &tables else { unreachable!() };
     let side = |state, base| side_of(state, base);
@@ -365,74 +360,4 @@ fn together(from: Option<&State>, own: &State, head: &State) -> State {
 
 fn side_of<'a>(state: &'a State, base: &'a Table) -> Side<'a> {
     Side { text: &state.text, base, pins: &state.pins }
-}
-
-#[test]
-fn nothing_that_was_rolled_back_comes_back_and_all_nodes_agree_in_the_end() {
-    let (mut rollbacks, mut apart) = (0, 0);
-    for seed in 0..400 {
-        let mut world = World::new(seed);
-        for _ in 0..60 {
-            world.step();
-            world.check();
-            rollbacks += usize::from(!world.back.is_empty());
-            apart += usize::from(world.nodes.iter().any(|node| node.apart));
-            if world.dice.below(15) == 0 {
-                world.everybody_is_back();
-            }
-        }
-        world.everybody_is_back();
-    }
-    assert!(rollbacks > 5_000 && apart > 1_000, "{rollbacks} {apart}");
-}
-
-#[test]
-fn what_a_node_did_alone_is_brought_together_with_what_the_others_did() {
-    let before = first_file();
-    let mut own = before.clone();
-    own.set("a", "legacy", 0);
-    own.hold("a", "ana");
-    let mut head = before.clone();
-    head.set("a", "rust", 0);
-    head.set("b", "rust", 0);
-    let met = together(Some(&before), &own, &head);
-    assert_eq!((met.standing("a").words().as_str(), met.standing("b").words().as_str()), ("legacy", "rust"));
-    assert_eq!(met.pins.holds.keys().collect::<Vec<_>>(), ["a"]);
-    assert!(met.pins.overrides.is_empty(), "the file itself says so");
-}
-
-#[test]
-fn without_a_common_past_every_route_gets_the_less_of_the_two() {
-    let states = ["rust", "legacy"].map(|serve| [0, 5_000, 25_000].map(|buckets| (serve, buckets)));
-    for (one, buckets) in states.concat() {
-        for (other, others) in states.concat() {
-            let (mut own, mut head) = (first_file(), first_file());
-            own.set("a", one, buckets);
-            head.set("a", other, others);
-            let met = together(None, &own, &head).standing("a");
-            for side in [&own, &head] {
-                let standing = side.standing("a");
-                assert!(!met.sends_more_than(&standing), "{} -> {}", standing.words(), met.words());
-            }
-        }
-    }
-}
-
-#[test]
-fn every_step_is_for_a_reason() {
-    let at = |number| Some((number, "d"));
-    let own = |synced, apart, blind| Own { synced, apart, blind };
-    let cases = [
-        (own(at(3), false, false), None, false, Step::Found),
-        (own(at(3), false, false), at(3), true, Step::Stay),
-        (own(at(3), false, false), at(5), true, Step::Follow),
-        (own(at(3), true, false), at(3), true, Step::Meet { from: true }),
-        (own(at(3), false, false), at(2), false, Step::Meet { from: false }),
-        (own(at(3), true, false), at(2), false, Step::Meet { from: false }),
-        (own(None, false, false), at(2), false, Step::Meet { from: false }),
-        (own(None, false, true), at(2), false, Step::Follow),
-    ];
-    for (own, head, known, expected) in cases {
-        assert_eq!(step(&own, head, known), expected, "{own:?} {head:?}");
-    }
 }
