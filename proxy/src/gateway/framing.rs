@@ -7,11 +7,8 @@
 use bytes::{Buf, BytesMut};
 
 use super::request_checks::{self, Body, HeadLimits, Rejection};
+use crate::upstream::Chunks;
 
-/// Longest line of a chunk size with its extensions.
-const LONGEST_CHUNK_LINE: usize = 1_024;
-/// Most digits of a chunk size; more would not fit in 60 bits.
-const MOST_DIGITS: u32 = 15;
 /// Longest head whose buffer is kept for the next one.
 const KEPT: usize = 4 * 1_024;
 
@@ -32,31 +29,13 @@ enum State {
     Head,
     /// A body of known length.
     Length(u64),
-    /// A chunk size and what follows it on its line.
-    Size(Size),
-    /// The data of a chunk.
-    Data(u64),
-    /// The line end after it; so many of its bytes have come.
-    DataEnd(u8),
+    /// The chunks of a body.
+    Chunks(Chunks),
     /// Trailers up to the empty line; so many bytes of them have come.
     Trailers(usize),
     /// Bytes of a tunnel, or of nobody.
     Unknown,
     Refused,
-}
-
-/// How far a line with a chunk size has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Size {
-    value: u64,
-    digits: u32,
-    length: usize,
-    /// Behind the size: an extension, which nobody reads.
-    extension: bool,
-    /// The last byte was the semicolon that an extension begins with.
-    nameless: bool,
-    /// Only the last byte of the line end is missing.
-    ending: bool,
 }
 
 /// Something that HTTP/1 does not allow.
@@ -122,20 +101,24 @@ impl Follower {
     fn step(&mut self, bytes: &[u8]) -> Followed {
         match self.state {
             State::Head => self.head(bytes),
-            State::Length(left) => Ok(self.counted(bytes, left, State::Length, State::Head)),
-            State::Size(size) => self.size(bytes[0], size),
-            State::Data(left) => Ok(self.counted(bytes, left, State::Data, State::DataEnd(0))),
-            State::DataEnd(seen) => self.data_end(bytes[0], seen),
+            State::Length(left) => Ok(self.counted(bytes, left)),
+            State::Chunks(chunks) => self.chunks(bytes, chunks),
             State::Trailers(read) => self.trailer(bytes, read),
             State::Unknown | State::Refused => Ok(bytes.len()),
         }
     }
 
-    fn counted(&mut self, bytes: &[u8], left: u64, more: fn(u64) -> State, then: State) -> usize {
+    fn counted(&mut self, bytes: &[u8], left: u64) -> usize {
         let taken = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
         let left = left - taken as u64;
-        self.state = if left == 0 { then } else { more(left) };
+        self.state = if left == 0 { State::Head } else { State::Length(left) };
         taken
+    }
+
+    fn chunks(&mut self, bytes: &[u8], mut chunks: Chunks) -> Followed {
+        let taken = chunks.step(bytes).map_err(|_| BAD_CHUNK)?;
+        self.state = if chunks.are_over() { State::Trailers(0) } else { State::Chunks(chunks) };
+        Ok(taken)
     }
 
     fn head(&mut self, bytes: &[u8]) -> Followed {
@@ -180,46 +163,10 @@ impl Follower {
         self.state = match body {
             Body::Length(0) => State::Head,
             Body::Length(length) => State::Length(length),
-            Body::Chunked => State::Size(Size::default()),
+            Body::Chunked => State::Chunks(Chunks::strict()),
             Body::Upgrade => State::Unknown,
         };
         Ok(())
-    }
-
-    fn size(&mut self, byte: u8, mut size: Size) -> Followed {
-        size.length += 1;
-        let nameless = std::mem::replace(&mut size.nameless, byte == b';');
-        let digit = (byte as char).to_digit(16).filter(|_| !size.extension && !size.ending);
-        match (byte, digit) {
-            (b'\n', _) if size.ending => {
-                self.state = if size.value == 0 { State::Trailers(0) } else { State::Data(size.value) };
-                return Ok(1);
-            }
-            _ if size.ending => return Err(BAD_CHUNK),
-            (b'\r' | b';', _) if nameless => return Err(BAD_CHUNK),
-            (_, Some(digit)) => {
-                size.value = (size.value << 4) | u64::from(digit);
-                size.digits += 1;
-            }
-            (b'\r', _) if size.digits > 0 => size.ending = true,
-            (b';', _) if size.digits > 0 && !size.extension => size.extension = true,
-            (b'\t' | b' '..=b'~' | 0x80.., _) if size.extension => {}
-            _ => return Err(BAD_CHUNK),
-        }
-        if size.digits > MOST_DIGITS || size.length > LONGEST_CHUNK_LINE {
-            return Err(BAD_CHUNK);
-        }
-        self.state = State::Size(size);
-        Ok(1)
-    }
-
-    fn data_end(&mut self, byte: u8, seen: u8) -> Followed {
-        self.state = match (seen, byte) {
-            (0, b'\r') => State::DataEnd(1),
-            (1, b'\n') => State::Size(Size::default()),
-            _ => return Err(BAD_CHUNK),
-        };
-        Ok(1)
     }
 
     /// Takes one line, or what there is of it.

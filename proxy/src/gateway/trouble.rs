@@ -102,6 +102,9 @@ impl Gateway {
             ctx.reason = "slow_body";
             return Error::explain(ErrorType::HTTPStatus(408), "slow_body");
         }
+        if ctx.attempt.loan.as_ref().is_some_and(|loan| loan.has_refused()) {
+            ctx.attempt.trouble = Some(Trouble::Garbage);
+        }
         let Some(trouble) = ctx.attempt.trouble.or_else(|| trouble_of(&error)) else { return error };
         ctx.attempt.trouble = Some(trouble);
         ctx.trace.attempt_failed(trouble);

@@ -24,6 +24,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::answer::Answer;
 use super::{Backend, Patience, Serving, Upstream};
 
 /// Connections that may rest at one upstream.
@@ -123,6 +124,8 @@ pub struct Loan {
     /// Lines that go out at the end of the head.
     lines: Mutex<Vec<u8>>,
     reused: AtomicBool,
+    /// The answer was not in order.
+    refused: AtomicBool,
 }
 
 struct Connector(Arc<TransportConnector>);
@@ -150,6 +153,7 @@ impl Loan {
             patience,
             lines: Mutex::default(),
             reused: AtomicBool::new(false),
+            refused: AtomicBool::new(false),
         });
         peer.options.custom_l4 = Some(Arc::<Self>::clone(&loan));
         Some((peer, loan))
@@ -168,6 +172,11 @@ impl Loan {
     /// Whether the connection has served another request before.
     pub fn is_reused(&self) -> bool {
         self.reused.load(Ordering::Acquire)
+    }
+
+    /// Whether the answer was refused because its bytes are not in order.
+    pub fn has_refused(&self) -> bool {
+        self.refused.load(Ordering::Acquire)
     }
 
     /// A connection from the stack.
@@ -194,7 +203,7 @@ impl L4Connect for Loan {
             }
         };
         let loan = self.me.upgrade();
-        let lent = Lent { inner: Some(connection), loan, head: BytesMut::new(), head_gone: false };
+        let lent = Lent::new(connection, loan);
         Ok(Stream::from(VirtualSocketStream::new(Box::new(lent))))
     }
 }
@@ -208,11 +217,18 @@ struct Lent<S = Inner> {
     head: BytesMut,
     /// The end of the head has come.
     head_gone: bool,
+    answer: Answer,
 }
 
 impl<S> std::fmt::Debug for Lent<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Lent")
+    }
+}
+
+impl<S> Lent<S> {
+    fn new(inner: S, loan: Option<Arc<Loan>>) -> Self {
+        Self { inner: Some(inner), loan, head: BytesMut::new(), head_gone: false, answer: Answer::new(false) }
     }
 }
 
@@ -230,6 +246,7 @@ impl<S: AsyncWrite + Unpin> Lent<S> {
         let mut line_ends = memchr::memchr_iter(b'\n', &self.head[from..]).map(|at| from + at);
         let Some(end) = line_ends.find(ends) else { return };
         self.head_gone = true;
+        self.answer = Answer::new(self.head.starts_with(b"HEAD "));
         let rest: Vec<u8> = self.head[end - 1..].to_vec();
         self.head.truncate(end - 1);
         if let Some(loan) = &self.loan {
@@ -283,7 +300,15 @@ impl AsyncRead for Lent {
             self.give_back();
             return Poll::Ready(Ok(()));
         }
-        self.inner()?.poll_read(cx, buf)
+        let before = buf.filled().len();
+        ready!(self.inner()?.poll_read(cx, buf))?;
+        self.answer.follow(&buf.filled()[before..]).map_err(|refused| {
+            if let Some(loan) = &self.loan {
+                loan.refused.store(true, Ordering::Release);
+            }
+            io::Error::new(io::ErrorKind::InvalidData, refused)
+        })?;
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -325,7 +350,7 @@ mod tests {
         let serving = backend.pick(super::super::Tried::default(), true).unwrap();
         let (_, loan) = backend.lend(&serving, false, Patience::default()).unwrap();
         loan.say(lines.as_bytes().to_vec());
-        Lent { inner: Some(inner), loan: Some(loan), head: BytesMut::new(), head_gone: false }
+        Lent::new(inner, Some(loan))
     }
 
     /// What goes out when a head comes in these pieces, and a body behind it.

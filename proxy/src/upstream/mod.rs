@@ -4,8 +4,10 @@
 //! sent to it is in `gateway`.
 
 mod address;
+mod answer;
 mod backend;
 mod breaker;
+mod chunks;
 mod dial;
 mod ejection;
 mod loan;
@@ -22,7 +24,9 @@ use std::sync::Arc;
 use pingora::connectors::TransportConnector;
 
 pub use address::{Patience, Upstream};
+pub use answer::is_in_order;
 pub use backend::{Backend, InFlight, Serving, Tried};
+pub use chunks::{BadChunk, Chunks};
 pub use dial::Stream;
 pub use loan::Loan;
 

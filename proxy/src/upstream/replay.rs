@@ -20,6 +20,8 @@ use pingora::protocols::l4::virt::{VirtualSockOpt, VirtualSocket, VirtualSocketS
 use pingora::upstreams::peer::{HttpPeer, Scheme};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::answer::Answer;
+
 /// Connections with this key are never used again.
 const REPLAYED: u64 = 2;
 const END_OF_HEAD: &[u8; 4] = b"\r\n\r\n";
@@ -58,7 +60,7 @@ impl L4Connect for Replay {
     async fn connect(&self, _address: &SocketAddr) -> Result<Stream> {
         let inner = self.connector.new_stream(&self.peer).await?;
         let body = self.body.iter().filter(|chunk| !chunk.is_empty()).cloned().collect();
-        let socket = Socket { inner, body, head_end: 0 };
+        let socket = Socket { inner, body, head_end: 0, answer: Answer::new(false) };
         Ok(Stream::from(VirtualSocketStream::new(Box::new(socket))))
     }
 }
@@ -69,6 +71,7 @@ struct Socket<S> {
     body: VecDeque<Bytes>,
     /// How much of the end of the head was written.
     head_end: usize,
+    answer: Answer,
 }
 
 impl<S> std::fmt::Debug for Socket<S> {
@@ -130,7 +133,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Socket<S> {
         {
             self.body.clear();
         }
-        Pin::new(&mut self.inner).poll_read(cx, buf)
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        let refused = |refused| io::Error::new(io::ErrorKind::InvalidData, refused);
+        Poll::Ready(self.answer.follow(&buf.filled()[before..]).map_err(refused))
     }
 }
 
@@ -162,7 +168,7 @@ mod tests {
     async fn the_body_follows_the_head_while_the_answer_is_waited_for() {
         let (ours, mut theirs) = tokio::io::duplex(16);
         let body = VecDeque::from([Bytes::from_static(b"a body "), Bytes::from_static(b"in two parts")]);
-        let mut socket = Socket { inner: ours, body, head_end: 0 };
+        let mut socket = Socket { inner: ours, body, head_end: 0, answer: Answer::new(false) };
         let backend = tokio::spawn(async move {
             let mut seen = vec![0; 45];
             theirs.read_exact(&mut seen).await.unwrap();

@@ -80,4 +80,5 @@ runs! {
     heads: 1500,
     masks: 5000,
     testers: 5000,
+    upstream: 20000,
 }

@@ -25,7 +25,7 @@ const fn target(name: &'static str, corpus: &'static [&'static str], run: fn(&[u
     Target { name, corpus, run }
 }
 
-pub(crate) const TARGETS: [Target; 13] = [
+pub(crate) const TARGETS: [Target; 14] = [
     target("requests", &["tests/fuzz/corpus/requests"], requests),
     target("preambles", &["tests/fuzz/corpus/preambles"], preambles),
     target("forwarded", &["tests/fuzz/corpus/forwarded"], forwarded),
@@ -39,6 +39,7 @@ pub(crate) const TARGETS: [Target; 13] = [
     target("heads", &["tests/fuzz/corpus/heads"], heads),
     target("masks", &["tests/fuzz/corpus/masks", "tests/fuzz/corpus/bodies"], masks),
     target("testers", &["tests/fuzz/corpus/testers", "tests/fuzz/corpus/cookies"], testers),
+    target("upstream", &["tests/fuzz/corpus/upstream"], upstream),
 ];
 
 /// The same comes out however the bytes arrive; and what is let through, the parser behind takes in the same way.
@@ -69,6 +70,37 @@ fn first_head_is_taken(data: &[u8]) {
         let named = |name: &str| request.headers.iter().filter(|h| h.name.eq_ignore_ascii_case(name)).count();
         let (lengths, codings) = (named("content-length"), named("transfer-encoding"));
         assert!(lengths + codings <= 1 && named("host") <= 1, "{lengths} {codings}");
+    }
+}
+
+/// The same comes out however the bytes of an answer arrive; and where the parser behind ends a body with a chunk that is
+/// let through, a size of zero was written there.
+fn upstream(data: &[u8]) {
+    let in_order = ficus::upstream::is_in_order(data, data.len(), false);
+    for piece in [1, 7, 100] {
+        assert_eq!(ficus::upstream::is_in_order(data, piece, false), in_order, "in pieces of {piece}");
+    }
+    let mut headers = [httparse::EMPTY_HEADER; 256];
+    let mut response = httparse::Response::new(&mut headers);
+    let mut config = httparse::ParserConfig::default();
+    config.allow_spaces_after_header_name_in_responses(true);
+    let Ok(httparse::Status::Complete(end)) = config.parse_response(&mut response, data) else { return };
+    let chunked = |header: &httparse::Header<'_>| {
+        header.name.eq_ignore_ascii_case("transfer-encoding") && header.value.eq_ignore_ascii_case(b"chunked")
+    };
+    let has_body = response.code.is_some_and(|code| code >= 200 && code != 204 && code != 304);
+    if !in_order || !has_body || !response.headers.iter().any(chunked) {
+        return;
+    }
+    let mut rest = &data[end..];
+    while let Ok(httparse::Status::Complete((line, size))) = httparse::parse_chunk_size(rest) {
+        if size == 0 {
+            assert_eq!(rest[0], b'0');
+            return;
+        }
+        let next = usize::try_from(size).ok().and_then(|size| size.checked_add(line + 2));
+        let Some(left) = next.and_then(|next| rest.get(next..)) else { return };
+        rest = left;
     }
 }
 

@@ -37,6 +37,7 @@ def fails(name, origin, *checks, steps=None):
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 passes("chunks reach the client", ok(CHUNKED, b"2\r\nok\r\n0\r\n\r\n"), got_body(b"ok"))
 passes("chunks with extensions", ok(CHUNKED, b"2;a=b\r\nok\r\n0\r\n\r\n"), got_body(b"ok"))
+passes("chunks whose sizes are filled up with blanks", ok(CHUNKED, b"2  \r\nok\r\n0  \r\n\r\n"), got_body(b"ok"))
 passes("an answer that ends with the connection", ok(b"", b"ok"), got_body(b"ok"))
 passes("an answer of HTTP/1.0", ok(b"", b"ok", version=b"HTTP/1.0"), got_body(b"ok"))
 passes("an answer of HTTP/1.0 with Content-Length", ok(version=b"HTTP/1.0"), got_body(b"ok"))
@@ -216,6 +217,8 @@ for what, origin in {
     "chunks, closed inside a size": ok(CHUNKED, b"4\r\nhalf\r\n1"),
     "chunks, closed before the last line end": ok(CHUNKED, b"4\r\nhalf\r\n0\r\n"),
     "an empty chunk size in the middle": ok(CHUNKED, b"4\r\nhalf\r\n\r\n\r\n4\r\nhalf\r\n0\r\n\r\n"),
+    "an empty chunk size behind hints": b"HTTP/1.1 103 A\r\n\r\n" + ok(CHUNKED, b"4\r\nhalf\r\n\r\n\r\n"),
+    "a chunk size of nothing but an extension": ok(CHUNKED, b"4\r\nhalf\r\n;a\r\n\r\n"),
     "a chunk size that is none": ok(CHUNKED, b"4\r\nhalf\r\nzz\r\n0\r\n\r\n"),
     "a chunk longer than it says": ok(CHUNKED, b"4\r\nhalfhalf\r\n0\r\n\r\n"),
     "a chunk size beyond 64 bits": ok(CHUNKED, b"4\r\nhalf\r\n10000000000000004\r\nhalf\r\n0\r\n\r\n"),
