@@ -4,32 +4,33 @@
 //! directory of every symbolic link on the way to it. Other files there (an access log) may change all the time: only the
 //! names on the way count. File systems without notifications are covered by the poll.
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use futures_util::StreamExt;
+use inotify::{EventMask, EventStream, Inotify, WatchDescriptor, WatchMask};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
 
 use super::Control;
 
 const POLL: Duration = Duration::from_secs(2);
 const QUIET: Duration = Duration::from_millis(100);
 const LONGEST_UNREST: Duration = Duration::from_secs(2);
+/// Room for some dozen events at a time.
+const ROOM: usize = 4 * 1_024;
 
 /// The watching thread; dropping it stops it.
 #[derive(Debug)]
 pub struct Watch {
-    signals: Sender<Signal>,
+    alive: Option<mpsc::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
-}
-
-enum Signal {
-    Event,
-    Stop,
 }
 
 impl Control {
@@ -37,43 +38,41 @@ impl Control {
     ///
     /// # Errors
     /// When the machine refuses a thread.
-    pub fn watch(self: &Arc<Self>) -> std::io::Result<Option<Watch>> {
+    pub fn watch(self: &Arc<Self>) -> io::Result<Option<Watch>> {
         let Some(path) = self.path().cloned() else {
             return Ok(None);
         };
-        let (signals, inbox) = channel();
-        let events = signals.clone();
+        let (alive, stop) = mpsc::channel(1);
+        let mut directories = Directories::new(stop)?;
         let control = Arc::clone(self);
         let thread = std::thread::Builder::new()
             .name("watch".to_owned())
-            .spawn(move || run(&control, &path, &inbox, &events))?;
-        Ok(Some(Watch { signals, thread: Some(thread) }))
+            .spawn(move || run(&control, &path, &mut directories))?;
+        Ok(Some(Watch { alive: Some(alive), thread: Some(thread) }))
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let _ = self.signals.send(Signal::Stop);
+        self.alive = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-fn run(control: &Control, path: &Path, inbox: &Receiver<Signal>, events: &Sender<Signal>) {
-    let mut directories = Directories::new(events.clone());
+fn run(control: &Control, path: &Path, directories: &mut Directories) {
     loop {
         directories.follow(&hops(path));
-        match inbox.recv_timeout(POLL) {
-            Ok(Signal::Event) | Err(RecvTimeoutError::Timeout) => {}
-            Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+        if directories.wait(POLL) == Heard::Stop {
+            return;
         }
         control.take_over();
         control.expire(chrono::Utc::now());
         if control.is_known(control.hash_on_disk().as_ref()) {
             continue;
         }
-        if !wait_for_quiet(control, inbox) {
+        if !wait_for_quiet(control, directories) {
             return;
         }
         control.reload();
@@ -81,14 +80,13 @@ fn run(control: &Control, path: &Path, inbox: &Receiver<Signal>, events: &Sender
 }
 
 /// Waits until the text stayed the same for a while: an editor may write it in pieces. False: stop.
-fn wait_for_quiet(control: &Control, inbox: &Receiver<Signal>) -> bool {
+fn wait_for_quiet(control: &Control, directories: &mut Directories) -> bool {
     let since = Instant::now();
     let mut seen = control.hash_on_disk();
     let mut quiet = Instant::now();
     while quiet.elapsed() < QUIET && since.elapsed() < LONGEST_UNREST {
-        match inbox.recv_timeout(QUIET.saturating_sub(quiet.elapsed())) {
-            Ok(Signal::Event) | Err(RecvTimeoutError::Timeout) => {}
-            Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
+        if directories.wait(QUIET.saturating_sub(quiet.elapsed())) == Heard::Stop {
+            return false;
         }
         let now = control.hash_on_disk();
         if now != seen {
@@ -99,55 +97,109 @@ fn wait_for_quiet(control: &Control, inbox: &Receiver<Signal>) -> bool {
     true
 }
 
+/// What came of waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    /// Something happened to one of the names.
+    Event,
+    Nothing,
+    Stop,
+}
+
+type Events = EventStream<[u8; ROOM]>;
+
 /// The directories that are watched now, and the names in them that matter.
 struct Directories {
-    watcher: Option<RecommendedWatcher>,
-    watched: BTreeSet<PathBuf>,
-    names: Arc<Mutex<BTreeSet<OsString>>>,
+    runtime: Runtime,
+    events: Option<Events>,
+    watched: BTreeMap<PathBuf, WatchDescriptor>,
+    names: BTreeSet<OsString>,
+    stop: mpsc::Receiver<Infallible>,
 }
 
 impl Directories {
-    fn new(events: Sender<Signal>) -> Self {
-        let names = Arc::new(Mutex::new(BTreeSet::new()));
-        let wanted = Arc::clone(&names);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| !event.kind.is_access() && concerns(&event, &wanted)) {
-                let _ = events.send(Signal::Event);
-            }
-        });
-        if let Err(error) = &watcher {
+    fn new(stop: mpsc::Receiver<Infallible>) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let events = {
+            let _inside = runtime.enter();
+            Inotify::init().and_then(|inotify| inotify.into_event_stream([0; ROOM]))
+        };
+        if let Err(error) = &events {
             tracing::warn!(%error, "cannot watch directories; the routing file is looked at every two seconds");
         }
-        Self { watcher: watcher.ok(), watched: BTreeSet::new(), names }
+        let (watched, names) = (BTreeMap::new(), BTreeSet::new());
+        Ok(Self { runtime, events: events.ok(), watched, names, stop })
     }
 
     fn follow(&mut self, hops: &BTreeSet<PathBuf>) {
-        let Some(watcher) = &mut self.watcher else { return };
-        *self.names.lock().unwrap_or_else(PoisonError::into_inner) =
-            hops.iter().filter_map(|hop| hop.file_name()).map(OsString::from).collect();
+        let Some(events) = &self.events else { return };
+        self.names = hops.iter().filter_map(|hop| hop.file_name()).map(OsString::from).collect();
         let wanted: BTreeSet<&Path> = hops.iter().filter_map(|hop| hop.parent()).collect();
-        self.watched.retain(|directory| {
+        let mut watches = events.watches();
+        self.watched.retain(|directory, watch| {
             let keep = wanted.contains(directory.as_path());
             if !keep {
-                let _ = watcher.unwatch(directory);
+                let _ = watches.remove(watch.clone());
             }
             keep
         });
         for directory in wanted {
-            if !self.watched.contains(directory)
-                && watcher.watch(directory, RecursiveMode::NonRecursive).is_ok()
+            if !self.watched.contains_key(directory)
+                && let Ok(watch) = watches.add(directory, mask())
             {
-                self.watched.insert(directory.to_owned());
+                self.watched.insert(directory.to_owned(), watch);
             }
         }
     }
+
+    fn wait(&mut self, patience: Duration) -> Heard {
+        let Self { runtime, events, watched, names, stop } = self;
+        let heard = async {
+            loop {
+                tokio::select! {
+                    biased;
+                    _ = stop.recv() => return Heard::Stop,
+                    found = look(events.as_mut(), watched, names) => if found {
+                        return Heard::Event;
+                    },
+                }
+            }
+        };
+        let heard = async { tokio::time::timeout(patience, heard).await.unwrap_or(Heard::Nothing) };
+        runtime.block_on(heard)
+    }
 }
 
-/// Whether an event is about one of the names; one without paths (lost events) may be about anything.
-fn concerns(event: &notify::Event, names: &Mutex<BTreeSet<OsString>>) -> bool {
-    let names = names.lock().unwrap_or_else(PoisonError::into_inner);
-    event.paths.is_empty()
-        || event.paths.iter().any(|path| path.file_name().is_none_or(|name| names.contains(name)))
+/// What is told of a directory. Not that a file was written to: an access log that is beside the routing file would wake us
+/// with each of its lines, and what is written to the routing file without being closed the poll sees.
+fn mask() -> WatchMask {
+    WatchMask::ATTRIB
+        | WatchMask::CREATE
+        | WatchMask::DELETE
+        | WatchMask::CLOSE_WRITE
+        | WatchMask::MOVED_FROM
+        | WatchMask::MOVED_TO
+        | WatchMask::ONLYDIR
+}
+
+/// Waits for an event; whether it is about the names.
+async fn look(
+    events: Option<&mut Events>,
+    watched: &mut BTreeMap<PathBuf, WatchDescriptor>,
+    names: &BTreeSet<OsString>,
+) -> bool {
+    let Some(events) = events else { return std::future::pending().await };
+    let Some(Ok(event)) = events.next().await else { return std::future::pending().await };
+    if event.mask.contains(EventMask::IGNORED) {
+        // The directory is gone; one that takes its place is watched anew.
+        watched.retain(|_, watch| *watch != event.wd);
+    }
+    concerns(event.name.as_deref(), names)
+}
+
+/// Whether an event is about one of the names; one without a name (a lost event, a lost directory) may be about anything.
+fn concerns(name: Option<&OsStr>, names: &BTreeSet<OsString>) -> bool {
+    name.is_none_or(|name| names.contains(name))
 }
 
 /// Every symbolic link on the way to a file, and the file at the end.
@@ -198,12 +250,63 @@ mod tests {
 
     #[test]
     fn only_names_on_the_way_count() {
-        let names = Mutex::new(BTreeSet::from([OsString::from("routes.toml"), OsString::from("..data")]));
-        let event = |path: &str| notify::Event::default().add_path(PathBuf::from(path));
-        assert!(concerns(&event("/etc/ficus/routes.toml"), &names));
-        assert!(concerns(&event("/etc/ficus/..data"), &names));
-        assert!(!concerns(&event("/etc/ficus/access.log"), &names));
-        assert!(concerns(&notify::Event::default(), &names));
+        let names = BTreeSet::from([OsString::from("routes.toml"), OsString::from("..data")]);
+        for (name, expected) in
+            [(Some("routes.toml"), true), (Some("..data"), true), (Some("access.log"), false), (None, true)]
+        {
+            assert_eq!(concerns(name.map(OsStr::new), &names), expected, "{name:?}");
+        }
+    }
+
+    /// Without the poll, which would hide that something is not told.
+    fn heard(directories: &mut Directories) -> Heard {
+        directories.wait(Duration::from_secs(60))
+    }
+
+    #[test]
+    fn edits_are_heard_and_lines_of_a_log_are_not() {
+        use std::io::Write as _;
+
+        let directory = tempfile::tempdir().unwrap();
+        let root = std::fs::canonicalize(directory.path()).unwrap();
+        let (file, log) = (root.join("routes.toml"), root.join("access.log"));
+        std::fs::write(&file, "").unwrap();
+        let mut lines = std::fs::File::create(&log).unwrap();
+        let (alive, stop) = mpsc::channel(1);
+        let mut directories = Directories::new(stop).unwrap();
+        directories.follow(&hops(&file));
+        lines.write_all(b"a line").unwrap();
+        lines.flush().unwrap();
+        std::fs::write(&file, "version = 1").unwrap();
+        let told = async { directories.events.as_mut().unwrap().next().await.unwrap().unwrap().name };
+        let first = directories.runtime.block_on(told);
+        assert_eq!(first.as_deref(), Some(OsStr::new("routes.toml")), "nobody was woken by the log");
+        std::fs::write(&file, "version = 1").unwrap();
+        assert_eq!(heard(&mut directories), Heard::Event);
+        std::fs::write(root.join("new"), "version = 1").unwrap();
+        std::fs::rename(root.join("new"), &file).unwrap();
+        assert_eq!(heard(&mut directories), Heard::Event);
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(heard(&mut directories), Heard::Event);
+        drop(alive);
+        assert_eq!(heard(&mut directories), Heard::Stop);
+    }
+
+    #[test]
+    fn a_directory_that_takes_the_place_of_another_is_watched_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = std::fs::canonicalize(directory.path()).unwrap().join("conf");
+        let file = root.join("routes.toml");
+        std::fs::create_dir(&root).unwrap();
+        let (_alive, stop) = mpsc::channel(1);
+        let mut directories = Directories::new(stop).unwrap();
+        directories.follow(&hops(&file));
+        std::fs::remove_dir(&root).unwrap();
+        assert_eq!(heard(&mut directories), Heard::Event);
+        std::fs::create_dir(&root).unwrap();
+        directories.follow(&hops(&file));
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(heard(&mut directories), Heard::Event);
     }
 
     #[test]
