@@ -40,6 +40,8 @@ NOT_STRUCTURAL = {
 NOT_STRUCTURAL_SETTINGS = {
     "certificates_without_keys": "two lists of one length",
     "store_without_database": "the address of a database",
+    "store_mode_unknown": "the address of a database",
+    "store_without_tls": "the address of a database",
 }
 
 
