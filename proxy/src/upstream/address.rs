@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use pingora::protocols::l4::socket;
 use pingora::protocols::tls::CaType;
 use pingora::upstreams::peer::{HttpPeer, Scheme};
 use pingora::utils::tls::{WrappedX509, parse_x509};
@@ -222,6 +223,11 @@ impl Upstream {
     /// Whether it is known where it is.
     pub(super) fn is_resolved(&self) -> bool {
         self.peer.is_some()
+    }
+
+    /// Whether it is a socket of this machine's file system.
+    pub(super) fn is_unix(&self) -> bool {
+        self.peer.as_ref().is_some_and(|peer| matches!(peer._address, socket::SocketAddr::Unix(_)))
     }
 
     /// What pingora connects to.

@@ -8,6 +8,7 @@ mod backend;
 mod breaker;
 mod dial;
 mod ejection;
+mod lent;
 mod loan;
 mod outage;
 mod places;
@@ -15,6 +16,7 @@ pub mod probe;
 mod recovery;
 mod replay;
 mod vitals;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +26,8 @@ use pingora::connectors::TransportConnector;
 pub use address::{Patience, Upstream};
 pub use backend::{Backend, InFlight, Serving, Tried};
 pub use dial::Stream;
-pub use loan::Loan;
+pub use loan::{Loan, Terms};
+pub use whole::MOST as MOST_AT_ONCE;
 
 use crate::settings::Settings;
 
