@@ -144,6 +144,9 @@ impl Maker {
             peer.sni.clear();
             peer.group_key = LENT;
             peer.options.ca = None;
+            // So is the time to connect.
+            peer.options.connection_timeout = None;
+            peer.options.total_connection_timeout = None;
             peer
         });
         Arc::new(Upstream {
@@ -239,7 +242,7 @@ impl Upstream {
 
     /// What pingora connects to in order to get a connection lent; see `loan`.
     pub(super) fn outer_peer(&self, patience: Patience) -> Option<Box<HttpPeer>> {
-        Some(patient(self.outer.as_ref()?, patience))
+        Some(patient(self.outer.as_ref()?, Patience { connect: None, ..patience }))
     }
 
     /// The connections that nobody uses.
