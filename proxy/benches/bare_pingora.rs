@@ -1,7 +1,7 @@
 //! pingora and nothing else, for `cargo bench-proxy`: what Ficus costs is counted from here.
 //!
-//! `bare-pingora LISTEN UPSTREAM THREADS [LISTEN_TLS CERTIFICATE KEY]`. Not a proxy for anybody: no timeouts, no
-//! checks, no drain.
+//! `bare-pingora LISTEN UPSTREAM SOCKET THREADS [LISTEN_TLS CERTIFICATE KEY]`; SOCKET is a Unix socket that answers
+//! `/unix`. Not a proxy for anybody: no timeouts, no checks, no drain.
 
 use std::net::SocketAddr;
 
@@ -15,6 +15,7 @@ use pingora::upstreams::peer::HttpPeer;
 
 struct Bare {
     upstream: SocketAddr,
+    socket: String,
 }
 
 #[async_trait]
@@ -23,15 +24,18 @@ impl ProxyHttp for Bare {
 
     fn new_ctx(&self) {}
 
-    async fn upstream_peer(&self, _session: &mut Session, _ctx: &mut ()) -> Result<Box<HttpPeer>> {
+    async fn upstream_peer(&self, session: &mut Session, _ctx: &mut ()) -> Result<Box<HttpPeer>> {
+        if session.req_header().raw_path() == b"/unix" {
+            return Ok(Box::new(HttpPeer::new_uds(&self.socket, false, String::new())?));
+        }
         Ok(Box::new(HttpPeer::new(self.upstream, false, String::new())))
     }
 }
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [listen, upstream, threads, tls @ ..] = &arguments[..] else {
-        eprintln!("usage: bare-pingora LISTEN UPSTREAM THREADS [LISTEN_TLS CERTIFICATE KEY]");
+    let [listen, upstream, socket, threads, tls @ ..] = &arguments[..] else {
+        eprintln!("usage: bare-pingora LISTEN UPSTREAM SOCKET THREADS [LISTEN_TLS CERTIFICATE KEY]");
         std::process::exit(2);
     };
     let threads = threads.parse().expect("THREADS is a number");
@@ -39,7 +43,7 @@ fn main() {
     let mut server = Server::new_with_opt_and_conf(None, conf);
     server.bootstrap();
     let upstream = upstream.parse().expect("UPSTREAM is an address");
-    let mut service = http_proxy_service(&server.configuration, Bare { upstream });
+    let mut service = http_proxy_service(&server.configuration, Bare { upstream, socket: socket.clone() });
     service.add_tcp(listen);
     if let [listen, certificate, key] = tls {
         let mut settings = TlsSettings::intermediate(certificate, key).expect("a certificate and its key");

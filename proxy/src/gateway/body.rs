@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
@@ -117,6 +117,28 @@ impl Kept {
     }
 }
 
+/// About as much as Ficus itself adds to a head, without what depends on the request.
+const OURS: usize = 700;
+
+/// Whether head and body, with what is added to them, can be sent at once: see `upstream`.
+fn is_small(session: &mut Session, route: Option<&str>) -> bool {
+    let body = match length(session) {
+        Some(length) => usize::try_from(length).unwrap_or(usize::MAX),
+        None if session.as_downstream_mut().is_body_empty() => 0,
+        None => return false,
+    };
+    let request = session.req_header();
+    let headers = &request.headers;
+    if headers.contains_key(EXPECT) || headers.contains_key(TRANSFER_ENCODING) {
+        return false;
+    }
+    let lines = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>();
+    // Two of the added headers name the host.
+    let host = 2 * headers.get(HOST).map_or(0, http::HeaderValue::len);
+    let head = request.raw_path().len() + lines + host + route.map_or(0, str::len) + OURS;
+    head.saturating_add(body) <= crate::upstream::MOST_AT_ONCE
+}
+
 /// The announced length of a body.
 pub(super) fn length(session: &Session) -> Option<u64> {
     session.req_header().headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
@@ -124,7 +146,8 @@ pub(super) fn length(session: &Session) -> Option<u64> {
 
 impl Gateway {
     /// A body that announces that it is too large need not be sent at all.
-    pub(super) fn check_body_length(&self, session: &Session, ctx: &mut Context) -> Result<()> {
+    pub(super) fn check_body_length(&self, session: &mut Session, ctx: &mut Context) -> Result<()> {
+        ctx.small = !ctx.safe && is_small(session, ctx.route.as_ref().map(|route| route.name.as_str()));
         if length(session).is_some_and(|length| length > self.settings.limits.body_bytes) {
             return self.refuse_body(413, "body_too_large", ctx);
         }

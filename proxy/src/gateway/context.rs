@@ -10,7 +10,7 @@ use super::trace::Trace;
 use crate::observe::{Awaited, Ongoing};
 use crate::route::{Route, Routing};
 use crate::shadow::{Capture, Rehearsal};
-use crate::upstream::{Backend, InFlight, Loan, Serving, Tried};
+use crate::upstream::{Backend, InFlight, Loan, Patience, Serving, Terms, Tried};
 
 /// One request. Everything that a flip could change was loaded once and stays until the request is over.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub struct Context {
     pub(super) new_visitor: Option<String>,
     /// The method promises to change nothing.
     pub(super) safe: bool,
+    /// The method is not safe, but head and body are so small that they can be sent at once.
+    pub(super) small: bool,
     /// The client wants a tunnel.
     pub(super) upgrade: bool,
     /// The candidate was asked first, not the fallback.
@@ -108,6 +110,7 @@ impl Context {
             bucket: None,
             new_visitor: None,
             safe: false,
+            small: false,
             upgrade: false,
             candidate: false,
             hung: false,
@@ -148,10 +151,22 @@ impl Context {
         }
     }
 
-    /// Requests that must not be repeated get a connection of their own: see `upstream`. So does one that has already
-    /// met a dead connection in the pool, because there may be more of them.
+    /// Requests that must not be repeated get a connection of their own, unless it can be known there whether they were
+    /// read: see `upstream`. So does one that has already met a dead connection that had rested, because there may be
+    /// more of them.
+    pub(super) fn terms(&self, patience: Patience) -> Terms {
+        let fresh = self.upgrade || self.attempt.repeated || self.attempt.breaks > 0;
+        Terms { repeatable: self.safe, fresh, small: self.small, patience }
+    }
+
+    /// Whether the connection of this attempt serves no other request.
     pub(super) fn single_use(&self) -> bool {
-        !self.safe || self.upgrade || self.attempt.repeated || self.attempt.breaks > 0
+        self.attempt.loan.as_ref().is_none_or(|loan| loan.is_single_use())
+    }
+
+    /// Whether it is certain that nobody has read the request on the connection of this attempt.
+    pub(super) fn is_unread(&self) -> bool {
+        self.attempt.loan.as_ref().is_some_and(|loan| loan.is_unread())
     }
 
     /// Whether the connection of this attempt has served others before.

@@ -2,7 +2,7 @@
 //!
 //! Step 6 of a request (fall back). Pure; the table of tests at the foot is the policy. A request is given to
 //! another backend at most once, only while the client has got nothing, and only if repeating it is harmless: its
-//! method is safe, nothing was sent, or the handler said that it has changed nothing.
+//! method is safe, nothing was sent, nobody has read it, or the handler said that it has changed nothing.
 
 use http::Method;
 
@@ -67,6 +67,8 @@ pub(super) struct Progress {
     pub(super) fallback: bool,
     /// The connection had been used before and may have been closed by the other end at the same moment.
     pub(super) stale: bool,
+    /// It broke, and it is certain that the other end has not read the request.
+    pub(super) unread: bool,
     /// The backend was not yet asked a second time.
     pub(super) again: bool,
 }
@@ -91,7 +93,8 @@ pub(super) fn is_safe(method: &Method) -> bool {
 
 /// The policy.
 pub(super) fn next(trouble: Trouble, progress: Progress) -> Next {
-    let repeatable = progress.replayable && (progress.safe || trouble.is_harmless());
+    let harmless = trouble.is_harmless() || (progress.unread && trouble == Trouble::Broken);
+    let repeatable = progress.replayable && (progress.safe || harmless);
     match progress {
         Progress { answered: true, .. } => Next::Fail,
         Progress { stale: true, .. } if repeatable && trouble == Trouble::Broken => Next::Again,
@@ -107,8 +110,15 @@ pub(super) fn next(trouble: Trouble, progress: Progress) -> Next {
 mod tests {
     use super::*;
 
-    const FRESH: Progress =
-        Progress { safe: true, answered: false, replayable: true, fallback: true, stale: false, again: true };
+    const FRESH: Progress = Progress {
+        safe: true,
+        answered: false,
+        replayable: true,
+        fallback: true,
+        stale: false,
+        unread: false,
+        again: true,
+    };
     const ALL: [Trouble; 7] = [
         Trouble::Unreachable,
         Trouble::Busy,
@@ -161,6 +171,20 @@ mod tests {
             let expected = if trouble == Trouble::Broken { Next::Again } else { Next::Fail };
             assert_eq!(next(trouble, alone), expected, "{trouble:?}");
             assert_eq!(next(trouble, Progress { safe: false, ..alone }), Next::Fail, "{trouble:?}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_has_read_may_be_sent_again() {
+        let unread = Progress { safe: false, unread: true, ..FRESH };
+        assert_eq!(next(Trouble::Broken, unread), Next::Fallback);
+        assert_eq!(next(Trouble::Broken, Progress { stale: true, ..unread }), Next::Again);
+        assert_eq!(next(Trouble::Broken, Progress { fallback: false, ..unread }), Next::Again);
+        let spent = Progress { fallback: false, again: false, ..unread };
+        assert_eq!(next(Trouble::Broken, spent), Next::Fail);
+        assert_eq!(next(Trouble::Broken, Progress { replayable: false, ..unread }), Next::Unrepeatable);
+        for trouble in [Trouble::Timeout, Trouble::Garbage, Trouble::Status] {
+            assert_eq!(next(trouble, unread), Next::Unrepeatable, "{trouble:?}");
         }
     }
 

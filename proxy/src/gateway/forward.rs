@@ -79,7 +79,7 @@ impl Gateway {
     }
 
     fn try_pick(&self, ctx: &mut Context) -> std::result::Result<Box<HttpPeer>, Trouble> {
-        let (single_use, patience) = (ctx.single_use(), self.patience(ctx)?);
+        let terms = ctx.terms(self.patience(ctx)?);
         let special = ctx.upgrade;
         let no_alternative = ctx.fallback.is_none();
         let relief = ctx.fell_back.is_some();
@@ -93,9 +93,9 @@ impl Gateway {
         let serving = backend.pick(attempt.tried, no_alternative).ok_or(Trouble::Unreachable)?;
         attempt.loan = None;
         let peer = if special {
-            serving.upstream().peer(single_use, patience)
+            serving.upstream().peer(true, terms.patience)
         } else {
-            let lent = backend.lend(&serving, single_use, patience);
+            let lent = backend.lend(&serving, terms);
             lent.map(|(peer, loan)| {
                 attempt.loan = Some(loan);
                 peer

@@ -7,9 +7,7 @@ use std::io::Write;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, DATE, FORWARDED, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING,
-};
+use http::header::{CONNECTION, COOKIE, DATE, FORWARDED, HOST, HeaderName, HeaderValue};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType, Result};
 
@@ -44,19 +42,19 @@ pub(super) fn to_backend(request: &mut RequestHeader, forwarded: &Forwarded<'_>)
     forwarded_for(&mut lines, request, client)?;
     if !(client.trusted && request.headers.contains_key(&X_FORWARDED_PROTO)) {
         let scheme = if client.https { "https" } else { "http" };
-        add(&mut lines, "X-Forwarded-Proto", &[scheme.as_bytes()])?;
+        add(&mut lines, "X-Forwarded-Proto: ", &[scheme.as_bytes()])?;
     }
     let host = request.headers.get(HOST).map(HeaderValue::as_bytes);
     if !(client.trusted && request.headers.contains_key(&X_FORWARDED_HOST))
         && let Some(host) = host
     {
-        add(&mut lines, "X-Forwarded-Host", &[host])?;
+        add(&mut lines, "X-Forwarded-Host: ", &[host])?;
     }
     forwarded_header(&mut lines, request, client)?;
-    add(&mut lines, "X-Request-Id", &[trace.request_id.as_bytes()])?;
-    add(&mut lines, "Traceparent", &[trace.parent.as_bytes()])?;
+    add(&mut lines, "X-Request-Id: ", &[trace.request_id.as_bytes()])?;
+    add(&mut lines, "Traceparent: ", &[trace.parent.as_bytes()])?;
     if let Some(route) = forwarded.route {
-        add(&mut lines, "X-Ficus-Route", &[route.as_bytes()])?;
+        add(&mut lines, "X-Ficus-Route: ", &[route.as_bytes()])?;
     }
     remove_replaced(request, trace.continued);
     join_cookies(request)?;
@@ -85,10 +83,9 @@ fn unsendable() -> Box<Error> {
     Error::explain(ErrorType::InvalidHTTPHeader, "a header has control bytes")
 }
 
-/// Adds a line; the parts are its value.
-fn add(lines: &mut Vec<u8>, name: &'static str, parts: &[&[u8]]) -> Result<()> {
-    lines.extend_from_slice(name.as_bytes());
-    lines.extend_from_slice(b": ");
+/// Adds a line, from its name with colon and space; the parts are its value.
+fn add(lines: &mut Vec<u8>, begin: &'static str, parts: &[&[u8]]) -> Result<()> {
+    lines.extend_from_slice(begin.as_bytes());
     for part in parts {
         if has_controls(part) {
             return Err(unsendable());
@@ -133,12 +130,11 @@ fn remove(request: &mut RequestHeader, which: impl Fn(&&HeaderName) -> bool) {
 /// Adds a line with what was said before, and with what `ours` adds.
 fn add_continued<'v>(
     lines: &mut Vec<u8>,
-    name: &'static str,
+    begin: &'static str,
     before: impl Iterator<Item = &'v [u8]>,
     ours: impl FnOnce(&mut Vec<u8>),
 ) -> Result<()> {
-    lines.extend_from_slice(name.as_bytes());
-    lines.extend_from_slice(b": ");
+    lines.extend_from_slice(begin.as_bytes());
     let start = lines.len();
     for said in before {
         lines.extend_from_slice(said);
@@ -177,14 +173,14 @@ fn push_address(text: &mut Vec<u8>, address: IpAddr) {
 /// connection is added last.
 fn forwarded_for(lines: &mut Vec<u8>, request: &RequestHeader, client: &Client) -> Result<()> {
     let before = request.headers.get_all(&X_FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
-    add_continued(lines, "X-Forwarded-For", before, |value| push_address(value, client.peer))
+    add_continued(lines, "X-Forwarded-For: ", before, |value| push_address(value, client.peer))
 }
 
 /// The same in the words of RFC 7239: one element per hop, ours is the last.
 fn forwarded_header(lines: &mut Vec<u8>, request: &RequestHeader, client: &Client) -> Result<()> {
     let before = request.headers.get_all(FORWARDED).iter().map(HeaderValue::as_bytes);
     let host = request.headers.get(HOST).map(HeaderValue::as_bytes).filter(|host| !host.is_empty());
-    add_continued(lines, "Forwarded", before, |value| {
+    add_continued(lines, "Forwarded: ", before, |value| {
         value.extend_from_slice(b"for=");
         let (open, close): (&[u8], &[u8]) = if client.peer.is_ipv6() { (b"\"[", b"]\"") } else { (b"", b"") };
         value.extend_from_slice(open);
@@ -215,63 +211,50 @@ fn join_cookies(request: &mut RequestHeader) -> Result<()> {
 /// # Errors
 /// When the answer's framing cannot be trusted.
 pub(super) fn from_backend(response: &mut ResponseHeader) -> Result<()> {
-    check_coding(response)?;
-    check_length(response)?;
-    check_values(response)?;
     // `Connection` itself is written by pingora, and an upgrade needs what it names.
     let ends_here = response.status != http::StatusCode::SWITCHING_PROTOCOLS;
-    let own = |name: &&HeaderName| match name.as_str() {
-        "keep-alive" | "proxy-connection" | "upgrade" => ends_here,
-        name => name.starts_with("x-ficus-"),
-    };
-    let mut names: Vec<HeaderName> = response.headers.keys().filter(own).cloned().collect();
-    if ends_here {
-        names.extend(named_by_connection(response));
+    let (mut codings, mut lengths) = (0, 0);
+    let mut ending: Vec<HeaderName> = Vec::new();
+    for (name, value) in &response.headers {
+        let value = value.as_bytes();
+        if has_controls(value) {
+            // A client might take one for the end of a line.
+            return Err(untrusted("header value of the answer has control bytes"));
+        }
+        match name.as_str() {
+            "transfer-encoding" if !value.trim_ascii().eq_ignore_ascii_case(b"chunked") => codings = 2,
+            "transfer-encoding" => codings += 1,
+            // pingora takes a length that is said twice in the same way.
+            "content-length" if !value.iter().all(u8::is_ascii_digit) => lengths = 2,
+            "content-length" => lengths += 1,
+            "connection" if ends_here => ending.extend(named_by_connection(value)),
+            "keep-alive" | "proxy-connection" | "upgrade" if ends_here => ending.push(name.clone()),
+            own if own.starts_with("x-ficus-") => ending.push(name.clone()),
+            _ => {}
+        }
     }
-    for name in names {
+    if codings > 1 {
+        return Err(untrusted("transfer coding of the answer is not chunked"));
+    }
+    if lengths > 1 {
+        return Err(untrusted("length of the answer is not one number"));
+    }
+    for name in ending {
         response.remove_header(&name);
     }
     Ok(())
 }
 
-fn named_by_connection(response: &ResponseHeader) -> Vec<HeaderName> {
+fn named_by_connection(value: &[u8]) -> impl Iterator<Item = HeaderName> + '_ {
     let ends_here = |name: &HeaderName| {
         !matches!(name.as_str(), "close" | "keep-alive" | "content-length" | "transfer-encoding")
     };
-    let values = response.headers.get_all(CONNECTION).iter();
-    let tokens = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-    tokens.filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok()).filter(ends_here).collect()
-}
-
-fn check_coding(response: &ResponseHeader) -> Result<()> {
-    let mut codings = response.headers.get_all(TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(coding), None) if coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => Err(untrusted("transfer coding of the answer is not chunked")),
-    }
-}
-
-/// pingora takes a length that is said twice in the same way.
-fn check_length(response: &ResponseHeader) -> Result<()> {
-    let mut lengths = response.headers.get_all(CONTENT_LENGTH).iter();
-    match (lengths.next(), lengths.next()) {
-        (None, _) => Ok(()),
-        (Some(length), None) if length.as_bytes().iter().all(u8::is_ascii_digit) => Ok(()),
-        _ => Err(untrusted("length of the answer is not one number")),
-    }
+    let tokens = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    tokens.filter_map(|token| HeaderName::from_bytes(token).ok()).filter(ends_here)
 }
 
 fn untrusted(what: &'static str) -> Box<Error> {
     Error::explain(ErrorType::InvalidHTTPHeader, what).into_up()
-}
-
-/// A client might take a control byte for the end of a line.
-fn check_values(response: &ResponseHeader) -> Result<()> {
-    if response.headers.values().any(|value| has_controls(value.as_bytes())) {
-        return Err(untrusted("header value of the answer has control bytes"));
-    }
-    Ok(())
 }
 
 /// Whether a backend's answer hands the request back.
@@ -342,10 +325,10 @@ mod tests {
     #[test]
     fn a_line_of_ours_is_one_line() {
         let mut lines = Vec::new();
-        add(&mut lines, "X-Ficus-Route", &[b"customers.detail"]).unwrap();
+        add(&mut lines, "X-Ficus-Route: ", &[b"customers.detail"]).unwrap();
         assert_eq!(lines, b"X-Ficus-Route: customers.detail\r\n");
         for bad in ["a\r\nEvil: 1", "a\nb", "a\0", "\u{7f}"] {
-            assert!(add(&mut Vec::new(), "X-Ficus-Route", &[bad.as_bytes()]).is_err(), "{bad:?}");
+            assert!(add(&mut Vec::new(), "X-Ficus-Route: ", &[bad.as_bytes()]).is_err(), "{bad:?}");
         }
     }
 

@@ -31,10 +31,12 @@ impl Gateway {
         let request_id = if ctx.client.trusted { header(&X_REQUEST_ID) } else { None };
         ctx.trace = self.ids.trace(request_id, header(&TRACEPARENT), self.observer.traces());
         ctx.safe = is_safe(&session.req_header().method);
-        ctx.upgrade = wants_tunnel(session.req_header());
-        if !ctx.upgrade {
-            // Other protocols are not offered to backends; the request is answered as if it had not asked.
-            session.req_header_mut().remove_header(&UPGRADE);
+        if session.req_header().headers.contains_key(UPGRADE) {
+            ctx.upgrade = wants_tunnel(session.req_header());
+            if !ctx.upgrade {
+                // Other protocols are not offered to backends; the request is answered as if it had not asked.
+                session.req_header_mut().remove_header(&UPGRADE);
+            }
         }
         self.set_manners(session, ctx);
         if let Err(Rejection { status, reason }) = in_order {
@@ -103,15 +105,6 @@ impl Gateway {
         };
         ctx.candidate = ctx.route_for_candidate().is_some();
         ctx.routing = Some(routing);
-    }
-
-    /// A route that is switched off, or whose backend is not among the settings.
-    pub(super) async fn answer_if_off(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
-        if ctx.attempt.backend.is_some() {
-            return Ok(false);
-        }
-        self.answer_page(session, 503, ctx).await?;
-        Ok(true)
     }
 }
 

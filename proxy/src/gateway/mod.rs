@@ -111,37 +111,43 @@ impl Gateway {
 
 #[async_trait]
 impl ProxyHttp for Gateway {
-    type CTX = Context;
+    /// In a box: pingora moves it several times.
+    type CTX = Box<Context>;
 
-    fn new_ctx(&self) -> Context {
-        Context::new(self.observer.request_started())
+    fn new_ctx(&self) -> Box<Context> {
+        Box::new(Context::new(self.observer.request_started()))
     }
 
     /// None of pingora's modules: answers pass as they are.
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
     // 1. A head has arrived: is it a request, and whose?
-    async fn early_request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<()> {
+    async fn early_request_filter(&self, session: &mut Session, ctx: &mut Box<Context>) -> Result<()> {
         contained(|| self.take_in(session, ctx))
     }
 
     // 2. to 4. Match, identify, decide. True: the answer is already sent.
-    async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
+    async fn request_filter(&self, session: &mut Session, ctx: &mut Box<Context>) -> Result<bool> {
         contained(|| {
             self.choose(session, ctx);
             self.check_rate(session, ctx)?;
             self.check_body_length(session, ctx)
         })?;
-        if self.answer_if_off(session, ctx).await? {
+        // What is rare is boxed: the memory that it needs while it waits is not moved with every request then.
+        if ctx.attempt.backend.is_none() {
+            // A route that is switched off, or whose backend is not among the settings.
+            Box::pin(self.answer_page(session, 503, ctx)).await?;
             return Ok(true);
         }
         self.keep_body(session, ctx);
-        contained_while(self.dry_run(session, ctx)).await?;
+        if !ctx.safe && self.shadow.is_some() {
+            Box::pin(contained_while(self.dry_run(session, ctx))).await?;
+        }
         Ok(false)
     }
 
     // 5. Forward: to which address?
-    async fn upstream_peer(&self, session: &mut Session, ctx: &mut Context) -> Result<Box<HttpPeer>> {
+    async fn upstream_peer(&self, session: &mut Session, ctx: &mut Box<Context>) -> Result<Box<HttpPeer>> {
         let peer = contained_while(self.pick_upstream(ctx)).await?;
         Ok(self.send_again(session, ctx, peer))
     }
@@ -153,7 +159,7 @@ impl ProxyHttp for Gateway {
         _peer: &HttpPeer,
         _fd: std::os::fd::RawFd,
         _digest: Option<&Digest>,
-        ctx: &mut Context,
+        ctx: &mut Box<Context>,
     ) -> Result<()> {
         self.connected(reused || ctx.is_reused(), ctx);
         Ok(())
@@ -163,7 +169,7 @@ impl ProxyHttp for Gateway {
         &self,
         _session: &mut Session,
         request: &mut RequestHeader,
-        ctx: &mut Context,
+        ctx: &mut Box<Context>,
     ) -> Result<()> {
         contained(|| self.dress_request(request, ctx))
     }
@@ -173,7 +179,7 @@ impl ProxyHttp for Gateway {
         session: &mut Session,
         body: &mut Option<Bytes>,
         _end: bool,
-        ctx: &mut Context,
+        ctx: &mut Box<Context>,
     ) -> Result<()> {
         contained(|| self.pass_body(session, body, ctx))
     }
@@ -183,7 +189,7 @@ impl ProxyHttp for Gateway {
         &self,
         session: &mut Session,
         response: &mut ResponseHeader,
-        ctx: &mut Context,
+        ctx: &mut Box<Context>,
     ) -> Result<()> {
         contained(|| self.judge_answer(session, response, ctx))
     }
@@ -193,7 +199,7 @@ impl ProxyHttp for Gateway {
         _session: &mut Session,
         _body: &mut Option<Bytes>,
         _end: bool,
-        ctx: &mut Context,
+        ctx: &mut Box<Context>,
     ) -> Result<Option<Duration>> {
         self.check_total_time(ctx)
     }
@@ -202,7 +208,7 @@ impl ProxyHttp for Gateway {
         &self,
         session: &mut Session,
         _peer: &HttpPeer,
-        ctx: &mut Context,
+        ctx: &mut Box<Context>,
         error: Box<Error>,
     ) -> Box<Error> {
         self.not_connected(session, ctx, error)
@@ -213,14 +219,19 @@ impl ProxyHttp for Gateway {
         _peer: &HttpPeer,
         session: &mut Session,
         error: Box<Error>,
-        ctx: &mut Context,
+        ctx: &mut Box<Context>,
         reused: bool,
     ) -> Box<Error> {
         let reused = reused || ctx.is_reused();
         self.failed(session, ctx, error, reused)
     }
 
-    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut Context) -> FailToProxy {
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        ctx: &mut Box<Context>,
+    ) -> FailToProxy {
         self.answer_failure(session, error, ctx).await
     }
 
@@ -228,7 +239,7 @@ impl ProxyHttp for Gateway {
         &self,
         session: &mut Session,
         response: &mut ResponseHeader,
-        ctx: &mut Context,
+        ctx: &mut Box<Context>,
     ) -> Result<()> {
         contained(|| {
             self.sample(response, ctx);
@@ -241,14 +252,14 @@ impl ProxyHttp for Gateway {
         _session: &mut Session,
         body: &mut Option<Bytes>,
         end: bool,
-        ctx: &mut Context,
+        ctx: &mut Box<Context>,
     ) -> Result<Option<Duration>> {
         Self::capture_answer(body.as_ref(), end, ctx);
         Ok(None)
     }
 
     // 7. Record.
-    async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut Context) {
+    async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut Box<Context>) {
         let _ = contained(|| {
             self.record(session, ctx);
             Ok(())
@@ -256,21 +267,21 @@ impl ProxyHttp for Gateway {
     }
 
     /// pingora's own lines would show paths with their queries; what matters is in the access log.
-    fn suppress_error_log(&self, _session: &Session, _ctx: &Context, _error: &Error) -> bool {
+    fn suppress_error_log(&self, _session: &Session, _ctx: &Box<Context>, _error: &Error) -> bool {
         true
     }
 
     fn suppress_proxy_warn_log(
         &self,
         _session: &Session,
-        _ctx: &Context,
+        _ctx: &Box<Context>,
         _error: &Error,
         _context: ProxyWarnLogContext,
     ) -> bool {
         true
     }
 
-    fn request_summary(&self, _session: &Session, ctx: &Context) -> String {
+    fn request_summary(&self, _session: &Session, ctx: &Box<Context>) -> String {
         ctx.trace.request_id.clone()
     }
 }

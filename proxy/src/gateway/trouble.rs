@@ -108,7 +108,8 @@ impl Gateway {
         let Some(trouble) = ctx.attempt.trouble.or_else(|| trouble_of(&error)) else { return error };
         ctx.attempt.trouble = Some(trouble);
         ctx.trace.attempt_failed(trouble);
-        let stale = reused && !ctx.attempt.repeated && trouble == Trouble::Broken;
+        let (dead, unread) = (reused && !ctx.attempt.repeated, ctx.is_unread());
+        let stale = dead && trouble == Trouble::Broken && (ctx.safe || unread);
         if !stale {
             self.note_failure(trouble, ctx);
         }
@@ -117,7 +118,8 @@ impl Gateway {
             answered: is_answered(session),
             replayable: is_replayable(session, ctx),
             fallback: ctx.fallback.is_some(),
-            stale: reused && !ctx.attempt.repeated,
+            stale: dead,
+            unread,
             again: ctx.attempt.breaks < MOST_BREAKS,
         };
         match fallback::next(trouble, progress) {

@@ -85,54 +85,59 @@ fn common(outcome: &Outcome<'_>, path: &str, now: DateTime<Utc>) -> Vec<u8> {
     format!("- - - [{time}] \"{method} {quoted} {protocol}\" {status} {bytes}\n").into_bytes()
 }
 
+/// What stands before the value of a field.
+macro_rules! named {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":").as_bytes()
+    };
+}
+
 /// The order of the fields is the order in the line.
 fn line(text: &mut Vec<u8>, outcome: &Outcome<'_>, path: &str, now: DateTime<Utc>) {
     text.extend_from_slice(br#"{"ts":""#);
     json::time(text, now);
     text.push(b'"');
-    string(text, "request_id", Some(outcome.request_id));
-    string(text, "trace_id", Some(outcome.trace_id));
-    string(text, "method", Some(outcome.method));
-    string(text, "route", outcome.route);
-    string(text, "path", Some(path));
-    number(text, "status", outcome.status.map(u64::from));
-    string(text, "backend", outcome.backend);
-    string(text, "reason", Some(outcome.reason));
-    number(text, "revision", Some(outcome.revision));
-    string(text, "fallback", outcome.fallback);
-    string(text, "unrepeatable", outcome.unrepeatable);
-    string(text, "unkept", outcome.unkept);
-    number(text, "bucket", outcome.bucket.map(u64::from));
-    milliseconds(text, "t_total_ms", Some(outcome.total));
-    milliseconds(text, "t_upstream_ms", outcome.upstream);
-    number(text, "bytes", Some(outcome.bytes));
+    string(text, named!("request_id"), Some(outcome.request_id));
+    string(text, named!("trace_id"), Some(outcome.trace_id));
+    string(text, named!("method"), Some(outcome.method));
+    string(text, named!("route"), outcome.route);
+    string(text, named!("path"), Some(path));
+    number(text, named!("status"), outcome.status.map(u64::from));
+    string(text, named!("backend"), outcome.backend);
+    string(text, named!("reason"), Some(outcome.reason));
+    number(text, named!("revision"), Some(outcome.revision));
+    if (outcome.fallback, outcome.unrepeatable, outcome.unkept) == (None, None, None) {
+        text.extend_from_slice(br#","fallback":null,"unrepeatable":null,"unkept":null"#);
+    } else {
+        string(text, named!("fallback"), outcome.fallback);
+        string(text, named!("unrepeatable"), outcome.unrepeatable);
+        string(text, named!("unkept"), outcome.unkept);
+    }
+    number(text, named!("bucket"), outcome.bucket.map(u64::from));
+    milliseconds(text, named!("t_total_ms"), Some(outcome.total));
+    milliseconds(text, named!("t_upstream_ms"), outcome.upstream);
+    number(text, named!("bytes"), Some(outcome.bytes));
     text.extend_from_slice(b"}\n");
 }
 
-fn name(text: &mut Vec<u8>, name: &'static str) {
-    text.extend_from_slice(b",\"");
-    text.extend_from_slice(name.as_bytes());
-    text.extend_from_slice(b"\":");
-}
-
-fn string(text: &mut Vec<u8>, of: &'static str, value: Option<&str>) {
-    name(text, of);
+fn string(text: &mut Vec<u8>, named: &'static [u8], value: Option<&str>) {
+    text.extend_from_slice(named);
     match value {
         Some(value) => json::string(text, value),
         None => text.extend_from_slice(b"null"),
     }
 }
 
-fn number(text: &mut Vec<u8>, of: &'static str, value: Option<u64>) {
-    name(text, of);
+fn number(text: &mut Vec<u8>, named: &'static [u8], value: Option<u64>) {
+    text.extend_from_slice(named);
     match value {
         Some(value) => json::number(text, value),
         None => text.extend_from_slice(b"null"),
     }
 }
 
-fn milliseconds(text: &mut Vec<u8>, of: &'static str, value: Option<Duration>) {
-    name(text, of);
+fn milliseconds(text: &mut Vec<u8>, named: &'static [u8], value: Option<Duration>) {
+    text.extend_from_slice(named);
     match value {
         Some(value) => json::milliseconds(text, value),
         None => text.extend_from_slice(b"null"),
@@ -199,6 +204,15 @@ mod tests {
                 "\n"
             )
         );
+    }
+
+    #[test]
+    fn what_is_rare_is_in_its_place() {
+        let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+        let rare = Outcome { fallback: Some("timeout"), unkept: Some("too_large"), ..outcome() };
+        let expected =
+            r#","revision":12,"fallback":"timeout","unrepeatable":null,"unkept":"too_large","bucket":"#;
+        assert!(text(&rare, "/", now).contains(expected));
     }
 
     #[test]

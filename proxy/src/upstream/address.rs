@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use pingora::protocols::l4::socket;
 use pingora::protocols::tls::CaType;
 use pingora::upstreams::peer::{HttpPeer, Scheme};
 use pingora::utils::tls::{WrappedX509, parse_x509};
@@ -143,6 +144,9 @@ impl Maker {
             peer.sni.clear();
             peer.group_key = LENT;
             peer.options.ca = None;
+            // So is the time to connect.
+            peer.options.connection_timeout = None;
+            peer.options.total_connection_timeout = None;
             peer
         });
         Arc::new(Upstream {
@@ -224,6 +228,11 @@ impl Upstream {
         self.peer.is_some()
     }
 
+    /// Whether it is a socket of this machine's file system.
+    pub(super) fn is_unix(&self) -> bool {
+        self.peer.as_ref().is_some_and(|peer| matches!(peer._address, socket::SocketAddr::Unix(_)))
+    }
+
     /// What pingora connects to.
     pub fn peer(&self, single_use: bool, patience: Patience) -> Option<Box<HttpPeer>> {
         let mut peer = patient(self.peer.as_ref()?, patience);
@@ -233,7 +242,7 @@ impl Upstream {
 
     /// What pingora connects to in order to get a connection lent; see `loan`.
     pub(super) fn outer_peer(&self, patience: Patience) -> Option<Box<HttpPeer>> {
-        Some(patient(self.outer.as_ref()?, patience))
+        Some(patient(self.outer.as_ref()?, Patience { connect: None, ..patience }))
     }
 
     /// The connections that nobody uses.

@@ -2,35 +2,31 @@
 //!
 //! pingora has a pool of its own. It lets a task watch each connection that rests there, and every request wakes and
 //! ends one of those and starts the next. Here resting connections are a stack; whoever takes one looks whether it is
-//! still good, and once a second somebody looks at those that nobody takes (`probe`). The head of the request goes out
-//! with lines of our own, which pingora would parse once more for each of its two maps of headers.
+//! still good, and once a second somebody looks at those that nobody takes (`probe`). What happens on the connection is in
+//! `lent`: the head of the request goes out with lines of our own, which pingora would parse once more for each of its
+//! two maps of headers.
 
-use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use bytes::{Buf, BytesMut};
 use futures_util::FutureExt;
 use pingora::connectors::{L4Connect, TransportConnector};
-use pingora::protocols::Stream as Inner;
+pub(super) use pingora::protocols::Stream as Inner;
 use pingora::protocols::l4::socket::SocketAddr;
 use pingora::protocols::l4::stream::Stream;
-use pingora::protocols::l4::virt::{VirtualSockOpt, VirtualSocket, VirtualSocketStream};
+use pingora::protocols::l4::virt::VirtualSocketStream;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 
-use super::answer::Answer;
+use super::lent::Lent;
 use super::{Backend, Patience, Serving, Upstream};
 
 /// Connections that may rest at one upstream.
 const MOST: usize = 512;
-/// About as much as the lines need that are added to a head.
-const ROOM: usize = 512;
 
 /// The connections to one upstream that nobody uses; the last one that came back is the next to be lent.
 #[derive(Default)]
@@ -86,7 +82,7 @@ impl Resting {
 }
 
 /// Whether nothing has arrived on a connection, not even its end.
-fn is_silent(connection: &mut Inner) -> bool {
+pub(super) fn is_silent(connection: &mut Inner) -> bool {
     let mut byte = [0];
     let read =
         std::future::poll_fn(|cx| Pin::new(&mut *connection).poll_read(cx, &mut ReadBuf::new(&mut byte)));
@@ -96,13 +92,8 @@ fn is_silent(connection: &mut Inner) -> bool {
 
 impl Backend {
     /// A connection to an upstream for one request.
-    pub fn lend(
-        &self,
-        serving: &Serving,
-        single_use: bool,
-        patience: Patience,
-    ) -> Option<(Box<HttpPeer>, Arc<Loan>)> {
-        Loan::arrange(&serving.0, self.connector(), single_use, patience)
+    pub fn lend(&self, serving: &Serving, terms: Terms) -> Option<(Box<HttpPeer>, Arc<Loan>)> {
+        Loan::arrange(&serving.0, self.connector(), terms)
     }
 
     /// Closes connections that nobody will use again.
@@ -113,6 +104,19 @@ impl Backend {
     }
 }
 
+/// On what terms a request gets a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// It may be sent again if the connection turns out to be dead.
+    pub repeatable: bool,
+    /// The connection must not be one that has rested: there was a dead one already.
+    pub fresh: bool,
+    /// Head and body have no more than [`MOST_AT_ONCE`](super::MOST_AT_ONCE) bytes.
+    pub small: bool,
+    /// How long to wait.
+    pub patience: Patience,
+}
+
 /// What a request tells the connection that it is sent on, and learns about it.
 #[derive(Debug)]
 pub struct Loan {
@@ -120,10 +124,13 @@ pub struct Loan {
     upstream: Arc<Upstream>,
     connector: Connector,
     single_use: bool,
+    /// The request is sent at once, so that one can know whether it was read: see `whole`.
+    whole: bool,
     patience: Patience,
     /// Lines that go out at the end of the head.
     lines: Mutex<Vec<u8>>,
     reused: AtomicBool,
+    unread: AtomicBool,
     /// The answer was not in order.
     refused: AtomicBool,
 }
@@ -141,18 +148,20 @@ impl Loan {
     pub(super) fn arrange(
         upstream: &Arc<Upstream>,
         connector: &Arc<TransportConnector>,
-        single_use: bool,
-        patience: Patience,
+        terms: Terms,
     ) -> Option<(Box<HttpPeer>, Arc<Self>)> {
-        let mut peer = upstream.outer_peer(patience)?;
+        let mut peer = upstream.outer_peer(terms.patience)?;
+        let whole = terms.small && !terms.repeatable && upstream.is_unix();
         let loan = Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             upstream: Arc::clone(upstream),
             connector: Connector(Arc::clone(connector)),
-            single_use,
-            patience,
+            single_use: terms.fresh || !(terms.repeatable || whole),
+            whole,
+            patience: terms.patience,
             lines: Mutex::default(),
             reused: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
             refused: AtomicBool::new(false),
         });
         peer.options.custom_l4 = Some(Arc::<Self>::clone(&loan));
@@ -164,9 +173,19 @@ impl Loan {
         *self.lines.lock().unwrap_or_else(PoisonError::into_inner) = lines;
     }
 
+    /// Those lines, once.
+    pub(super) fn lines(&self) -> Vec<u8> {
+        std::mem::take(&mut self.lines.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// What to connect to without a loan.
     pub fn plain_peer(&self) -> Option<Box<HttpPeer>> {
         self.upstream.peer(self.single_use, self.patience)
+    }
+
+    /// Whether the connection serves this request and no other.
+    pub fn is_single_use(&self) -> bool {
+        self.single_use
     }
 
     /// Whether the connection has served another request before.
@@ -174,9 +193,29 @@ impl Loan {
         self.reused.load(Ordering::Acquire)
     }
 
+    /// Whether the request is sent whole, at once.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// Whether it is certain that nobody has read the request, or not all of it.
+    pub fn is_unread(&self) -> bool {
+        self.unread.load(Ordering::Acquire)
+    }
+
+    /// The connection has found that out.
+    pub(super) fn found_unread(&self) {
+        self.unread.store(true, Ordering::Release);
+    }
+
     /// Whether the answer was refused because its bytes are not in order.
     pub fn has_refused(&self) -> bool {
         self.refused.load(Ordering::Acquire)
+    }
+
+    /// The connection has refused it.
+    pub(super) fn refuse(&self) {
+        self.refused.store(true, Ordering::Release);
     }
 
     /// A connection from the stack.
@@ -185,6 +224,11 @@ impl Loan {
             return None;
         }
         self.upstream.resting().take(self.upstream.longest_rest())
+    }
+
+    /// The connection may rest.
+    pub(super) fn take_back(&self, connection: Inner) {
+        self.upstream.resting().put(connection);
     }
 }
 
@@ -202,186 +246,42 @@ impl L4Connect for Loan {
                 Box::pin(self.connector.0.new_stream(&*peer)).await?
             }
         };
-        let loan = self.me.upgrade();
-        let lent = Lent::new(connection, loan);
+        let lent = Lent::new(connection, self.me.upgrade());
         Ok(Stream::from(VirtualSocketStream::new(Box::new(lent))))
     }
 }
 
-/// The connection while it is lent.
-struct Lent<S = Inner> {
-    /// Gone when it was given back.
-    inner: Option<S>,
-    loan: Option<Arc<Loan>>,
-    /// What is still to be sent of the head.
-    head: BytesMut,
-    /// The end of the head has come.
-    head_gone: bool,
-    answer: Answer,
-}
-
-impl<S> std::fmt::Debug for Lent<S> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Lent")
-    }
-}
-
-impl<S> Lent<S> {
-    fn new(inner: S, loan: Option<Arc<Loan>>) -> Self {
-        Self { inner: Some(inner), loan, head: BytesMut::new(), head_gone: false, answer: Answer::new(false) }
-    }
-}
-
-impl<S: AsyncWrite + Unpin> Lent<S> {
-    fn inner(&mut self) -> io::Result<Pin<&mut S>> {
-        self.inner.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
-    }
-
-    /// Takes bytes of a head; at its end come our lines, before the empty one.
-    fn gather(&mut self, bytes: &[u8]) {
-        let from = self.head.len();
-        self.head.reserve(bytes.len() + ROOM);
-        self.head.extend_from_slice(bytes);
-        let ends = |at: &usize| self.head[..*at].ends_with(b"\r\n\r");
-        let mut line_ends = memchr::memchr_iter(b'\n', &self.head[from..]).map(|at| from + at);
-        let Some(end) = line_ends.find(ends) else { return };
-        self.head_gone = true;
-        self.answer = Answer::new(self.head.starts_with(b"HEAD "));
-        let rest: Vec<u8> = self.head[end - 1..].to_vec();
-        self.head.truncate(end - 1);
-        if let Some(loan) = &self.loan {
-            self.head.extend_from_slice(&loan.lines.lock().unwrap_or_else(PoisonError::into_inner));
-        }
-        self.head.extend_from_slice(&rest);
-    }
-
-    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.head_gone && !self.head.is_empty() {
-            let Some(inner) = &mut self.inner else { break };
-            let written = ready!(Pin::new(inner).poll_write(cx, &self.head))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.head.advance(written);
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_write_inner(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.head_gone {
-            ready!(self.poll_head(cx))?;
-            return self.inner()?.poll_write(cx, bytes);
-        }
-        self.gather(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-}
-
-impl Lent {
-    /// The answer is complete, and the other end has promised to keep the connection: it comes back to the others, if it
-    /// is silent.
-    fn give_back(&mut self) {
-        let (Some(mut connection), Some(loan)) = (self.inner.take(), &self.loan) else { return };
-        if !loan.single_use && self.head_gone && self.head.is_empty() && is_silent(&mut connection) {
-            loan.upstream.resting().put(connection);
-        }
-    }
-}
-
-impl AsyncRead for Lent {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        // pingora reads once, and waits for nothing, before it puts a connection into its own pool. It finds this one
-        // closed, and leaves it.
-        if cx.waker().data().is_null() {
-            self.give_back();
-            return Poll::Ready(Ok(()));
-        }
-        let before = buf.filled().len();
-        ready!(self.inner()?.poll_read(cx, buf))?;
-        self.answer.follow(&buf.filled()[before..]).map_err(|refused| {
-            if let Some(loan) = &self.loan {
-                loan.refused.store(true, Ordering::Release);
-            }
-            io::Error::new(io::ErrorKind::InvalidData, refused)
-        })?;
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Lent {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_inner(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_head(cx))?;
-        self.inner()?.poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_head(cx))?;
-        match &mut self.inner {
-            Some(inner) => Pin::new(inner).poll_shutdown(cx),
-            None => Poll::Ready(Ok(())),
-        }
-    }
-}
-
-impl VirtualSocket for Lent {
-    fn set_socket_option(&self, _option: VirtualSockOpt) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    fn lent<S>(inner: S, lines: &str) -> Lent<S> {
-        let mut settings = crate::settings::load(&crate::settings::Inputs::default()).0.unwrap();
-        settings.timeouts.upstream_idle = Duration::from_secs(60);
+    /// A loan at this upstream.
+    pub(in super::super) fn loan(address: &str, repeatable: bool, small: bool) -> Arc<Loan> {
+        let flag = ("backends.legacy".to_owned(), "--legacy".to_owned(), address.to_owned());
+        let inputs = crate::settings::Inputs { flags: vec![flag], ..Default::default() };
+        let settings = crate::settings::load(&inputs).0.unwrap();
         let backends = super::super::Backends::new(&settings);
-        let backend = backends.all().next().unwrap();
+        let backend = backends.get("legacy").unwrap();
         let serving = backend.pick(super::super::Tried::default(), true).unwrap();
-        let (_, loan) = backend.lend(&serving, false, Patience::default()).unwrap();
-        loan.say(lines.as_bytes().to_vec());
-        Lent::new(inner, Some(loan))
-    }
-
-    /// What goes out when a head comes in these pieces, and a body behind it.
-    async fn sent(pieces: &[&str], body: &str) -> String {
-        let (ours, mut theirs) = tokio::io::duplex(16);
-        let mut lent = lent(ours, "X-A: 1\r\nX-B: 2\r\n");
-        let reading = tokio::spawn(async move {
-            let mut all = String::new();
-            theirs.read_to_string(&mut all).await.unwrap();
-            all
-        });
-        for piece in pieces {
-            let mut written = 0;
-            while written < piece.len() {
-                let bytes = &piece.as_bytes()[written..];
-                written += std::future::poll_fn(|cx| lent.poll_write_inner(cx, bytes)).await.unwrap();
-            }
-        }
-        std::future::poll_fn(|cx| lent.poll_head(cx)).await.unwrap();
-        lent.inner.as_mut().unwrap().write_all(body.as_bytes()).await.unwrap();
-        drop(lent);
-        reading.await.unwrap()
+        let terms = Terms { repeatable, fresh: false, small, patience: Patience::default() };
+        backend.lend(&serving, terms).unwrap().1
     }
 
     #[tokio::test]
-    async fn our_lines_are_the_last_of_the_head_however_it_comes() {
-        let expected = "GET / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nX-B: 2\r\n\r\nbody";
-        let head = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-        assert_eq!(sent(&[head], "body").await, expected);
-        for at in 1..head.len() {
-            assert_eq!(sent(&[&head[..at], &head[at..]], "body").await, expected, "{at}");
+    async fn who_gets_a_connection_that_has_rested() {
+        for (address, repeatable, small, single_use, whole) in [
+            ("http://127.0.0.1:1", true, false, false, false),
+            ("http://127.0.0.1:1", false, true, true, false),
+            ("unix:/run/none.sock", true, true, false, false),
+            ("unix:/run/none.sock", false, true, false, true),
+            ("unix:/run/none.sock", false, false, true, false),
+        ] {
+            let loan = loan(address, repeatable, small);
+            assert_eq!(
+                (loan.is_single_use(), loan.is_whole()),
+                (single_use, whole),
+                "{address} {repeatable} {small}"
+            );
         }
     }
 

@@ -10,6 +10,7 @@ mod breaker;
 mod chunks;
 mod dial;
 mod ejection;
+mod lent;
 mod loan;
 mod outage;
 mod places;
@@ -17,6 +18,7 @@ pub mod probe;
 mod recovery;
 mod replay;
 mod vitals;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +30,8 @@ pub use answer::is_in_order;
 pub use backend::{Backend, InFlight, Serving, Tried};
 pub use chunks::{BadChunk, Chunks};
 pub use dial::Stream;
-pub use loan::Loan;
+pub use loan::{Loan, Terms};
+pub use whole::MOST as MOST_AT_ONCE;
 
 use crate::settings::Settings;
 

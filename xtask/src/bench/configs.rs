@@ -9,9 +9,14 @@ pub(super) fn route(number: usize) -> String {
     format!("/r{number:04}/")
 }
 
+/// The origin's Unix socket.
+pub(super) fn socket(site: &Site) -> String {
+    site.file("origin.sock").display().to_string()
+}
+
 /// The origin: answers of 100 bytes, and a file of 16 KiB.
 pub(super) fn origin(site: &Site) -> String {
-    let (folder, port) = (site.folder.display(), site.origin);
+    let (folder, port, socket) = (site.folder.display(), site.origin, socket(site));
     format!(
         "user root; daemon off; worker_processes 1; pid {folder}/origin.pid; error_log stderr crit;
 events {{ worker_connections 8192; }}
@@ -20,7 +25,7 @@ http {{
   client_body_temp_path {folder}/o1; proxy_temp_path {folder}/o2; fastcgi_temp_path {folder}/o3;
   uwsgi_temp_path {folder}/o4; scgi_temp_path {folder}/o5;
   server {{
-    listen 127.0.0.1:{port} backlog=4096; root {folder}/origin;
+    listen 127.0.0.1:{port} backlog=4096; listen unix:{socket} backlog=4096; root {folder}/origin;
     location = /16k {{ }}
     location / {{ default_type text/html; return 200 \"{}\"; }}
   }}
@@ -43,6 +48,7 @@ http {{
   client_body_temp_path {folder}/n1; proxy_temp_path {folder}/n2; fastcgi_temp_path {folder}/n3;
   uwsgi_temp_path {folder}/n4; scgi_temp_path {folder}/n5;
   upstream origin {{ server 127.0.0.1:{}; keepalive 512; keepalive_requests 100000000; }}
+  upstream unix {{ server unix:{}; keepalive 512; keepalive_requests 100000000; }}
   proxy_http_version 1.1;
   proxy_set_header Connection \"\"; proxy_set_header Host $host;
   proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;
@@ -51,15 +57,21 @@ http {{
     listen 127.0.0.1:{} backlog=4096; listen 127.0.0.1:{} ssl http2 backlog=4096;
     ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
     location / {pass}
+    location = /unix {{ proxy_pass http://unix; }}
 {routes}  }}
 }}
 ",
-        site.workers, site.origin, ports.http, ports.https
+        site.workers,
+        site.origin,
+        socket(site),
+        ports.http,
+        ports.https
     )
 }
 
 pub(super) fn haproxy_map() -> String {
-    (0..ROUTES).map(|n| format!("{} origin\n", route(n))).collect()
+    let routes: String = (0..ROUTES).map(|n| format!("{} origin\n", route(n))).collect();
+    format!("{routes}/unix unix\n")
 }
 
 pub(super) fn haproxy(site: &Site, ports: Ports, map: &str) -> String {
@@ -88,19 +100,27 @@ frontend front
   use_backend %[path,map_beg({map},origin)]
 backend origin
   server origin 127.0.0.1:{} pool-max-conn 512
+backend unix
+  server origin unix@{} pool-max-conn 512
 ",
-        site.workers, ports.http, ports.https, site.origin
+        site.workers,
+        ports.http,
+        ports.https,
+        site.origin,
+        socket(site)
     )
 }
 
 /// Envoy reads JSON as well as YAML.
 pub(super) fn envoy(site: &Site, ports: Ports) -> String {
     let folder = site.folder.display();
-    let to_origin = r#""route":{"cluster":"origin"}"#;
-    let one = |prefix: &str| format!(r#"{{"match":{{"prefix":"{prefix}"}},{to_origin}}}"#);
+    let to = |prefix: &str, cluster: &str| {
+        format!(r#"{{"match":{{"prefix":"{prefix}"}},"route":{{"cluster":"{cluster}"}}}}"#)
+    };
+    let one = |prefix: &str| to(prefix, "origin");
     let small = ["/small", "/16k", "/post"].map(one).join(",");
     let many: Vec<String> = (0..ROUTES).map(|n| one(&route(n))).collect();
-    let routes = format!("{small},{},{}", many.join(","), one("/"));
+    let routes = format!("{small},{},{},{}", to("/unix", "unix"), many.join(","), one("/"));
     let log = format!(
         r#"{{"name":"log","typed_config":{{"@type":"type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog","path":"{folder}/envoy-access.log"}}}}"#
     );
@@ -116,14 +136,17 @@ pub(super) fn envoy(site: &Site, ports: Ports) -> String {
             address(port)
         )
     };
-    let cluster = format!(
-        r#"{{"name":"origin","type":"STATIC","connect_timeout":"2s","load_assignment":{{"cluster_name":"origin","endpoints":[{{"lb_endpoints":[{{"endpoint":{{"address":{}}}}}]}}]}}}}"#,
-        address(site.origin)
-    );
+    let cluster = |name: &str, address: &str| {
+        format!(
+            r#"{{"name":"{name}","type":"STATIC","connect_timeout":"2s","load_assignment":{{"cluster_name":"{name}","endpoints":[{{"lb_endpoints":[{{"endpoint":{{"address":{address}}}}}]}}]}}}}"#
+        )
+    };
     format!(
-        r#"{{"static_resources":{{"listeners":[{},{}],"clusters":[{cluster}]}}}}"#,
+        r#"{{"static_resources":{{"listeners":[{},{}],"clusters":[{},{}]}}}}"#,
         listener("http", ports.http, ""),
-        listener("https", ports.https, &tls)
+        listener("https", ports.https, &tls),
+        cluster("origin", &address(site.origin)),
+        cluster("unix", &format!(r#"{{"pipe":{{"path":"{}"}}}}"#, socket(site)))
     )
 }
 
@@ -137,15 +160,18 @@ pub(super) fn ficus_routes() -> String {
     let entry = |name: &str, rule: &str, methods: &str| {
         format!("\n[[route]]\nname = \"{name}\"\nrule = \"{rule}\"\nmethods = [\"{methods}\"]\n{canary}")
     };
-    let others = [("small", "GET"), ("16k", "GET"), ("post", "POST")];
-    let few = others.map(|(name, method)| entry(name, &format!("/{name}"), method));
+    let others = [("small", "GET"), ("16k", "GET"), ("post", "POST"), ("unix", "POST")];
+    let few = others.map(|(name, method)| {
+        let backends = "serve = \"unix\"\nfallback = \"unix\"\ncandidate = \"other-unix\"\n";
+        entry(name, &format!("/{name}"), method) + if name == "unix" { backends } else { "" }
+    });
     let many =
         (0..ROUTES).map(|n| entry(&format!("r{n:04}.detail"), &format!("{}<int:id>", route(n)), "GET"));
     format!("version = 1\n{}", few.into_iter().chain(many).collect::<String>())
 }
 
 pub(super) fn ficus(site: &Site, ports: Ports, admin: u16) -> String {
-    let (folder, origin) = (site.folder.display(), site.origin);
+    let (folder, origin, socket) = (site.folder.display(), site.origin, socket(site));
     format!(
         "[listen]
 http = \"127.0.0.1:{}\"
@@ -155,6 +181,8 @@ admin_socket = \"admin.sock\"
 [backends]
 legacy = {{ upstreams = [\"http://127.0.0.1:{origin}\"] }}
 rust = {{ upstreams = [\"http://127.0.0.1:{origin}\"] }}
+unix = {{ upstreams = [\"unix:{socket}\"] }}
+other-unix = {{ upstreams = [\"unix:{socket}\"] }}
 [flask]
 secret_key = {{ env = \"FLASK_SECRET_KEY\" }}
 [store]

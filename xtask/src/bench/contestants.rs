@@ -79,6 +79,7 @@ impl Contestant {
                 site.programs.bare(),
                 format!("127.0.0.1:{}", ports.http),
                 format!("127.0.0.1:{}", site.origin),
+                configs::socket(site),
                 site.workers.to_string(),
                 format!("127.0.0.1:{}", ports.https),
                 file("cert.pem"),

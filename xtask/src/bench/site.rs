@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 
 use super::programs::Programs;
 
-/// Routes in everybody's configuration, beside the three of the other scenarios.
+/// Routes in everybody's configuration, beside those of the other scenarios.
 pub(super) const ROUTES: usize = 1_000;
 /// Only signs the cookie of the benchmark.
 pub(super) const SECRET: &str = "bench-proxy-only";
