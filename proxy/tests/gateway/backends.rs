@@ -228,14 +228,17 @@ fn upstreams_on_unix_sockets_and_tcp_share_the_work() {
 #[test]
 fn upstreams_that_come_and_go_cost_no_request() {
     let directory = Directory::new();
-    let start = |name: &str| {
-        Backend::unix(&directory.path().join(name), |exchange| {
+    // One that has left answers what it is asked on a kept connection, and closes that.
+    let start = |name: &str, left: &Arc<AtomicBool>| {
+        let left = Arc::clone(left);
+        Backend::unix(&directory.path().join(name), move |exchange| {
             exchange.ok("here");
-            Then::Keep
+            if left.load(Ordering::SeqCst) { Then::Close } else { Then::Keep }
         })
     };
-    let stable = start("stable.sock");
-    let mut changing = Some(start("changing.sock"));
+    let stable = start("stable.sock", &Arc::default());
+    let mut left = Arc::default();
+    let mut changing = Some(start("changing.sock", &left));
     let urls = [stable.url(), changing.as_ref().unwrap().url()];
     let ficus = Setup::new(&stable).legacy_at(&urls).start();
     let stop = AtomicBool::new(false);
@@ -253,9 +256,11 @@ fn upstreams_that_come_and_go_cost_no_request() {
         }
         for _ in 0..10 {
             drop(changing.take());
+            left.store(true, Ordering::SeqCst);
             let count = served.load(Ordering::SeqCst);
             eventually("more answers", || served.load(Ordering::SeqCst) > count + 20);
-            changing = Some(start("changing.sock"));
+            left = Arc::default();
+            changing = Some(start("changing.sock", &left));
             eventually("it is back", || changing.as_ref().unwrap().requests() > 0);
         }
         stop.store(true, Ordering::SeqCst);
