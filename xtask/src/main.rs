@@ -61,8 +61,10 @@ cargo xtask COMMAND
     bench-flips [--flips N] [--profile NAME]
                                how long the old side answers after a flip, on one node and on three, and where the
                                time goes; a release build, as users run it, unless another profile is named
-    trials [--trials N]        5 % of errors, slow and wrong answers, 50 times each: guards roll back in time
-    aa [--minutes N]           equal sides for an hour: no guard trips
+    trials [--trials N] [--rate N]
+                               5 % of errors, slow and wrong answers, 50 times each: guards roll back in time
+    aa [--minutes N] [--rate N]
+                               equal sides for an hour, 60 requests a second: no guard trips
     floor-plan                 checks who imports whom in proxy/src
     licences                   checks the licences of all dependencies against deny.toml
     links                      checks the relative links in all Markdown files

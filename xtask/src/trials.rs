@@ -1,5 +1,6 @@
 //! `cargo xtask trials --trials N` and `cargo xtask aa --minutes N`: the guard trials of proxy/tests/gateway/trials.rs in full. CI
-//! runs a few of each, and equal sides for seconds.
+//! runs a few of each, and equal sides for seconds. Both send so many requests a second as `--rate` says, so that they can
+//! run beside other work.
 
 use std::process::Command;
 
@@ -10,48 +11,59 @@ use crate::workspace::Workspace;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trials {
     /// So many of each kind of fault.
-    Faults(u64),
+    Faults { count: u64, rate: u64 },
     /// So many seconds of equal sides.
-    Equal(u64),
+    Equal { seconds: u64, rate: u64 },
 }
+
+/// Requests a second while faults are tried, all clients together.
+pub(crate) const FAULTS_RATE: u64 = 400;
+/// Requests a second to equal sides.
+pub(crate) const EQUAL_RATE: u64 = 60;
 
 impl Trials {
-    /// Reads `[--trials N]`; 50 by default.
+    /// Reads `[--trials N] [--rate N]`; 50 by default.
     pub(crate) fn faults(parser: &mut lexopt::Parser) -> Outcome<Self> {
-        number(parser, "trials", 50).map(Self::Faults)
+        numbers(parser, "trials", (50, FAULTS_RATE)).map(|(count, rate)| Self::Faults { count, rate })
     }
 
-    /// Reads `[--minutes N]`; an hour by default.
+    /// Reads `[--minutes N] [--rate N]`; an hour by default.
     pub(crate) fn equal(parser: &mut lexopt::Parser) -> Outcome<Self> {
-        number(parser, "minutes", 60).map(|minutes| Self::Equal(minutes * 60))
+        let (minutes, rate) = numbers(parser, "minutes", (60, EQUAL_RATE))?;
+        Ok(Self::Equal { seconds: minutes * 60, rate })
     }
 }
 
-fn number(parser: &mut lexopt::Parser, name: &str, usual: u64) -> Outcome<u64> {
+fn numbers(parser: &mut lexopt::Parser, name: &str, usual: (u64, u64)) -> Outcome<(u64, u64)> {
     use lexopt::prelude::*;
-    let mut number = usual;
+    let (mut number, mut rate) = usual;
     while let Some(argument) = parser.next()? {
         match argument {
             Long(long) if long == name => number = parser.value()?.parse()?,
+            Long("rate") => rate = parser.value()?.parse()?,
             other => return Err(other.unexpected().into()),
         }
     }
-    if number == 0 {
-        bail!("`--{name}` is at least 1");
+    if number == 0 || rate == 0 {
+        bail!("`--{name}` and `--rate` are at least 1");
     }
-    Ok(number)
+    Ok((number, rate))
 }
 
 impl Trials {
-    /// What cargo is given, and a variable with how much of it. One kind after another: each has the machine for itself.
-    pub(crate) fn test(self) -> ([&'static str; 8], &'static str, String) {
-        let (filter, variable, value) = match self {
-            Self::Faults(count) => ("five_percent_roll", "FICUS_TRIALS", count),
-            Self::Equal(seconds) => ("equal_sides_never_trip", "FICUS_AA_SECONDS", seconds),
+    /// What cargo is given, and variables with how much of it. One kind after another: each has the machine for itself.
+    pub(crate) fn test(self) -> ([&'static str; 8], [(&'static str, String); 2]) {
+        let (filter, much, rate) = match self {
+            Self::Faults { count, rate } => {
+                ("five_percent_roll", ("FICUS_TRIALS", count), ("FICUS_TRIALS_RATE", rate))
+            }
+            Self::Equal { seconds, rate } => {
+                ("equal_sides_never_trip", ("FICUS_AA_SECONDS", seconds), ("FICUS_AA_RATE", rate))
+            }
         };
         let arguments =
             ["test", "--workspace", "--test", "gateway", "--", "--nocapture", "--test-threads=1", filter];
-        (arguments, variable, value.to_string())
+        (arguments, [much, rate].map(|(name, value)| (name, value.to_string())))
     }
 }
 
@@ -65,9 +77,9 @@ pub(crate) fn summaries(output: &str) -> impl Iterator<Item = &str> {
 
 /// Runs the tests with more of it; their exit code becomes ours.
 pub(crate) fn run(workspace: &Workspace, trials: Trials) -> Outcome<u8> {
-    let (arguments, variable, value) = trials.test();
+    let (arguments, variables) = trials.test();
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments).current_dir(workspace.root()).env(variable, value);
+    command.args(arguments).current_dir(workspace.root()).envs(variables);
     let status = command.status().context(|| "cannot start cargo".into())?;
     Ok(u8::from(!status.success()))
 }

@@ -4,7 +4,6 @@
 //! would send by itself. A change by somebody who may change some routes only has to name one of them.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
@@ -14,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::Utc;
 
 use super::Admin;
-use super::idempotency::{self, Answers, Begin, Kept, Key};
+use super::idempotency::{self, Key};
 use super::peer::{Author, Peer};
 use super::problem::{Problem, Reason};
 use super::role::Caller;
@@ -53,12 +52,7 @@ pub(super) async fn admit(State(door): State<Door>, request: Request, next: Next
     let author = caller.name.clone();
     let mut response = match key {
         None => door.pass(request, caller, next).await,
-        Some((key, asked)) => match door.admin.answers.begin(&key, asked, Instant::now()) {
-            Begin::New => door.pass_once(key, door.pass(request, caller, next)).await,
-            Begin::Again(kept) => kept.response(),
-            Begin::Busy => Problem::in_progress().into_response(),
-            Begin::Other => Problem::key_reused().into_response(),
-        },
+        Some(keyed) => door.once(keyed, request, caller, next).await,
     };
     let reason = response.extensions().get::<Reason>().filter(|_| door.endpoint.method != "GET");
     if let Some(Reason(code)) = reason {
@@ -116,7 +110,7 @@ impl Door {
     }
 
     /// On to the endpoint, unless it is asked for on an old picture.
-    async fn pass(&self, mut request: Request, caller: Caller, next: Next) -> Response {
+    pub(super) async fn pass(&self, mut request: Request, caller: Caller, next: Next) -> Response {
         let based_on = match self.based_on(request.headers()) {
             Ok(based_on) => based_on,
             Err(problem) => {
@@ -128,19 +122,6 @@ impl Door {
         extensions.insert(Author(caller.name.clone(), based_on));
         extensions.insert(caller);
         next.run(request).await
-    }
-
-    /// The same for a request with a key: what comes of it is kept.
-    async fn pass_once(&self, key: Key, passed: impl Future<Output = Response>) -> Response {
-        let mut first = First { answers: &self.admin.answers, key, kept: None };
-        let (parts, body) = passed.await.into_parts();
-        let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
-            return Problem::internal("the answer broke off").into_response();
-        };
-        if !parts.status.is_server_error() {
-            first.kept = Some(Kept::new(parts.status, &parts.headers, bytes.clone()));
-        }
-        Response::from_parts(parts, Body::from(bytes))
     }
 
     async fn bearer(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
@@ -177,19 +158,6 @@ impl Door {
 
 /// The request, the route that it is about, and its key.
 type Checked = (Request, Option<String>, Option<(Key, [u8; 32])>);
-
-/// A request that is being answered; when it ends, in whatever way, the next one with its key need not wait any more.
-struct First<'a> {
-    answers: &'a Answers,
-    key: Key,
-    kept: Option<Kept>,
-}
-
-impl Drop for First<'_> {
-    fn drop(&mut self) {
-        self.answers.end(&self.key, self.kept.take());
-    }
-}
 
 /// The token of a request.
 fn bearer(headers: &HeaderMap) -> Option<&str> {

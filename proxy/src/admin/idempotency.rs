@@ -1,9 +1,9 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a change that is sent twice is made once, and both are told
 //! the same.
 //!
-//! Answers are kept in the memory of this process: for a day, at most a thousand, at most 8 MiB. A restart or an upgrade
-//! forgets them, and so does the thousand and first. A key belongs to whoever sent it. What failed because of us (5xx) is not
-//! kept: trying again is what it asks for. Where this stands between door and endpoint is in `door`.
+//! Here are those in the memory of this process, whole: for a day, at most a thousand, at most 8 MiB. A key belongs to whoever
+//! sent it. What failed because of us (5xx) is not kept: trying again is what it asks for. Those that outlive the process are
+//! in `store`; what stands between door and endpoint is in `once`.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,6 +14,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::problem::Problem;
+use crate::store::Answered;
 
 /// The header.
 pub(crate) const HEADER: &str = "idempotency-key";
@@ -63,6 +64,21 @@ pub(super) struct Answers(Mutex<HashMap<Key, Entry>>);
 impl Kept {
     pub(super) fn new(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Self {
         Self { status, kind: headers.get(header::CONTENT_TYPE).cloned(), body }
+    }
+
+    /// As it is written down: without its body, if that is a secret.
+    pub(super) fn answered(&self, secret: bool) -> Answered {
+        let kind = self.kind.as_ref().and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+        Answered { status: self.status.as_u16(), kind, body: (!secret).then(|| self.body.to_vec()) }
+    }
+
+    /// As it was written down.
+    pub(super) fn again(answered: Answered) -> Self {
+        Self {
+            status: StatusCode::from_u16(answered.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            kind: answered.kind.and_then(|kind| HeaderValue::from_str(&kind).ok()),
+            body: answered.body.unwrap_or_default().into(),
+        }
     }
 
     pub(super) fn response(self) -> axum::response::Response {
@@ -136,6 +152,12 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         ));
     }
     Ok(Some(key.to_owned()))
+}
+
+/// A key and whose it is, in short.
+pub(super) fn digest((name, key): &Key) -> [u8; 32] {
+    // A key has no line break in it.
+    Sha256::digest(format!("{key}\n{name}")).into()
 }
 
 /// What a request asks for, in short.

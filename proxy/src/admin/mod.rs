@@ -18,6 +18,7 @@ mod idempotency;
 mod incidents;
 mod leaving;
 mod listing;
+mod once;
 mod openapi;
 mod peer;
 mod problem;
@@ -26,6 +27,7 @@ mod promotion;
 mod record;
 mod replayed;
 mod role;
+mod secured;
 mod table;
 mod token_api;
 mod tokens;
@@ -41,6 +43,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 
 use crate::control::Control;
 use crate::identity::Tokens;
@@ -50,11 +53,12 @@ use crate::rollout::{Gates, Incidents};
 use crate::route::Route;
 use crate::settings::AdminSettings;
 use crate::shadow::Shadow;
-use crate::store::{Diffs, Refusal};
+use crate::store::{self, Diffs, Refusal};
 use crate::upstream::Backends;
 use access::Access;
 use idempotency::Answers;
 use leaving::{Leaving, closing};
+use secured::Secured;
 use table::Endpoint;
 use tokens::ApiTokens;
 
@@ -105,6 +109,7 @@ pub struct Admin {
     tokens: ApiTokens,
     access: Access,
     answers: Answers,
+    kept_answers: Option<Arc<store::Answers>>,
     readers: Arc<Semaphore>,
 }
 
@@ -119,6 +124,10 @@ impl Admin {
     ) -> Arc<Self> {
         let (draining, started) = (AtomicBool::new(false), chrono::Utc::now());
         let (tokens, access) = (ApiTokens::new(&kept.directory), Access::new(&kept.directory));
+        let kept_answers = store::Answers::start(&kept.directory).map(Arc::new);
+        if let Err(error) = &kept_answers {
+            tracing::warn!(%error, "answers to changes will not outlive this process");
+        }
         let (settings, readers) = (kept.settings.clone(), Arc::new(Semaphore::new(events::READERS)));
         Arc::new(Self {
             control,
@@ -132,6 +141,7 @@ impl Admin {
             tokens,
             access,
             answers: Answers::default(),
+            kept_answers: kept_answers.ok(),
             readers,
         })
     }
@@ -260,15 +270,22 @@ pub async fn serve_socket(
     axum::serve(listener, service).with_graceful_shutdown(closing(ending)).await
 }
 
-/// Answers over TCP until the end.
+/// Answers over TCP until the end, with TLS or without.
 ///
 /// # Errors
 /// When the listener fails for good.
 pub async fn serve_tcp(
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     admin: Arc<Admin>,
     ending: watch::Receiver<Ending>,
 ) -> std::io::Result<()> {
     let listener = Leaving { listener, ending: ending.clone() };
-    axum::serve(listener, tcp_router(&admin, ending.clone())).with_graceful_shutdown(closing(ending)).await
+    let router = tcp_router(&admin, ending.clone());
+    match tls {
+        None => axum::serve(listener, router).with_graceful_shutdown(closing(ending)).await,
+        Some(tls) => {
+            axum::serve(Secured::new(listener, tls), router).with_graceful_shutdown(closing(ending)).await
+        }
+    }
 }

@@ -57,6 +57,28 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", detail)
     }
 
+    /// It was done, and nobody can say again what was said.
+    pub(super) fn answer_not_kept() -> Self {
+        let detail = "this was done by an earlier process, and its answer held a secret, which is kept nowhere: revoke what \
+                      was made, and ask with another `Idempotency-Key`";
+        Self::new(StatusCode::CONFLICT, "answer_not_kept", detail)
+    }
+
+    /// Nobody knows what became of it.
+    pub(super) fn in_doubt(revision: u64) -> Self {
+        let detail = format!(
+            "an earlier process ended before it answered this, and revision {revision} may be what became of it: \
+             `ficus history` shows it; with another `Idempotency-Key` it is made once more"
+        );
+        Self { revision: Some(revision), ..Self::new(StatusCode::CONFLICT, "in_doubt", detail) }
+    }
+
+    /// Nothing but TLS is understood at this address.
+    pub(super) fn needs_tls() -> Self {
+        let detail = "TLS is spoken at this address: ask `https://` in place of `http://`";
+        Self::new(StatusCode::BAD_REQUEST, "needs_tls", detail)
+    }
+
     fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
         let (status, code, detail) = (status.as_u16(), code.to_owned(), detail.into());
         Self { status, code, detail, near: Vec::new(), errors: None, revision: None }

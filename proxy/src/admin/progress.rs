@@ -36,7 +36,7 @@ pub(super) async fn progress(
     blocking(move || {
         let today = Utc::now().date_naive();
         let from = today.checked_sub_days(Days::new(days - 1)).unwrap_or(today);
-        let book = admin.kept.tallies.book(from).map_err(Problem::store)?;
+        let (book, fleet) = admin.kept.tallies.book(from).map_err(Problem::store)?;
         let history = admin.control.history(None, HISTORY);
         let mut mismatches = BTreeMap::new();
         for group in admin.kept.diffs.groups(Wanted::default()).map_err(Problem::store)? {
@@ -47,6 +47,7 @@ pub(super) async fn progress(
             table: &routing.table,
             revision: routing.revision,
             book: &book,
+            fleet,
             history_is_cut: history.len() >= HISTORY as usize,
             history: &history,
             held: admin.control.status().holds.into_iter().map(|hold| hold.route).collect(),

@@ -80,6 +80,11 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint { role: Administrator, ..look("/v1/access", "Access", "Who was refused, and what became of tokens", || get(token_api::access)) },
 ];
 
+/// Whether what it answers must not be written down.
+pub(super) fn is_secret(endpoint: &Endpoint) -> bool {
+    matches!(endpoint.answer, "MadeToken" | "TesterToken")
+}
+
 type Handler = fn() -> MethodRouter<Arc<Admin>>;
 
 const fn look(path: &'static str, answer: &'static str, summary: &'static str, handler: Handler) -> Endpoint {
@@ -128,6 +133,18 @@ pub(super) fn router(admin: &Arc<Admin>) -> Router {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_answer_with_a_secret_is_known_as_such() {
+        let schemas: serde_json::Value = serde_json::from_str(include_str!("schemas.json")).unwrap();
+        for endpoint in ENDPOINTS {
+            let properties = schemas[endpoint.answer]["properties"].as_object();
+            let secret = properties.into_iter().flatten().any(|(name, schema)| {
+                ["secret", "token", "password", "key"].contains(&name.as_str()) && schema["type"] == "string"
+            });
+            assert_eq!(is_secret(endpoint), secret, "{endpoint:?}");
+        }
+    }
 
     #[test]
     fn what_changes_needs_more_than_a_viewer_and_nothing_is_there_twice() {

@@ -17,6 +17,7 @@ use super::peer::By;
 use super::problem::Problem;
 use super::role::{Caller, Role};
 use super::tokens::{NewToken, Token};
+use crate::control::person;
 use crate::diagnostic::duration;
 use crate::route::covers;
 
@@ -28,6 +29,7 @@ pub(super) async fn me(State(admin): State<Arc<Admin>>, Extension(caller): Exten
     Ok(Json(json!({
         "schema": 1,
         "name": caller.name,
+        "person": person(&caller.name),
         "role": caller.role,
         "routes": caller.routes,
         "revision": revision,
@@ -38,6 +40,8 @@ pub(super) async fn me(State(admin): State<Arc<Admin>>, Extension(caller): Exten
 #[serde(deny_unknown_fields)]
 pub(super) struct TokenRequest {
     name: String,
+    /// The user of the system that it is for.
+    user: Option<String>,
     role: Role,
     /// How long, such as `720h`.
     lasts: String,
@@ -62,6 +66,9 @@ pub(super) async fn create(
             "a token's name has at most 64 letters, digits, spaces and any of `-_.`",
         ));
     }
+    if let Some(user) = request.user.as_ref().filter(|user| !is_user(user)) {
+        return Err(Problem::bad_request(format!("`{}` is not the name of a user", user.escape_default())));
+    }
     let routing = admin.control.live().load();
     for pattern in &request.routes {
         if !routing.table.routes().iter().any(|route| covers(pattern, &route.name)) {
@@ -69,14 +76,20 @@ pub(super) async fn create(
         }
     }
     let now = Utc::now();
-    let TokenRequest { name, role, routes, .. } = request;
-    let new = NewToken { name, role, routes, author: author.0.clone(), expires: now + lasts };
+    let TokenRequest { name, user, role, routes, .. } = request;
+    let new = NewToken { name, user, role, routes, author: author.0.clone(), expires: now + lasts };
     blocking(move || {
         let (token, secret) = admin.tokens.create(new, now).map_err(Problem::tokens)?;
         note(&admin, "created", &author.0, &token);
         Ok(json!({ "schema": 1, "token": token, "secret": secret }))
     })
     .await
+}
+
+/// A name as user databases have them, without what would make it look like something else in the history.
+fn is_user(name: &str) -> bool {
+    let sound = |c: char| c.is_alphanumeric() || "-_.$@\\+".contains(c);
+    (1..=64).contains(&name.len()) && name.chars().all(sound)
 }
 
 pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Answer {

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::role::{Caller, Role};
+use crate::control::token_author;
 
 /// What every token begins with, so that programs that look for secrets find it.
 const PREFIX: &str = "ficus_";
@@ -31,6 +32,9 @@ pub(super) struct Token {
     pub id: String,
     /// What its owner calls it.
     pub name: String,
+    /// The user of the system that it is for; absent: the one that it is named after, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// What it may do.
     pub role: Role,
     /// The routes that it may change; empty: all.
@@ -50,7 +54,7 @@ pub(super) struct Token {
 impl Token {
     /// Whoever comes with it.
     pub(super) fn caller(self) -> Caller {
-        Caller { name: format!("token {}", self.name), role: self.role, routes: self.routes }
+        Caller { name: token_author(&self.name, self.user.as_deref()), role: self.role, routes: self.routes }
     }
 
     fn is_good(&self, now: DateTime<Utc>) -> bool {
@@ -62,6 +66,7 @@ impl Token {
 #[derive(Debug, Clone)]
 pub(super) struct NewToken {
     pub(super) name: String,
+    pub(super) user: Option<String>,
     pub(super) role: Role,
     pub(super) routes: Vec<String>,
     pub(super) author: String,
@@ -153,8 +158,8 @@ impl ApiTokens {
         }
         let id = random::<4>()?;
         let text = format!("{PREFIX}{id}_{}", random::<32>()?);
-        let NewToken { name, role, routes, author, expires } = new;
-        let token = Token { id, name, role, routes, created: now, author, expires, revoked: None };
+        let NewToken { name, user, role, routes, author, expires } = new;
+        let token = Token { id, name, user, role, routes, created: now, author, expires, revoked: None };
         entries.push(Entry { token: token.clone(), digest: digest(&text) });
         self.save(&entries)?;
         Ok((token, text))
@@ -225,6 +230,7 @@ mod tests {
         let expires = now + TimeDelta::days(1);
         NewToken {
             name: name.to_owned(),
+            user: None,
             role: Role::Operator,
             routes: Vec::new(),
             author: "ana".to_owned(),

@@ -45,8 +45,8 @@ pub(super) struct Common {
         hide_env_values = true
     )]
     pub(super) socket: Option<PathBuf>,
-    /// Admin API over TCP, as http://127.0.0.1:9900, in place of the socket; FICUS_TOKEN, or the file named by
-    /// FICUS_TOKEN_FILE, says who asks. For `serve`: the address to listen on [env: FICUS_ADMIN]
+    /// Admin API over TCP, as http://127.0.0.1:9900 or https://node-1:9900, in place of the socket; FICUS_TOKEN, or the
+    /// file named by FICUS_TOKEN_FILE, says who asks; FICUS_ADMIN_CA names a file with the authorities to trust. For `serve`: the address to listen on [env: FICUS_ADMIN]
     #[arg(long, global = true, value_name = "URL")]
     pub(super) admin: Option<String>,
     /// Print one JSON document instead of text for people

@@ -98,7 +98,7 @@ impl Client {
                     std::thread::sleep(PAUSE);
                 }
                 Ok(Err(Trouble::Lost(error) | Trouble::Unreached(error))) if lost == 0 => {
-                    return Err(way.unreachable(&error.to_string()));
+                    return Err(way.failed(&error));
                 }
                 Ok(Err(_)) => return Err(way.unreachable(UNKNOWN)),
                 Err(_) => {
@@ -123,7 +123,7 @@ impl Client {
         mut take: impl FnMut(&str, &str, &str) -> bool,
     ) -> Result<(), Exit> {
         let way = self.way()?;
-        let lost = |error: anyhow::Error| way.unreachable(&error.to_string());
+        let lost = |error: anyhow::Error| way.failed(&error);
         runtime()?.block_on(async {
             let mut sender = way.connect().await.map_err(lost)?;
             let mut request = way.request(Method::GET, path);

@@ -54,6 +54,11 @@ impl Exit {
         Self::new(5, message)
     }
 
+    /// Whoever answers at this place must not be asked.
+    pub(super) fn distrusted(place: &str, why: &str) -> Self {
+        Self::new(5, format!("ficus at `{place}` is not asked: {why}"))
+    }
+
     /// The running ficus refused.
     pub(super) fn refused(problem: Problem) -> Self {
         let mut message = problem.detail;
@@ -71,6 +76,7 @@ impl Exit {
         let code = match problem.code.as_str() {
             "held" | "gate" | "vetoed" => 3,
             "stale" | "changed_since" => 4,
+            "needs_tls" => 5,
             _ => 1,
         };
         let (moved, in_progress) = (problem.code == MOVED, problem.code == IN_PROGRESS);

@@ -49,6 +49,7 @@ mod shadow;
 mod status;
 mod tester;
 mod token;
+mod trust;
 mod twin;
 mod watch;
 mod way;

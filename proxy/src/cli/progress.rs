@@ -20,7 +20,7 @@ use super::screen;
 /// `progress`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Requests are those that this node counted, day by day in UTC. With --flask the application is asked as well: what streams, \
+Requests are those that this node counted, day by day in UTC; in a fleet those of all nodes. With --flask the application is asked as well: what streams, \
 what only its own converters understand, what Flask's map answers by itself.
 
 Examples:
@@ -213,6 +213,7 @@ fn summary(progress: &Progress) -> Section {
         ),
         counted_for(progress),
     ];
+    sentences.extend(progress.fleet.iter().flat_map(|fleet| fleet.unseen(progress.days)));
     if unmatched > 0 {
         sentences.push(format!("{} of them matched no route", grouped(unmatched)));
     }
@@ -223,11 +224,15 @@ fn summary(progress: &Progress) -> Section {
 fn counted_for(progress: &Progress) -> String {
     let days =
         if progress.days == 1 { "today".to_owned() } else { format!("in the last {} days", progress.days) };
+    let counter = match &progress.fleet {
+        Some(fleet) if fleet.error.is_none() => format!("the fleet ({})", fleet.names()),
+        _ => "this node".to_owned(),
+    };
     match progress.since {
         Some(since) if !progress.goes_back() => {
-            format!("counted by this node {days}; it counts since {since} only")
+            format!("counted by {counter} {days}; it counts since {since} only")
         }
-        _ => format!("counted by this node {days}, on {} of them", progress.watched),
+        _ => format!("counted by {counter} {days}, on {} of them", progress.watched),
     }
 }
 
@@ -303,7 +308,9 @@ fn nobody(progress: &Progress, unused: &[&RouteProgress]) -> Section {
     if unused.is_empty() {
         section.sentences.push("every route was called".to_owned());
     } else if !progress.goes_back() {
-        section.notes.push("too early to tell: this node has not counted for that long".to_owned());
+        section
+            .notes
+            .push(format!("too early to tell: {} has not counted for that long", progress.counter()));
     }
     section
 }

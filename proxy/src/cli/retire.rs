@@ -44,10 +44,18 @@ pub(super) struct Flags {
     /// Somebody looked at the places that a scan cannot read
     #[arg(long)]
     reviewed: bool,
+    /// Nobody is sent to this node of the fleet: what it did not tell is no matter; may be given again
+    #[arg(long, value_name = "NAME")]
+    without_node: Vec<String>,
 }
 
 pub(super) fn run(common: &Common, flags: &Flags) -> Done {
-    let progress = ask(common, flags.days)?;
+    let mut progress = ask(common, flags.days)?;
+    for name in &flags.without_node {
+        if !progress.fleet.as_mut().is_some_and(|fleet| fleet.leave_out(name)) {
+            return Err(Exit::failed(format!("there is no node `{name}`: `ficus fleet` lists them")));
+        }
+    }
     let route = find(&progress, &flags.route)?;
     let needs = flags.application.interpreter().needs(&route.endpoint)?;
     let routes: Vec<&RouteProgress> =

@@ -17,7 +17,7 @@ FICUS_TOKEN, or a file of mode 0600 named by FICUS_TOKEN_FILE, carries it; it is
 
 Examples:
   ficus token create --name grafana --role viewer --for 90d
-  ficus token create --name phone --role operator --for 30d --route 'customers.*' > token
+  ficus token create --name phone --for-user ana --role operator --for 30d --route 'customers.*' > token
   FICUS_TOKEN_FILE=token ficus status --admin http://127.0.0.1:9900
   ficus token revoke phone")]
 pub(super) struct Token {
@@ -49,6 +49,10 @@ struct Create {
     /// What to call it; goes into the history
     #[arg(long, value_name = "TEXT")]
     name: String,
+    /// The user of the system that it is for: both are one person when somebody must approve [default: the one of this
+    /// name]
+    #[arg(long, value_name = "USER")]
+    for_user: Option<String>,
     /// viewer, operator or admin
     #[arg(long, value_name = "ROLE", value_parser = ["viewer", "operator", "admin"])]
     role: String,
@@ -73,6 +77,7 @@ pub(super) fn run(common: &Common, flags: &Token) -> Done {
 fn made(common: &Common, client: &Client, create: &Create) -> Done {
     let question = json!({
         "name": create.name,
+        "user": create.for_user,
         "role": create.role,
         "lasts": create.lasts,
         "routes": create.route,
@@ -105,11 +110,9 @@ fn listed(common: &Common, client: &Client) -> Done {
             Some(at) => format!("revoked {}", screen::time(at)),
             None => screen::time(&word(&token["expires"])),
         };
-        ["id", "name", "role"]
-            .map(|key| word(&token[key]))
-            .into_iter()
-            .chain([routes(token), end, word(&token["author"])])
-            .collect()
+        let user = token["user"].as_str().map(|user| format!(" (of {user})")).unwrap_or_default();
+        let name = format!("{}{user}", word(&token["name"]));
+        vec![word(&token["id"]), name, word(&token["role"]), routes(token), end, word(&token["author"])]
     };
     let rows: Vec<Vec<String>> = answer["tokens"].as_array().into_iter().flatten().map(row).collect();
     if rows.is_empty() {

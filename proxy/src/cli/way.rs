@@ -4,6 +4,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, request};
@@ -12,12 +13,16 @@ use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::settings;
 
 use super::arguments::Common;
 use super::exit::Exit;
 use super::screen;
+use super::trust::{self, Distrust};
 
 /// The way.
 pub(super) enum Way {
@@ -29,6 +34,8 @@ pub(super) enum Way {
         authority: String,
         /// The token, if there is one.
         token: Option<String>,
+        /// For `https`.
+        tls: Option<Arc<ClientConfig>>,
     },
 }
 
@@ -41,15 +48,17 @@ impl Way {
         let Some(url) = common.admin.clone().or(variable) else {
             return Ok(Self::Socket(settings::admin_socket(&common.inputs())));
         };
-        let authority = authority(&url)?;
-        Ok(Self::Tcp { authority, token: token()? })
+        let (authority, secure) = authority(&url)?;
+        let tls = if secure { Some(Arc::new(trust::client()?)) } else { None };
+        Ok(Self::Tcp { authority, token: token()?, tls })
     }
 
     /// The way as people write it.
     fn place(&self) -> String {
         match self {
             Self::Socket(path) => path.display().to_string(),
-            Self::Tcp { authority, .. } => format!("http://{authority}"),
+            Self::Tcp { authority, tls: None, .. } => format!("http://{authority}"),
+            Self::Tcp { authority, .. } => format!("https://{authority}"),
         }
     }
 
@@ -58,10 +67,24 @@ impl Way {
         Exit::unreachable(&self.place(), cause)
     }
 
+    /// Nobody answers there, or nobody whom one may ask.
+    pub(super) fn failed(&self, error: &anyhow::Error) -> Exit {
+        match error.downcast_ref::<Distrust>() {
+            Some(distrust) => Exit::distrusted(&self.place(), &distrust.to_string()),
+            None => self.unreachable(&error.to_string()),
+        }
+    }
+
     pub(super) async fn connect(&self) -> anyhow::Result<SendRequest<Full<Bytes>>> {
         match self {
             Self::Socket(path) => handshake(UnixStream::connect(path).await?).await,
-            Self::Tcp { authority, .. } => handshake(TcpStream::connect(authority.as_str()).await?).await,
+            Self::Tcp { authority, tls, .. } => {
+                let stream = TcpStream::connect(authority.as_str()).await?;
+                let Some(tls) = tls else { return handshake(stream).await };
+                let name = ServerName::try_from(trust::host(authority).to_owned())?;
+                let secured = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await;
+                handshake(secured.map_err(|error| trust::why(&error, authority))?).await
+            }
         }
     }
 
@@ -74,7 +97,7 @@ impl Way {
             .header("content-type", "application/json");
         match self {
             Self::Socket(_) => request = request.header("host", "ficus"),
-            Self::Tcp { authority, token } => {
+            Self::Tcp { authority, token, .. } => {
                 request = request.header("host", authority);
                 if let Some(token) = token {
                     request = request.header("authorization", format!("Bearer {token}"));
@@ -94,26 +117,29 @@ where
     Ok(sender)
 }
 
-fn authority(url: &str) -> Result<String, String> {
-    let wrong = || format!("`{url}` is not the address of an admin API: write `http://127.0.0.1:9900`");
-    if url.starts_with("https://") {
-        return Err(format!(
-            "`{url}`: ficus speaks no TLS there; come by `ssh -L 9900:127.0.0.1:9900 HOST` and ask `http://127.0.0.1:9900`"
-        ));
-    }
-    let rest = url.strip_prefix("http://").ok_or_else(wrong)?;
+/// `HOST:PORT`, and whether TLS is spoken there.
+fn authority(url: &str) -> Result<(String, bool), String> {
+    let wrong = || {
+        format!(
+            "`{url}` is not the address of an admin API: write `http://127.0.0.1:9900` or `https://node-1:9900`"
+        )
+    };
+    let (rest, secure) = match url.strip_prefix("https://") {
+        Some(rest) => (rest, true),
+        None => (url.strip_prefix("http://").ok_or_else(wrong)?, false),
+    };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     let good = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
     let port = rest.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
     if port.is_none() || !rest.chars().all(good) {
         return Err(wrong());
     }
-    let host = rest.rsplit_once(':').map_or(rest, |(host, _)| host).trim_matches(['[', ']']);
+    let host = trust::host(rest);
     let local = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    if !local {
+    if !local && !secure {
         eprintln!("{} the token goes to `{host}` in clear text", screen::warning_word());
     }
-    Ok(rest.to_owned())
+    Ok((rest.to_owned(), secure))
 }
 
 fn token() -> Result<Option<String>, String> {
@@ -146,10 +172,15 @@ mod tests {
 
     #[test]
     fn addresses() {
-        assert_eq!(authority("http://127.0.0.1:9900/"), Ok("127.0.0.1:9900".to_owned()));
-        assert_eq!(authority("http://[::1]:9900"), Ok("[::1]:9900".to_owned()));
+        for (url, at, secure) in [
+            ("http://127.0.0.1:9900/", "127.0.0.1:9900", false),
+            ("http://[::1]:9900", "[::1]:9900", false),
+            ("https://node-1:9900", "node-1:9900", true),
+        ] {
+            assert_eq!(authority(url), Ok((at.to_owned(), secure)));
+        }
         for wrong in
-            ["127.0.0.1:9900", "https://127.0.0.1:9900", "http://127.0.0.1", "http://a:b@c:1", "http://x:1/y"]
+            ["127.0.0.1:9900", "https://127.0.0.1", "http://127.0.0.1", "http://a:b@c:1", "http://x:1/y"]
         {
             assert!(authority(wrong).is_err(), "{wrong}");
         }

@@ -180,6 +180,7 @@ impl Control {
         if let Err(error) = prepared.map_or(Ok(()), file::Prepared::finish) {
             if !next.safe {
                 self.swap(running);
+                self.taken_back(&record, micros(wanted.began).saturating_sub(took.swapped_us), &error);
             }
             self.recorder.withdraw(&record);
             return Err(error.into());
@@ -193,32 +194,6 @@ impl Control {
         applied.took = took;
         self.hand_over_to_audit(record);
         Ok(applied)
-    }
-
-    /// Puts a record on this node's disk, before what it tells of is there to stay; a warning if that is not possible and
-    /// not needed.
-    pub(super) fn put_on_record(&self, record: &Record, needed: bool) -> Result<Option<String>, Refused> {
-        step("before_intent");
-        let intended = self.recorder.intend(record);
-        step("intended");
-        let Err(error) = intended else { return Ok(None) };
-        if needed {
-            return Err(Refused::CannotRecord(error.to_string()));
-        }
-        tracing::error!(%error, revision = record.revision, "cannot write the journal; the revision holds anyway");
-        Ok(Some(format!("cannot write the journal: {error}")))
-    }
-
-    /// It is made: says so, and lets the audit have it.
-    pub(super) fn hand_over_to_audit(&self, record: Record) {
-        tracing::info!(
-            revision = record.revision,
-            author = record.author,
-            action = record.action.word(),
-            changes = ?record.changes,
-            "routing changed"
-        );
-        self.recorder.confirm(record);
     }
 
     pub(super) fn record(&self, running: &Running, next: &Next, wanted: Wanted<'_>) -> Record {

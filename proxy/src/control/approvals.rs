@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Control;
+use super::person::person;
 
 /// One person's word.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,9 +46,10 @@ impl Approvals {
         let same = |other: &Approval| {
             other.step == approval.step && written(&other.digest) == written(&approval.digest)
         };
-        let again = |other: &Approval| other.author == approval.author && other.digest != approval.digest;
+        let by_same = |other: &Approval| person(&other.author) == person(&approval.author);
+        let again = |other: &Approval| by_same(other) && other.digest != approval.digest;
         approvals.retain(|other| same(other) && !again(other));
-        if approvals.iter().all(|other| other.author != approval.author) {
+        if !approvals.iter().any(by_same) {
             approvals.push(approval);
         }
     }
@@ -81,7 +83,7 @@ mod tests {
     #[test]
     fn nobody_counts_twice_and_what_is_for_something_else_makes_room() {
         let mut approvals = Approvals::default();
-        for author in ["ana", "ben", "ana"] {
+        for author in ["ana", "token ben", "token phone of ana", "ben", "ana"] {
             approvals.add("a".to_owned(), approval(author, "x"));
         }
         assert_eq!(approvals.0["a"].len(), 2);

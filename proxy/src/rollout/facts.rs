@@ -15,7 +15,7 @@ use super::incident::Incidents;
 use super::sights::Sights;
 use super::soak::Soaks;
 use super::steps::{Stage, digest, edit, stands};
-use crate::control::{Applied, Change, Control, Edit, HoldStatus, Preview, Refused};
+use crate::control::{Applied, Change, Control, Edit, HoldStatus, Preview, Refused, person};
 use crate::route::{Plan, Route, Step};
 use crate::shadow::Shadow;
 use crate::shadow::certificate::{Certificate, SelfTest};
@@ -221,10 +221,16 @@ impl Gates {
             return Err(NotPromoted::NoStep(format!("the next step of `{name}` is `{next}`, not `{step}`")));
         }
         let past = self.control.history(Some(&wish.route), PAST);
-        if last_author(&past) == Some(wish.author.as_str()) {
+        let last = last_author(&past).filter(|last| person(last) == person(&wish.author));
+        if let Some(last) = last {
+            let same = if last == wish.author {
+                String::new()
+            } else {
+                format!(", and `{}` is the same person", wish.author)
+            };
             return Err(NotPromoted::NoStep(format!(
-                "`{}` made the last change of `{}`, so somebody else must approve",
-                wish.author, wish.route
+                "`{last}` made the last change of `{}`{same}, so somebody else must approve",
+                wish.route
             )));
         }
         let edit = Edit::Approve { route: wish.route.clone(), step: next.clone(), digest: outlook.digest };
@@ -291,8 +297,8 @@ impl Gates {
         let counts = |approval: &crate::control::Approval| {
             approval.step == step
                 && stands(&approval.digest, asked.digest, in_fleet)
-                && approval.author != asked.who
-                && Some(approval.author.as_str()) != last
+                && person(&approval.author) != person(asked.who)
+                && Some(person(&approval.author)) != last.map(person)
         };
         let approvals = self.control.approvals(&route.name);
         approvals.into_iter().filter(counts).map(|approval| approval.author).collect()

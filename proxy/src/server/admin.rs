@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{LAST_MOMENT, Parts, runtime};
+use super::{LAST_MOMENT, Parts, runtime, tls};
 use crate::admin::{self, Admin, Asks, Ending, Kept};
 use crate::identity::Reader;
 
@@ -47,7 +47,14 @@ pub(super) fn start(parts: &Parts, asks: Asks) -> anyhow::Result<Served> {
     let entered = runtime.enter();
     if let Some(listener) = &parts.sockets.admin {
         let listener = TcpListener::from_std(listener.try_clone()?)?;
-        serving.spawn(report_end("admin", admin::serve_tcp(listener, Arc::clone(&admin), end.clone())));
+        let certificates = parts.admin_certificates.as_ref();
+        // Its client speaks nothing else.
+        let tls = certificates.map(|certificates| certificates.acceptor(&["http/1.1"])).transpose()?;
+        serving.spawn(report_end("admin", admin::serve_tcp(listener, tls, Arc::clone(&admin), end.clone())));
+        if let Some(certificates) = certificates {
+            let (settings, observer) = (Arc::clone(&parts.settings), Arc::clone(&parts.observer));
+            runtime.spawn(tls::watch(Arc::clone(certificates), tls::of_admin, settings, observer));
+        }
     }
     if let Some(listener) = &parts.sockets.admin_socket {
         let listener = UnixListener::from_std(listener.try_clone()?)?;

@@ -78,6 +78,7 @@ struct Parts {
     open_files: u64,
     sockets: Sockets,
     certificates: Option<Arc<Certificates>>,
+    admin_certificates: Option<Arc<Certificates>>,
     control: Arc<Control>,
     backends: Arc<Backends>,
     observer: Arc<Observer>,
@@ -127,8 +128,7 @@ fn start(
         let _entered = runtime.enter();
         Sockets::open(&settings, given)?
     };
-    let https = settings.listen.https.as_ref();
-    let certificates = https.map(|https| Certificates::read(&https.pairs)).transpose()?;
+    let [certificates, admin_certificates] = tls::read(&settings)?;
     let backends = Arc::new(Backends::new(&settings));
     runtime.block_on(probe::first_look(&backends));
     if let Some(predecessor) = predecessor {
@@ -150,7 +150,7 @@ fn start(
     let copies = shadow::start(&shadow, outlet, predecessor.is_none())?;
     let gates = gates::build(&settings, (&control, &incidents), (&shadow, &sights))?;
     gates::start(&gates, &control, &runtime);
-    let tallies = tally::start(&settings, &observer)?;
+    let tallies = tally::start(&settings, &observer, &control)?;
     let mut parts = Parts {
         settings: Arc::new(Current::new(settings)),
         inputs,
@@ -159,6 +159,7 @@ fn start(
         open_files,
         sockets,
         certificates,
+        admin_certificates,
         control,
         backends,
         observer,
@@ -223,9 +224,10 @@ impl Parts {
             tokio::spawn(listen::accept(listener(http)?, None, door.clone()));
         }
         if let (Some(https), Some(certificates)) = (&self.sockets.https, &self.certificates) {
-            tokio::spawn(listen::accept(listener(https)?, Some(certificates.acceptor()?), door.clone()));
+            let tls = certificates.acceptor(&["h2", "http/1.1"])?;
+            tokio::spawn(listen::accept(listener(https)?, Some(tls), door.clone()));
             let (settings, observer) = (Arc::clone(&self.settings), Arc::clone(&self.observer));
-            tokio::spawn(tls::watch(Arc::clone(certificates), settings, observer));
+            tokio::spawn(tls::watch(Arc::clone(certificates), tls::of_https, settings, observer));
         }
         Ok(())
     }

@@ -16,7 +16,8 @@ pub(super) fn report(parts: &Parts) -> String {
     for (what, listener) in tcp {
         let address: Option<SocketAddr> = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         if let Some(address) = address {
-            line(what, format!("{}://{address}", if what == "https" { "https" } else { "http" }));
+            let tls = what == "https" || (what == "admin" && parts.admin_certificates.is_some());
+            line(what, format!("{}://{address}", if tls { "https" } else { "http" }));
         }
     }
     line("socket", parts.settings.listen.admin_socket.display().to_string());

@@ -3,10 +3,13 @@
 //! What may change while the process runs is taken, what may not is named; a bad file changes nothing. The routing
 //! file has a watch of its own, in `control`.
 
-use super::{Parts, tls};
+use std::sync::Arc;
+
+use super::Parts;
+use super::tls::{self, Certificates};
 use crate::admin::Reread;
 use crate::observe::Rereading;
-use crate::settings;
+use crate::settings::{self, CertificatePair};
 
 /// Looks.
 pub(super) fn reread(parts: &Parts) -> Reread {
@@ -36,9 +39,10 @@ pub(super) fn reread(parts: &Parts) -> Reread {
 }
 
 fn certificates(parts: &Parts) -> anyhow::Result<()> {
-    let certificates: Option<&std::sync::Arc<tls::Certificates>> = parts.certificates.as_ref();
-    match (certificates, &parts.settings.listen.https) {
-        (Some(certificates), Some(https)) => certificates.reread(&https.pairs, &parts.observer),
-        _ => Ok(()),
-    }
+    let reread = |certificates: &Option<Arc<Certificates>>, pairs: &[CertificatePair]| match certificates {
+        Some(certificates) => certificates.reread(pairs, &parts.observer),
+        None => Ok(()),
+    };
+    let https = reread(&parts.certificates, tls::of_https(&parts.settings));
+    https.and(reread(&parts.admin_certificates, tls::of_admin(&parts.settings)))
 }

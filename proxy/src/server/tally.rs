@@ -5,14 +5,23 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
+use crate::control::Control;
 use crate::observe::Observer;
 use crate::rollout::progress::Tallies;
 use crate::settings::{Settings, Stack};
 use crate::store::Tally;
 
-pub(super) fn start(settings: &Settings, observer: &Arc<Observer>) -> anyhow::Result<Arc<Tallies>> {
+pub(super) fn start(
+    settings: &Settings,
+    observer: &Arc<Observer>,
+    control: &Control,
+) -> anyhow::Result<Arc<Tallies>> {
     let store = Tally::new(&settings.store.directory);
-    Tallies::start(Arc::clone(observer), store, rust(settings)).context("cannot start the tally of requests")
+    let start = || {
+        let shared = control.shared_store().map(|shared| shared.another_line()).transpose()?;
+        Tallies::start(Arc::clone(observer), store, shared, rust(settings))
+    };
+    start().context("cannot start the tally of requests")
 }
 
 /// Backends behind which there is no Python: `rust`, unless the settings say that it is Flask, and those of which they say

@@ -1,4 +1,5 @@
-//! The certificates of the HTTPS listener: chosen by the name that a client wants, read again while the process runs.
+//! The certificates of the HTTPS listener and of the admin API: chosen by the name that a client wants, read again while
+//! the process runs.
 //!
 //! A new certificate is used for new connections as soon as it lies there with its key; a bad one changes nothing
 //! but the log and a metric.
@@ -20,7 +21,7 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{InconsistentKeys, ServerConfig};
 
 use crate::observe::{Observer, Rereading};
-use crate::settings::{CertificatePair, Current};
+use crate::settings::{CertificatePair, Current, Settings};
 
 /// How often to look whether the files have changed.
 const LOOK: Duration = Duration::from_secs(2);
@@ -38,7 +39,7 @@ type Stamps = Vec<Option<(u64, u64, i64, i64)>>;
 
 impl Certificates {
     /// Reads them.
-    pub(super) fn read(pairs: &[CertificatePair]) -> anyhow::Result<Arc<Self>> {
+    fn read(pairs: &[CertificatePair]) -> anyhow::Result<Arc<Self>> {
         let read = Mutex::new(stamps(pairs));
         Ok(Arc::new(Self { keys: ArcSwap::from_pointee(keys(pairs)?), read }))
     }
@@ -48,14 +49,14 @@ impl Certificates {
         self.keys.load().len()
     }
 
-    /// TLS 1.2 and 1.3; HTTP/2 if the client wants it.
-    pub(super) fn acceptor(self: &Arc<Self>) -> anyhow::Result<TlsAcceptor> {
+    /// TLS 1.2 and 1.3, and what may be spoken over it.
+    pub(super) fn acceptor(self: &Arc<Self>, protocols: &[&str]) -> anyhow::Result<TlsAcceptor> {
         let resolver: Arc<Self> = Arc::clone(self);
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_cert_resolver(resolver);
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
@@ -82,14 +83,36 @@ impl Certificates {
     }
 }
 
-/// Looks at the files until the end of the process.
-pub(super) async fn watch(certificates: Arc<Certificates>, settings: Arc<Current>, observer: Arc<Observer>) {
+/// Reads what is named for HTTPS and for the admin API, if anything is.
+pub(super) fn read(settings: &Settings) -> anyhow::Result<[Option<Arc<Certificates>>; 2]> {
+    let read = |pairs: &[CertificatePair]| {
+        if pairs.is_empty() { Ok(None) } else { Certificates::read(pairs).map(Some) }
+    };
+    Ok([read(of_https(settings))?, read(of_admin(settings))?])
+}
+
+/// The files of the HTTPS listener.
+pub(super) fn of_https(settings: &Settings) -> &[CertificatePair] {
+    settings.listen.https.as_ref().map_or(&[], |https| &https.pairs)
+}
+
+/// The files of the admin API.
+pub(super) fn of_admin(settings: &Settings) -> &[CertificatePair] {
+    &settings.admin.tls
+}
+
+/// Looks at the files until the end of the process; `files` says which they are now.
+pub(super) async fn watch(
+    certificates: Arc<Certificates>,
+    files: fn(&Settings) -> &[CertificatePair],
+    settings: Arc<Current>,
+    observer: Arc<Observer>,
+) {
     let mut before = Stamps::new();
     loop {
         tokio::time::sleep(LOOK).await;
-        let Some(https) = settings.listen.https.as_ref() else { return };
-        let (pairs, certificates, observer) =
-            (https.pairs.clone(), Arc::clone(&certificates), Arc::clone(&observer));
+        let pairs = files(&settings).to_vec();
+        let (certificates, observer) = (Arc::clone(&certificates), Arc::clone(&observer));
         let seen = before.clone();
         // A certificate and its key are two files: whoever replaces them must be done first.
         let look = tokio::task::spawn_blocking(move || {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::diagnostic::{Report, Value};
 
+use super::CertificatePair;
 use super::keys::default_of;
 use super::layers::Layers;
 
@@ -12,6 +13,8 @@ use super::layers::Layers;
 pub struct AdminSettings {
     /// Whether it is offered over TCP too, at `listen.admin`, to those with a token.
     pub api: bool,
+    /// Certificates with their keys, for TLS at `listen.admin`; none: plain HTTP.
+    pub tls: Vec<CertificatePair>,
     /// Names by which it may be asked there, beside those of this machine's own.
     pub hosts: Vec<String>,
     /// Who may do everything on the socket, beside root and the user of Ficus.
@@ -57,6 +60,7 @@ pub(super) fn read(
     }
     Some(AdminSettings {
         api: api?,
+        tls: Vec::new(),
         hosts: hosts?.unwrap_or_default(),
         admins: admins?.unwrap_or_default(),
         operators: operators?,
@@ -64,7 +68,7 @@ pub(super) fn read(
     })
 }
 
-/// Tokens travel in clear text: only this machine may hear them, unless somebody says that others may.
+/// Without TLS tokens travel in clear text: only this machine may hear them, unless somebody says that others may.
 fn check_reach(
     layers: &Layers<'_>,
     listen: Option<SocketAddr>,
@@ -76,7 +80,7 @@ fn check_reach(
         report.error(value.place(), "the admin API cannot be offered over TCP: `listen.admin` is off");
         return None;
     };
-    if address.ip().is_loopback() || public {
+    if address.ip().is_loopback() || public || layers.value("admin.certificate").is_some() {
         return Some(());
     }
     report
@@ -86,8 +90,8 @@ fn check_reach(
         )
         .label("tokens would travel in clear text")
         .help(
-            "let `listen.admin` be `127.0.0.1:9900` and come by `ssh -L 9900:127.0.0.1:9900 HOST`, \
-             or say `admin.public = true` if something in front speaks TLS",
+            "let `listen.admin` be `127.0.0.1:9900` and come by `ssh -L 9900:127.0.0.1:9900 HOST`, set \
+             `admin.certificate` and `admin.key`, or say `admin.public = true` if something in front speaks TLS",
         );
     None
 }

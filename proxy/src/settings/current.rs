@@ -9,6 +9,8 @@ use super::Settings;
 
 /// Keys that take effect while the process runs. Everything else needs a new process: `ficus upgrade`, or a restart.
 pub const RELOADABLE: &[&str] = &[
+    "admin.certificate",
+    "admin.key",
     "limits.body_bytes",
     "limits.header_bytes",
     "limits.uri_bytes",
@@ -58,12 +60,27 @@ impl Current {
 
     /// Takes from other settings what may change while the process runs.
     pub fn take(&self, new: &Settings) -> Difference {
-        let difference = self.written.difference(&new.written);
+        let mut difference = self.written.difference(&new.written);
+        // Whether there is TLS at all is settled when the listener begins.
+        if self.admin.tls.is_empty() != new.admin.tls.is_empty() {
+            difference.let_wait(&["admin.certificate", "admin.key"]);
+        }
         if !difference.applied.is_empty() {
             let merged = merged(self, new, &difference);
             self.0.store(std::sync::Arc::new(Box::leak(Box::new(merged))));
         }
         difference
+    }
+}
+
+impl Difference {
+    /// These do not take effect at once after all.
+    fn let_wait(&mut self, keys: &[&str]) {
+        let applied = std::mem::take(&mut self.applied);
+        let (waiting, applied) = applied.into_iter().partition(|key| keys.contains(&key.as_str()));
+        self.applied = applied;
+        self.waiting = [std::mem::take(&mut self.waiting), waiting].concat();
+        self.waiting.sort();
     }
 }
 
@@ -103,6 +120,9 @@ fn merged(old: &Settings, new: &Settings, difference: &Difference) -> Settings {
     if let (Some(old), Some(new)) = (&mut merged.listen.https, &new.listen.https) {
         old.pairs.clone_from(&new.pairs);
     }
+    if !old.admin.tls.is_empty() && !new.admin.tls.is_empty() {
+        merged.admin.tls.clone_from(&new.admin.tls);
+    }
     merged.listen.reveal = new.listen.reveal;
     merged.listen.trusted_proxies.clone_from(&new.listen.trusted_proxies);
     merged.log.level.clone_from(&new.log.level);
@@ -138,6 +158,15 @@ mod tests {
         let difference = old.difference(&new);
         assert_eq!(difference.applied, ["limits.uri_bytes", "timeouts.drain"]);
         assert_eq!(difference.waiting, ["listen.http"]);
+        let mut tls = difference.clone();
+        tls.let_wait(&["limits.uri_bytes"]);
+        assert_eq!(
+            (tls.applied, tls.waiting),
+            (
+                vec!["timeouts.drain".to_owned()],
+                vec!["limits.uri_bytes".to_owned(), "listen.http".to_owned()]
+            )
+        );
         let merged = old.with(&new, &difference.applied);
         let again = merged.difference(&new);
         assert_eq!(

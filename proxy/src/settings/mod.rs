@@ -5,6 +5,7 @@
 
 mod admin;
 mod backends;
+mod certificates;
 mod current;
 mod keys;
 mod layers;

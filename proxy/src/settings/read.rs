@@ -10,8 +10,8 @@ use super::keys::default_of;
 use super::layers::{Inputs, Layers, read_file};
 use super::shadow::stack;
 use super::{
-    CanarySettings, CertificatePair, ControlSettings, Flask, FleetSettings, Https, Limits, Listen, Log,
-    Settings, ShadowSettings, StoreSettings, Timeouts, Written, backends, telemetry, values, webhooks,
+    AdminSettings, CanarySettings, ControlSettings, Flask, FleetSettings, Limits, Listen, Log, Settings,
+    ShadowSettings, StoreSettings, Timeouts, Written, backends, telemetry, values, webhooks,
 };
 
 /// Reads everything; without settings the report has at least one error.
@@ -30,9 +30,9 @@ pub fn load(inputs: &Inputs) -> (Option<Settings>, Report) {
     (settings.filter(|_| !report.has_errors()), report)
 }
 
-struct Reader<'d> {
-    layers: Layers<'d>,
-    report: Report,
+pub(super) struct Reader<'d> {
+    pub(super) layers: Layers<'d>,
+    pub(super) report: Report,
 }
 
 impl Reader<'_> {
@@ -40,6 +40,7 @@ impl Reader<'_> {
         let listen = self.listen();
         let reach = listen.as_ref().map(|listen| listen.admin);
         let admin = super::admin::read(&self.layers, reach, &mut self.report);
+        let admin_tls = self.admin_tls();
         let flask = self.flask();
         let canary = self.canary();
         let control = self.control();
@@ -56,7 +57,7 @@ impl Reader<'_> {
         let routes = self.routes();
         Some(Settings {
             listen: listen?,
-            admin: admin?,
+            admin: AdminSettings { tls: admin_tls?, ..admin? },
             backends: backends?,
             flask: flask?,
             canary: canary?,
@@ -125,62 +126,6 @@ impl Reader<'_> {
             trusted_proxies: trusted_proxies?,
             proxy_protocol: proxy_protocol?,
         })
-    }
-
-    /// The outer `Option` is `None` after an error, the inner one when HTTPS is not wanted.
-    fn https(&mut self) -> Option<Option<Https>> {
-        let part = |name: &str| self.layers.value(&format!("listen.https.{name}"));
-        let (address, certificate, key) = (part("address"), part("certificate"), part("key"));
-        let Some(anchor) = address.as_ref().or(certificate.as_ref()).or(key.as_ref()).cloned() else {
-            return Some(None);
-        };
-        let missing: Vec<&str> = [("address", &address), ("certificate", &certificate), ("key", &key)]
-            .into_iter()
-            .filter_map(|(name, value)| value.is_none().then_some(name))
-            .collect();
-        for name in &missing {
-            self.report.error(anchor.key(), format!("`listen.https` needs `{name}`"));
-        }
-        let (address, certificate, key) = (address?, certificate?, key?);
-        let address = address.parsed(&mut self.report, values::listen_address);
-        let pairs = self.pairs(&certificate, &key);
-        match address? {
-            Some(address) => Some(Some(Https { address, pairs: pairs? })),
-            None => Some(None),
-        }
-    }
-
-    /// One certificate with its key, or as many keys as certificates.
-    fn pairs(&mut self, certificate: &Value<'_>, key: &Value<'_>) -> Option<Vec<CertificatePair>> {
-        let items = |value: &Value<'_>, reader: &mut Self| {
-            let one = value.is_text() && value.is_from_file();
-            let items = if one { vec![value.clone()] } else { value.list(&mut reader.report)? };
-            items.iter().map(|item| reader.readable(item)).collect::<Option<Vec<_>>>()
-        };
-        let certificates = items(certificate, self);
-        let (certificates, keys) = (certificates?, items(key, self)?);
-        if certificates.is_empty() || certificates.len() != keys.len() {
-            let (certificates, keys) = (certificates.len(), keys.len());
-            let message =
-                format!("{certificates} certificates and {keys} keys: each certificate needs its key");
-            self.report.error(key.place(), message);
-            return None;
-        }
-        let pair = |(certificate, key)| CertificatePair { certificate, key };
-        Some(certificates.into_iter().zip(keys).map(pair).collect())
-    }
-
-    /// A path to a file that must be there at start.
-    fn readable(&mut self, value: &Value<'_>) -> Option<PathBuf> {
-        let text = value.text(&mut self.report)?;
-        let path = self.layers.path(value, &text);
-        match std::fs::File::open(&path) {
-            Ok(_) => Some(path),
-            Err(error) => {
-                self.report.error(value.place(), format!("cannot read `{}`: {error}", path.display()));
-                None
-            }
-        }
     }
 
     fn networks(&mut self, name: &str) -> Option<Vec<super::Network>> {

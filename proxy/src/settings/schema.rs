@@ -120,7 +120,7 @@ fn said(name: &str) -> Option<Value> {
         | "webhooks.secret" => of("secret"),
         "webhooks.before" | "webhooks.after" => json!({ "type": "string", "minLength": 1 }),
         "listen.http" | "listen.admin" | "listen.https.address" => of("address"),
-        "listen.https.certificate" | "listen.https.key" => {
+        "listen.https.certificate" | "listen.https.key" | "admin.certificate" | "admin.key" => {
             json!({ "anyOf": [{ "type": "string" }, of("texts")] })
         }
         "listen.trusted_proxies"

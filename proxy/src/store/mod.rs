@@ -4,8 +4,9 @@
 //! file on this node first (`journal`), a thread of its own (`worker`, driven by `recorder`) adds it to the audit's chain
 //! (`chain`) and carries it into the database, and while the database is away the journal grows. The nodes of a fleet share
 //! theirs, and there a revision is made only if it holds for all of them (`fleet`). SQL is in `sqlite`, `fleet`, `diffs`,
-//! `records`, `tally`, `capture` and `clones` only.
+//! `records`, `tally`, `answers`, `capture` and `clones` only.
 
+mod answers;
 mod audit;
 mod capture;
 mod chain;
@@ -26,19 +27,21 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use answers::{Answered, Answers, Earlier, Keyed};
 pub use audit::Audit;
 pub use capture::{Captured, CapturedTable, Catalogue, Installation, Taken, TriggerState};
 pub use chain::{Broken, Link};
 pub use clones::{Original, TableRows, TableShape};
 pub use diffs::{Bounds, DiffGroup, Diffs, GroupRow, Mismatch, Wanted};
 pub use fleet::{
-    Away, Heard, KeptIncident, Member, News, Node, Presence, Publication, Published, Shared, Since,
+    Away, FleetBook, Heard, KeptIncident, Member, News, Node, Presence, Publication, Published, Shared,
+    Since, Teller,
 };
 pub use recorder::{Paused, Recorder, StoreHealth, Texts};
 pub use records::{Document, Records};
 pub use refusals::Refusal;
 pub use step::step;
-pub use tally::{Book, KEPT_DAYS, Known, Sums, Tallied, Tally};
+pub use tally::{Book, Daily, KEPT_DAYS, Known, Sums, Tallied, Tally};
 
 /// One revision and how it came to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -79,6 +79,17 @@ pub struct Tallied {
     pub sums: Sums,
 }
 
+/// The same for one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Daily {
+    /// Route, backend and sums.
+    pub tallied: Tallied,
+    /// The day.
+    pub day: NaiveDate,
+    /// The last request of that day.
+    pub last_at: DateTime<Utc>,
+}
+
 /// What is known about a route and a backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
@@ -132,6 +143,14 @@ impl Tally {
     /// When the database cannot be read.
     pub fn book(&self, from: NaiveDate) -> Result<Book, String> {
         self.ask(async |connection| book(connection, from).await)
+    }
+
+    /// What was added to since then, as it is now, and the days since on which this node looked.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn changed(&self, since: DateTime<Utc>) -> Result<(Vec<Daily>, Vec<NaiveDate>), String> {
+        self.ask(async |connection| changed(connection, since).await)
     }
 
     fn ask<T>(
@@ -246,6 +265,26 @@ async fn book(connection: &mut SqliteConnection, from: NaiveDate) -> Result<Book
     })
 }
 
+async fn changed(
+    connection: &mut SqliteConnection,
+    since: DateTime<Utc>,
+) -> Result<(Vec<Daily>, Vec<NaiveDate>), sqlx::Error> {
+    let rows = sqlx::query("SELECT * FROM tally WHERE last_at >= ? ORDER BY day, route, backend")
+        .bind(since)
+        .fetch_all(&mut *connection)
+        .await?;
+    let daily = |row| -> Result<Daily, sqlx::Error> {
+        let Known { tallied, .. } = known(row)?;
+        Ok(Daily { tallied, day: row.try_get("day")?, last_at: row.try_get("last_at")? })
+    };
+    let days = sqlx::query("SELECT day FROM tally_day WHERE day >= ? ORDER BY day")
+        .bind(since.date_naive())
+        .fetch_all(&mut *connection)
+        .await?;
+    let days = days.iter().map(|row| row.try_get("day")).collect::<Result<_, _>>()?;
+    Ok((rows.iter().map(daily).collect::<Result<_, _>>()?, days))
+}
+
 fn known(row: &SqliteRow) -> Result<Known, sqlx::Error> {
     let sum = |name: &str| -> Result<u64, sqlx::Error> {
         let value: i64 = row.try_get(name)?;
@@ -299,6 +338,11 @@ mod tests {
             calls,
             [("legacy", 2, at("2026-11-02T10:00:00Z")), ("rust", 4, at("2026-11-02T11:00:00Z"))]
         );
+        // What has changed since.
+        let (rows, days) = tally.changed(at("2026-11-02T10:30:00Z")).unwrap();
+        let rows: Vec<_> = rows.iter().map(|row| (row.tallied.sums.calls, row.day, row.last_at)).collect();
+        assert_eq!(rows, [(4, "2026-11-02".parse().unwrap(), at("2026-11-02T11:00:00Z"))]);
+        assert_eq!(days, ["2026-11-02".parse::<NaiveDate>().unwrap(), "2026-11-04".parse().unwrap()]);
         // What is older is not in the sums, but is remembered.
         let later = tally.book("2026-11-03".parse().unwrap()).unwrap();
         assert_eq!(later.known[0].tallied.sums, Sums::default());

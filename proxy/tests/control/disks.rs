@@ -100,6 +100,29 @@ fn a_file_that_is_a_mount_point_refuses_flips_and_takes_rollbacks_over_it() {
 }
 
 #[test]
+fn a_flip_that_is_taken_back_at_the_last_moment_is_on_record() {
+    let ficus = prepared(ROUTES).started();
+    // What is beside the file can be written, and then nothing can be put in its place.
+    std::fs::remove_file(ficus.routes()).unwrap();
+    std::fs::create_dir_all(ficus.path("routes.toml/in-the-way")).unwrap();
+    std::fs::write(ficus.path("moved.toml"), moved()).unwrap();
+    let output = ficus.cli(&["apply", "moved.toml"]);
+    let (_, said) = texts(&output);
+    assert!(output.status.code() == Some(1) && said.contains("cannot write"), "{said}");
+    assert_eq!((ficus.answered_by("/customers/").as_str(), ficus.revision()), ("legacy", 1));
+    ficus.wait("it is logged", |ficus| ficus.log().contains("it was taken back"));
+    ficus.wait("it is in the audit", |ficus| {
+        let said = ficus.ok(&["audit"]);
+        said.lines().any(|line| line.contains("refused") && line.contains("taken_back"))
+    });
+    ficus.ok(&["audit", "--verify"]);
+    std::fs::remove_dir_all(ficus.routes()).unwrap();
+    std::fs::write(ficus.routes(), ROUTES).unwrap();
+    ficus.wait("all is well again", |ficus| ficus.cli(&["flip", "customers.list", "rust"]).status.success());
+    assert_eq!(ficus.revision(), 2);
+}
+
+#[test]
 fn a_full_disk_under_the_state_refuses_what_it_cannot_record() {
     let mut ficus = prepared(&moved());
     let filler = if namespaces() {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::{Answer, bearer};
+use crate::api::{Answer, JSON, bearer};
 use crate::ficus::Ficus;
 use crate::fleet::Fleet;
 
@@ -78,6 +78,44 @@ fn approvals_of_two_people_on_two_nodes_count_on_all_and_the_author_s_own_on_non
     two.wait("all are a step up", |two| {
         standing(two) == "legacy, 50% rust" && standing(one) == standing(two)
     });
+}
+
+#[test]
+fn somebody_who_comes_by_the_socket_and_with_tokens_is_one_person_on_every_node() {
+    let fleet = with_api(2);
+    let [one, two] = [&fleet.nodes[0], &fleet.nodes[1]];
+    let of = |node: &Ficus, name: &str, user: &str| {
+        bearer(&node.token(&["--name", name, "--for-user", user, "--role", "operator"]))
+    };
+    let me = one.unix("GET", "/v1/me", "", "").document()["person"].as_str().unwrap().to_owned();
+    one.ok(&["canary", "customers.list", "10%", "--wait", "30s"]);
+    for (name, token) in [("mine", of(two, "phone", &me)), ("by its name", operator(two, &me))] {
+        let own = approve(two, &token);
+        assert_eq!((own.status, own.code().as_str()), (409, "no_step"), "{name}: {own:?}");
+        assert!(own.body.contains("is the same person"), "{name}: {own:?}");
+    }
+    let listed = two.ok(&["token", "list"]);
+    assert!(listed.contains(&format!("phone (of {me})")), "{listed}");
+
+    let (ana, tablet) = (operator(one, "ana"), of(two, "tablet", "ana"));
+    assert_eq!(two.tcp("GET", "/v1/me", &tablet, "").document()["person"], "ana");
+    for (node, token) in [(one, &ana), (two, &tablet)] {
+        assert_eq!(approve(node, token).status, 200);
+        fleet.settle();
+    }
+    let half = approvals(two);
+    assert!(half["holds"] == false && half["sentence"].as_str().unwrap().contains("1 of 2"), "{half}");
+    assert_eq!(approve(two, &of(two, "laptop", "ben")).status, 200);
+    fleet.settle();
+    for node in &fleet.nodes {
+        let both = approvals(node);
+        assert!(both["sentence"].as_str().unwrap().contains("token laptop of ben"), "{both}");
+        assert_eq!(both["holds"], true, "{both}");
+    }
+    for wrong in ["", "two words", "ana\n"] {
+        let new = json!({ "name": "x", "user": wrong, "role": "viewer", "lasts": "1h" }).to_string();
+        assert_eq!(one.unix("POST", "/v1/tokens", JSON, &new).status, 400, "{wrong:?}");
+    }
 }
 
 /// A number of a scrape.

@@ -40,21 +40,67 @@ fn the_second_click_is_told_what_the_first_one_did() {
     assert_eq!(refused(&ficus).code(), "stale");
     assert_eq!(refused(&ficus).code(), "stale");
     assert_eq!(ficus.unix("POST", "/v1/flip", JSON, &flip("legacy")).status, 200);
-    // The process forgets.
+    // The next process remembers.
+    let revision = ficus.revision();
     ficus.kill();
     ficus.run();
     let late = click(&ficus, &flip("rust"));
-    assert!(late.status == 409 || late.status == 200, "{late:?}");
-    assert!(!late.head.contains("idempotency-replayed"), "{late:?}");
+    assert_eq!((late.status, &late.body), (200, &first.body));
+    assert!(late.head.contains("idempotency-replayed: true"), "{late:?}");
+    assert_eq!(click(&ficus, &flip("legacy")).code(), "key_reused");
+    assert_eq!(refused(&ficus).code(), "stale");
+    assert_eq!(ficus.revision(), revision);
+}
+
+/// Takes the answer out of the book of the request that came at one revision, as if its process had ended before; it came
+/// at `at` then.
+fn unanswered(ficus: &Ficus, revision: i64, at: i64) {
+    use sqlx::Connection;
+    let url = format!("sqlite:{}", ficus.path("state/answers.db").display());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut book = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let sql =
+            "UPDATE answer SET status = NULL, kind = NULL, body = NULL, revision = ? WHERE revision = ?";
+        let done = sqlx::query(sql).bind(at).bind(revision).execute(&mut book).await.unwrap();
+        assert_eq!(done.rows_affected(), 1);
+        book.close().await.unwrap();
+    });
+}
+
+#[test]
+fn what_nobody_saw_the_end_of_is_not_made_twice_in_silence() {
+    let mut ficus = Ficus::start(ROUTES);
+    let ask =
+        |ficus: &Ficus, path: &str, key: &str, body: &str| ficus.unix("POST", path, &keyed(key, ""), body);
+    let rollback = json!({ "route": "customers.list" }).to_string();
+    assert_eq!(ask(&ficus, "/v1/flip", "one", &flip("rust")).status, 200);
+    assert_eq!(ask(&ficus, "/v1/rollback", "two", &rollback).status, 200);
+    let resume = ask(&ficus, "/v1/resume", "three", &rollback);
+    assert_eq!((resume.status, ficus.revision()), (200, 4), "{resume:?}");
+    ficus.kill();
+    unanswered(&ficus, 1, 1);
+    unanswered(&ficus, 2, 2);
+    // Nothing came of this one.
+    unanswered(&ficus, 3, 4);
+    ficus.run();
+    let doubt = ask(&ficus, "/v1/flip", "one", &flip("rust"));
+    assert_eq!((doubt.status, doubt.code().as_str()), (409, "in_doubt"), "{doubt:?}");
+    assert_eq!((doubt.document()["revision"].as_u64(), ficus.revision()), (Some(2), 4));
+    let made = ask(&ficus, "/v1/resume", "three", &rollback);
+    assert!(!made.head.contains("idempotency-replayed") && made.code() != "in_doubt", "{made:?}");
+    // A rollback does no harm twice.
+    let back = ask(&ficus, "/v1/rollback", "two", &rollback);
+    assert_eq!((back.status, ficus.answered_by("/customers/").as_str()), (200, "legacy"), "{back:?}");
 }
 
 #[test]
 fn a_key_belongs_to_whoever_sent_it_and_has_a_form() {
-    let ficus = Ficus::with_api();
+    let mut ficus = Ficus::with_api();
     let [ana, bea] = ["ana", "bea"].map(|name| bearer(&ficus.token(&["--name", name, "--role", "operator"])));
     let with = |token: &str, key: &str| format!("idempotency-key: {key}\r\n{token}");
-    let undo = |token: &str| ficus.tcp("POST", "/v1/undo", &with(token, "\"one\""), "{}");
     ficus.ok(&["flip", "customers.list", "rust"]);
+    let undo = |token: &str| ficus.tcp("POST", "/v1/undo", &with(token, "\"one\""), "{}");
     let (first, again, hers) = (undo(&ana), undo(&ana), undo(&bea));
     assert_eq!((first.status, again.status, hers.status), (200, 200, 200), "{first:?} {again:?} {hers:?}");
     assert_eq!(first.body, again.body);
@@ -74,6 +120,12 @@ fn a_key_belongs_to_whoever_sent_it_and_has_a_form() {
         let bytes = std::fs::read(entry.path()).unwrap_or_default();
         assert!(!String::from_utf8_lossy(&bytes).contains(&secret), "{}", entry.path().display());
     }
+    // So the next process cannot show it.
+    ficus.kill();
+    ficus.run();
+    let late = ficus.tcp("POST", "/v1/tokens", &with(&admin, "t"), &new);
+    assert_eq!((late.status, late.code().as_str()), (409, "answer_not_kept"), "{late:?}");
+    assert_eq!(ficus.json(&["token", "list"])["tokens"].as_array().unwrap().len(), 4);
 }
 
 /// A way to the admin socket on which the first answers to changes get lost; what it carried.

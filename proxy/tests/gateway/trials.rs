@@ -1,7 +1,8 @@
 //! Faults at 5 % of requests, trial after trial, and equal sides that never trip: the numbers that guards are held to.
 //!
 //! A few trials here; `cargo xtask trials` runs 50 of each, `cargo xtask aa --minutes 60` equal sides for an hour, and
-//! `cargo xtask nightly` both. Each says how far it is, and ends with one line.
+//! `cargo xtask nightly` both. Each says how far it is, and ends with one line. Requests are sent at a rate that was set
+//! beforehand, not as fast as they are answered: a run of an hour leaves the machine to others.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, Exchange, Then};
+use crate::client::Client;
 use crate::ficus::{Ficus, Setup, eventually};
 
 /// A route rolls back at its so manyth bad request at the latest.
@@ -23,10 +25,45 @@ const BESIDE: usize = 8;
 /// So much later comes a slow answer: far beyond what a busy machine does to the others.
 const SLOW: Duration = Duration::from_millis(300);
 /// How often equal sides say how far they are.
-const NEWS: Duration = Duration::from_secs(60);
+const NEWS: usize = 60;
+/// Equal sides: routes, and connections that requests are sent on.
+const ROUTES: usize = 4;
+const CONNECTIONS: usize = 8;
+/// A request that was sent so much later than it was due tells of a machine that was too busy.
+const LATE: Duration = Duration::from_secs(1);
 
 fn number(name: &str, usual: usize) -> usize {
     std::env::var(name).ok().map_or(usual, |text| text.parse().unwrap())
+}
+
+/// When requests are due: so many a second from a moment on, whenever those before were answered.
+#[derive(Clone, Copy)]
+struct Pace {
+    began: Instant,
+    rate: usize,
+}
+
+impl Pace {
+    /// 0: at once.
+    fn new(rate: usize) -> Self {
+        Self { began: Instant::now(), rate }
+    }
+
+    /// Waits until the request with this number is due; how late it is. Nobody depends on how long that took.
+    fn wait(self, number: usize) -> Duration {
+        if self.rate == 0 {
+            return Duration::ZERO;
+        }
+        let due = Duration::from_secs_f64(number as f64 / self.rate as f64);
+        let passed = self.began.elapsed();
+        std::thread::sleep(due.saturating_sub(passed));
+        passed.saturating_sub(due)
+    }
+}
+
+/// The client that sends the request with this number: 62,500 of them, one after another.
+fn client(number: usize) -> String {
+    format!("198.51.{}.{}", number / 250 % 250, number % 250 + 1)
 }
 
 /// The route of a request, `/t7/3` -> 7.
@@ -139,15 +176,13 @@ fn run(fault: &str, bad: impl Fn(&mut Exchange<'_>) + Send + Sync + 'static, lin
 
 /// One client after another, half of them in the canary; how many requests it took.
 fn until_it_trips(ficus: &Ficus, trial: usize) -> usize {
-    let mut client = ficus.connect();
+    let mut connection = ficus.connect();
     let name = format!("t{trial}");
+    let pace = Pace::new(number("FICUS_TRIALS_RATE", 0).div_ceil(BESIDE));
     let mut read = 0;
     for n in 0..MOST {
-        let (third, fourth) = (n / 250 % 250, n % 250 + 1);
-        client.send(format!(
-            "GET /t{trial}/{n} HTTP/1.1\r\nHost: crm.test\r\nX-Forwarded-For: 198.51.{third}.{fourth}\r\n\r\n"
-        ));
-        assert_eq!(client.answer().status, 200);
+        pace.wait(n);
+        assert_eq!(ask(&mut connection, trial, n), 200);
         // Reading all incidents again and again would slow down what is measured.
         let written = std::fs::metadata(ficus.file("state/incidents.jsonl")).map_or(0, |found| found.len());
         if written != read && tripped(ficus).contains_key(&name) {
@@ -156,6 +191,14 @@ fn until_it_trips(ficus: &Ficus, trial: usize) -> usize {
         read = written;
     }
     panic!("{name} never tripped");
+}
+
+/// One request; the status of its answer.
+fn ask(connection: &mut Client, route: usize, n: usize) -> u16 {
+    let from = client(n);
+    connection
+        .send(format!("GET /t{route}/{n} HTTP/1.1\r\nHost: crm.test\r\nX-Forwarded-For: {from}\r\n\r\n"));
+    connection.answer().status
 }
 
 const CANARY: &str = "canary = { percent = 50.0, group = \"g\" }\n";
@@ -200,39 +243,41 @@ fn alike() -> Backend {
 
 #[test]
 fn equal_sides_never_trip() {
-    let time = Duration::from_secs(number("FICUS_AA_SECONDS", 5) as u64);
+    let (seconds, rate) = (number("FICUS_AA_SECONDS", 5), number("FICUS_AA_RATE", 400));
     let (legacy, rust) = (alike(), alike());
-    let lines = format!("{CANARY}guard = {{ max_p95_ratio = 2.0 }}\n");
-    let ficus = start(4, &legacy, &rust, &lines);
-    let began = Instant::now();
-    let sent = AtomicUsize::new(0);
+    let ficus = start(ROUTES, &legacy, &rust, &format!("{CANARY}guard = {{ max_p95_ratio = 2.0 }}\n"));
+    let (pace, all) = (Pace::new(rate), seconds * rate);
+    let (next, late) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
-        for trial in 0..4 {
-            let (ficus, sent) = (&ficus, &sent);
-            scope.spawn(move || {
-                let (mut client, mut news) = (ficus.connect(), NEWS);
-                for n in 0.. {
-                    let (third, fourth) = (n / 250 % 250, n % 250 + 1);
-                    client.send(format!(
-                        "GET /t{trial}/{n} HTTP/1.1\r\nHost: crm.test\r\nX-Forwarded-For: 198.51.{third}.{fourth}\r\n\r\n"
-                    ));
-                    client.answer();
-                    let sent = sent.fetch_add(1, Ordering::SeqCst) + 1;
-                    let passed = began.elapsed();
-                    if passed >= time {
+        for _ in 0..CONNECTIONS {
+            scope.spawn(|| {
+                let mut connection = ficus.connect();
+                loop {
+                    let n = next.fetch_add(1, Ordering::SeqCst);
+                    if n >= all {
                         return;
                     }
-                    if trial == 0 && passed >= news {
-                        news += NEWS;
-                        let trips = tripped(ficus).len();
-                        println!("  {} of {} s: {sent} requests, {trips} trips", passed.as_secs(), time.as_secs());
+                    if pace.wait(n) > LATE {
+                        late.fetch_add(1, Ordering::SeqCst);
+                    }
+                    let status = ask(&mut connection, n % ROUTES, n);
+                    assert!([200, 500].contains(&status), "{status}");
+                    if n > 0 && n % (NEWS * rate) == 0 {
+                        let (passed, late, trips) =
+                            (n / rate, late.load(Ordering::SeqCst), tripped(&ficus).len());
+                        println!("  {passed} of {seconds} s: {n} requests, {late} late, {trips} trips");
                     }
                 }
             });
         }
     });
-    let sent = sent.load(Ordering::SeqCst);
-    println!("equal sides: {sent} requests in {} s, {} trips", time.as_secs(), tripped(&ficus).len());
-    assert!(tripped(&ficus).is_empty(), "{:?}", tripped(&ficus));
-    assert!(sent > 400, "only {sent} requests");
+    let (late, tripped) = (late.into_inner(), tripped(&ficus));
+    let verdict = if tripped.is_empty() { "no false trip" } else { "FALSE TRIPS" };
+    println!(
+        "equal sides: {verdict} in {all} requests, {rate} a second for {seconds} s ({late} more than a second late, {} s in \
+         all), {} trips",
+        pace.began.elapsed().as_secs(),
+        tripped.len()
+    );
+    assert!(tripped.is_empty(), "{tripped:?}");
 }

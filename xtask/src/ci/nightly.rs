@@ -12,7 +12,7 @@ use crate::progress::seconds;
 use crate::python;
 use crate::signals::Interrupts;
 use crate::supervise::tail;
-use crate::trials::{Trials, summaries};
+use crate::trials::{EQUAL_RATE, FAULTS_RATE, Trials, summaries};
 use crate::workspace::Workspace;
 
 use super::count::{self, Count};
@@ -119,17 +119,18 @@ pub(crate) fn run(workspace: &Workspace, options: Options) -> Outcome<u8> {
 
 /// Faults at 5 % of requests roll back: as many trials as the time allows, at most [`TRIALS`] of each.
 fn trials(run: &Run<'_>, log: &Path, time: Duration) -> Outcome<Count> {
-    guarded(run, log, Trials::Faults((time.as_secs() / TRIAL.as_secs()).clamp(3, TRIALS)))
+    let count = (time.as_secs() / TRIAL.as_secs()).clamp(3, TRIALS);
+    guarded(run, log, Trials::Faults { count, rate: FAULTS_RATE })
 }
 
 /// Equal sides never trip, for the whole time.
 fn equal_sides(run: &Run<'_>, log: &Path, time: Duration) -> Outcome<Count> {
-    guarded(run, log, Trials::Equal(time.as_secs().max(5)))
+    guarded(run, log, Trials::Equal { seconds: time.as_secs().max(5), rate: EQUAL_RATE })
 }
 
 fn guarded(run: &Run<'_>, log: &Path, trials: Trials) -> Outcome<Count> {
-    let (arguments, variable, value) = trials.test();
-    let ended = run.cargo(log, &arguments)?.env(variable, value).run()?;
+    let (arguments, [much, rate]) = trials.test();
+    let ended = run.cargo(log, &arguments)?.env(much.0, much.1).env(rate.0, rate.1).run()?;
     summaries(&ended.output).for_each(|line| println!("  {line}"));
     let count = count::cargo_test(&ended.output);
     if count.total() == 0 || (!ended.success && count.failed == 0) {

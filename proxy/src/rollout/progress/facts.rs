@@ -10,6 +10,7 @@ use crate::route::{Route, Serve, Table};
 use crate::store::{Book, Record, Sums};
 
 use super::super::Incident;
+use super::tellers::Tellers;
 
 /// How far a route is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -131,7 +132,10 @@ pub struct Progress {
     pub revision: u64,
     /// So many days, today included.
     pub days: u64,
-    /// The first day on which this node counted.
+    /// In a fleet: whose requests are in the numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<Tellers>,
+    /// The first day on which this node counted, or the first one of its fleet.
     pub since: Option<NaiveDate>,
     /// On how many of the days it counted.
     pub watched: u64,
@@ -161,6 +165,11 @@ impl Progress {
         sum
     }
 
+    /// Who counted.
+    pub fn counter(&self) -> &'static str {
+        if self.fleet.as_ref().is_some_and(|fleet| fleet.error.is_none()) { "the fleet" } else { "this node" }
+    }
+
     /// Whether the tally goes back as far as it is asked about.
     pub fn goes_back(&self) -> bool {
         let first = self.today.checked_sub_days(chrono::Days::new(self.days.saturating_sub(1)));
@@ -177,6 +186,8 @@ pub struct Gathered<'g> {
     pub revision: u64,
     /// The tally.
     pub book: &'g Book,
+    /// Whose it is.
+    pub fleet: Option<Tellers>,
     /// The last changes, newest first.
     pub history: &'g [Record],
     /// Whether there were older ones.
@@ -197,6 +208,7 @@ pub fn gather(gathered: &Gathered<'_>, days: u64, today: NaiveDate) -> Progress 
     Progress {
         revision: gathered.revision,
         days,
+        fleet: gathered.fleet.clone(),
         since: gathered.book.since,
         watched: gathered.book.watched,
         today,

@@ -193,6 +193,7 @@ pub(super) mod tests {
         Progress {
             revision: 7,
             days: 30,
+            fleet: None,
             since: "2026-10-01".parse().ok(),
             watched: 30,
             today: "2026-11-25".parse().unwrap(),

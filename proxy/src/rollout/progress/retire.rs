@@ -5,6 +5,7 @@ use chrono::{DateTime, Days, Utc};
 use serde::Serialize;
 
 use super::facts::{Numbers, Progress, RouteProgress, Stage};
+use super::tellers::Tellers;
 
 /// Something that must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,13 +27,13 @@ impl Condition {
 
 /// What traffic says about the routes of one endpoint, of which there is at least one.
 pub fn conditions(progress: &Progress, routes: &[&RouteProgress], now: DateTime<Utc>) -> Vec<Condition> {
-    let days = days(progress.days);
-    vec![
+    let (days, counter) = (days(progress.days), progress.counter());
+    let mut all = vec![
         Condition::new("served", "rust answers everybody".to_owned(), not_served(routes)),
         Condition::new("since", format!("it has stood so for {days}"), too_new(progress, routes, now)),
         Condition::new(
             "watched",
-            format!("this node has counted requests for {days}"),
+            format!("{counter} has counted requests for {days}"),
             not_watched(progress),
         ),
         Condition::new(
@@ -54,7 +55,22 @@ pub fn conditions(progress: &Progress, routes: &[&RouteProgress], now: DateTime<
             format!("the handler handed nothing back in {days}"),
             found(progress, routes, "was handed back by the handler", |numbers| numbers.defers),
         ),
-    ]
+    ];
+    all.extend(progress.fleet.as_ref().map(|fleet| {
+        let names = format!("the requests of every node are counted: {}", fleet.names());
+        Condition::new("nodes", names, unseen(fleet, progress.days))
+    }));
+    all
+}
+
+fn unseen(fleet: &Tellers, days: u64) -> Option<String> {
+    let unseen = fleet.unseen(days);
+    let help = if fleet.error.is_some() {
+        ""
+    } else {
+        "; bring it back, or say `--without-node NAME` if nobody is sent there"
+    };
+    (!unseen.is_empty()).then(|| format!("{}{help}", unseen.join(", ")))
 }
 
 fn days(number: u64) -> String {
@@ -84,12 +100,13 @@ fn not_watched(progress: &Progress) -> Option<String> {
     if progress.goes_back() {
         return None;
     }
+    let counter = progress.counter();
     Some(match progress.since {
         Some(since) => {
             let days = (progress.today - since).num_days() + 1;
-            format!("this node counts since {since}: {days} of {} days", progress.days)
+            format!("{counter} counts since {since}: {days} of {} days", progress.days)
         }
-        None => "this node has not counted anything yet".to_owned(),
+        None => format!("{counter} has not counted anything yet"),
     })
 }
 
@@ -117,7 +134,7 @@ fn found(
 mod tests {
     use super::super::rank::tests::{progress, route};
     use super::*;
-    use crate::store::Sums;
+    use crate::store::{Sums, Teller};
 
     fn now() -> DateTime<Utc> {
         "2026-11-25T12:00:00Z".parse().unwrap()
@@ -158,6 +175,21 @@ mod tests {
             ),
         ];
         assert_eq!(missing(&progress), expected.map(|(name, text)| (name, text.to_owned())));
+    }
+
+    #[test]
+    fn a_node_of_which_nothing_is_known_is_a_condition() {
+        let node = |name: &str, told_ms| Teller { name: name.to_owned(), told_ms, heard_ms: Some(1_000) };
+        let mut moved = route("a", Stage::Rust, Numbers::default());
+        moved.changed_at = Some("2026-10-01T00:00:00Z".parse().unwrap());
+        let mut progress = progress(vec![moved]);
+        let nodes = vec![node("web1", Some(1_000)), node("web2", Some(7_200_000))];
+        progress.fleet = Some(Tellers { nodes, error: None });
+        let sentence = "`web2` told of its requests 2 h ago; bring it back, or say `--without-node NAME` if nobody is sent \
+                        there";
+        assert_eq!(missing(&progress), [("nodes", sentence.to_owned())]);
+        progress.fleet.as_mut().unwrap().leave_out("web2");
+        assert_eq!(missing(&progress), []);
     }
 
     #[test]

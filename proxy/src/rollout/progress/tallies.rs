@@ -1,7 +1,8 @@
 //! Carries what the observer counted into the store, every few seconds and at the end.
 //!
 //! The observer's counters only grow; what they grew by since the last time is added to the day. What could not be added
-//! is added with the next attempt. Nothing here is on the path of a request.
+//! is added with the next attempt. In a fleet what the store of this node has is then told to the others, so that each of
+//! them knows the sum. Nothing here is on the path of a request.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -9,13 +10,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
+use super::tellers::Tellers;
 use crate::observe::Observer;
-use crate::store::{Book, Sums, Tallied, Tally};
+use crate::store::{Book, Shared, Sums, Tallied, Tally};
 
 /// How often.
 const INTERVAL: Duration = Duration::from_secs(5);
+/// Clocks may be set back a little.
+const AGAIN: TimeDelta = TimeDelta::seconds(60);
 
 /// The tally of this node.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub struct Tallies {
     rust: BTreeSet<String>,
     /// What was carried on of each route and backend.
     carried: Mutex<HashMap<(String, String), Sums>>,
+    /// A line to the store that the nodes share, if they do, and up to when they were told.
+    shared: Option<(Shared, Mutex<Option<DateTime<Utc>>>)>,
     /// Ends the thread.
     ending: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
 }
@@ -38,21 +44,27 @@ impl Tallies {
     pub fn start(
         observer: Arc<Observer>,
         store: Tally,
+        shared: Option<Shared>,
         rust: BTreeSet<String>,
     ) -> std::io::Result<Arc<Self>> {
-        let tallies =
-            Arc::new(Self { observer, store, rust, carried: Mutex::default(), ending: Mutex::default() });
+        let (carried, ending) = (Mutex::default(), Mutex::default());
+        let shared = shared.map(|shared| (shared, Mutex::default()));
+        let tallies = Arc::new(Self { observer, store, rust, carried, shared, ending });
         let (sender, ended) = channel();
         let carrier = Arc::clone(&tallies);
         let thread = std::thread::Builder::new().name("tally".to_owned()).spawn(move || {
             let mut failed = false;
             loop {
                 let word = ended.recv_timeout(INTERVAL);
-                let carried = carrier.carry(Utc::now());
+                let now = Utc::now();
+                let carried = carrier.carry(now).and_then(|()| carrier.tell(now));
                 if let Err(error) = &carried
                     && !failed
                 {
-                    tracing::warn!(error, "the tally of requests cannot be written; it is tried again");
+                    tracing::warn!(
+                        error,
+                        "the tally of requests cannot be written or told; it is tried again"
+                    );
                 }
                 failed = carried.is_err();
                 if word != Err(RecvTimeoutError::Timeout) {
@@ -78,13 +90,38 @@ impl Tallies {
         &self.rust
     }
 
-    /// What is known from a day on, up to now.
+    /// What is known from a day on, up to now: in a fleet what all nodes counted, as far as they told it.
     ///
     /// # Errors
     /// When the tally cannot be read.
-    pub fn book(&self, from: NaiveDate) -> Result<Book, String> {
-        self.carry(Utc::now())?;
-        self.store.book(from)
+    pub fn book(&self, from: NaiveDate) -> Result<(Book, Option<Tellers>), String> {
+        let now = Utc::now();
+        self.carry(now)?;
+        let Some((shared, _)) = &self.shared else { return Ok((self.store.book(from)?, None)) };
+        let all = self.tell(now).and_then(|()| shared.fleet_book(from).map_err(|away| away.to_string()));
+        match all {
+            Ok(all) => Ok((all.book, Some(Tellers { nodes: all.tellers, error: None }))),
+            Err(error) => {
+                Ok((self.store.book(from)?, Some(Tellers { nodes: Vec::new(), error: Some(error) })))
+            }
+        }
+    }
+
+    /// Tells the others what this node counted since it told them last; if they know nothing of it, everything.
+    fn tell(&self, now: DateTime<Utc>) -> Result<(), String> {
+        let Some((shared, mark)) = &self.shared else { return Ok(()) };
+        let mut mark = mark.lock().unwrap_or_else(PoisonError::into_inner);
+        let away = |away: crate::store::Away| away.to_string();
+        let known = match *mark {
+            None => shared.tally_mark().map_err(away)?,
+            known => known,
+        };
+        let since = known.map_or(DateTime::UNIX_EPOCH, |known| known - AGAIN);
+        let (rows, days) = self.store.changed(since)?;
+        let done = shared.tell_tally((&rows, &days), now, known.is_some()).map_err(away)?;
+        // A store that has lost what it knew is told everything the next time.
+        *mark = done.then_some(now);
+        Ok(())
     }
 
     fn carry(&self, now: DateTime<Utc>) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! The store that the nodes of a fleet share: PostgreSQL, schema `ficus`.
 //!
 //! [`Shared`] is this node's line to it: what holds (`revisions`), who is there (`nodes`), what guards did
-//! (`incidents`), each question bounded in time. A line that broke is tried again, at most every half second, so that
+//! (`incidents`), how often each route was asked where (`tallies`), each question bounded in time. A line that broke is tried again, at most every half second, so that
 //! nobody who rolls back waits long for a store that is away. News arrive by `news`; history and audit are read by `past`,
 //! for the recorder's thread. What follows from a revision that somebody else made is decided in `control`.
 
@@ -12,6 +12,7 @@ mod nodes;
 mod past;
 mod revisions;
 mod schema;
+mod tallies;
 
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
@@ -27,6 +28,7 @@ pub use news::{Heard, News};
 pub use nodes::{Node, Presence};
 pub(super) use past::Postgres;
 pub use revisions::{Publication, Published, Since};
+pub use tallies::{FleetBook, Teller};
 
 /// For one question, and the connection that it may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -104,6 +106,14 @@ impl Shared {
     pub fn new(member: Member) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(Self { member, line: Mutex::new(Line { runtime, connection: None, failed: None }) })
+    }
+
+    /// Another line to the same store, for what may take longer: nobody who flips waits behind it.
+    ///
+    /// # Errors
+    /// When the machine refuses what a line is made of.
+    pub fn another_line(&self) -> std::io::Result<Self> {
+        Self::new(self.member.clone())
     }
 
     /// The name of this node.

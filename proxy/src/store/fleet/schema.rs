@@ -1,5 +1,5 @@
 //! The tables, in a schema of their own so that they meet nobody else's, and how they came to be. Rows are only ever added,
-//! but for those that say who is there; triggers refuse everything else.
+//! but for those that say who is there and how often each route was asked; triggers refuse everything else.
 
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
@@ -14,7 +14,9 @@ pub(super) const LOCK_REVISIONS: &str = "SELECT pg_advisory_xact_lock(1718182773
 pub(super) const BEGIN_REVISION: &str = "BEGIN; SELECT pg_advisory_xact_lock(1718182773, 2)";
 
 /// What makes each form of the one before it.
-const FORMS: &[&str] = &["
+const FORMS: &[&str] = &[REVISIONS, TALLIES];
+
+const REVISIONS: &str = "
     CREATE TABLE ficus.chain (
         seq bigint PRIMARY KEY,
         prev text NOT NULL,
@@ -76,7 +78,36 @@ const FORMS: &[&str] = &["
         FOR EACH STATEMENT EXECUTE FUNCTION ficus.stays();
     CREATE TRIGGER stays BEFORE UPDATE OR DELETE OR TRUNCATE ON ficus.change
         FOR EACH STATEMENT EXECUTE FUNCTION ficus.stays();
-"];
+";
+
+/// How often each route was asked on each node, as the nodes tell; without anything of anybody.
+const TALLIES: &str = "
+    CREATE TABLE ficus.tally (
+        node text NOT NULL,
+        route text NOT NULL,
+        backend text NOT NULL,
+        day date NOT NULL,
+        calls bigint NOT NULL,
+        errors bigint NOT NULL,
+        fallbacks bigint NOT NULL,
+        defers bigint NOT NULL,
+        writes bigint NOT NULL,
+        sessions bigint NOT NULL,
+        micros bigint NOT NULL,
+        last_at timestamptz NOT NULL,
+        PRIMARY KEY (node, route, backend, day)
+    );
+    CREATE TABLE ficus.tally_day (
+        node text NOT NULL,
+        day date NOT NULL,
+        PRIMARY KEY (node, day)
+    );
+    CREATE TABLE ficus.tally_node (
+        node text PRIMARY KEY,
+        mark timestamptz NOT NULL,
+        told timestamptz NOT NULL
+    );
+";
 
 /// Makes what is missing. Nodes that start at the same time wait for each other; one of an older ficus than the tables
 /// leaves them alone.
