@@ -557,3 +557,34 @@ fn nothing_that_is_nobodys_business_is_stored_logged_or_shown() {
         "{shown}"
     );
 }
+
+#[test]
+fn answers_that_are_compressed_in_different_ways_are_compared() {
+    let zipped = |coding: &'static str| {
+        Backend::tcp(move |exchange| {
+            exchange.read_body();
+            let page = if exchange.head.contains("/items/8 ") { coding } else { "<p>a page</p>" };
+            let body = match coding {
+                "zstd" => zstd::stream::encode_all(page.as_bytes(), 3).unwrap(),
+                _ => {
+                    let mut out = Vec::new();
+                    let mut packed = brotli::CompressorReader::new(page.as_bytes(), 4096, 5, 20);
+                    std::io::Read::read_to_end(&mut packed, &mut out).unwrap();
+                    out
+                }
+            };
+            let length = body.len();
+            exchange.send(format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: {coding}\r\nContent-Length: {length}\r\n\r\n"
+            ));
+            exchange.send(body);
+            Then::Keep
+        })
+    };
+    let (legacy, rust) = (zipped("br"), zipped("zstd"));
+    let ficus = Setup::new(&legacy).route(SHADOWED).rust_at(&rust.url()).start();
+    ficus.connect().get("/items/7");
+    wait(&ficus, "ignored", 1);
+    ficus.connect().get("/items/8");
+    wait(&ficus, "mismatch", 1);
+}
