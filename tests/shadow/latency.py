@@ -1,14 +1,15 @@
-"""What a user waits with shadow traffic off, on, and on with the other side hung, in one run.
+"""What a user waits with shadow traffic off, on, on with the other side hung, and while users' traffic is recorded, in one run.
 
     cargo xtask shadow-latency [--requests 3000] [--rate 200]
     target/python/tests/bin/python tests/shadow/latency.py --binary target/release/ficus
 
-One client asks three routes of one ficus in turn, so that whatever else the machine does hits all three alike. Nothing
+One client asks four routes of one ficus in turn, so that whatever else the machine does hits all three alike. Nothing
 here decides about anything; it prints figures.
 """
 
 import argparse
 import asyncio
+import json
 import multiprocessing
 import os
 import random
@@ -20,7 +21,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = b"<!doctype html><title>t</title>" + b"<p class=\"row\">some text of a page</p>" * 100
-KINDS = ("off", "healthy", "hung")
+# Of the last one nothing is copied, and everything recorded.
+KINDS = ("off", "healthy", "hung", "recording")
+COPIED = ("healthy", "hung")
 
 
 def origin(ready, answers: bool):
@@ -81,24 +84,26 @@ def main():
     parser.add_argument("--rate", type=float, default=200.0, help="requests a second, all routes together")
     parser.add_argument("--binary", type=Path, default=ROOT / "target" / "debug" / "ficus")
     arguments = parser.parse_args()
+    # As many as a recording may have.
+    arguments.requests = min(arguments.requests, 90_000)
     origins = {name: start_origin(name != "hung") for name in ("legacy", "healthy", "hung")}
     with tempfile.TemporaryDirectory() as folder:
         backends = "".join(
             f'{name} = {{ upstreams = ["http://127.0.0.1:{port}"] }}\n' for name, (_, port) in origins.items()
         )
         Path(folder, "ficus.toml").write_text(
-            '[listen]\nhttp = "127.0.0.1:0"\nadmin = "127.0.0.1:0"\n[shadow]\ntimeout = "30s"\n'
+            '[listen]\nhttp = "127.0.0.1:0"\nadmin = "127.0.0.1:0"\nadmin_socket = "admin.sock"\n[shadow]\ntimeout = "30s"\n'
             f'[log]\naccess = "off"\n[backends]\n{backends}'
         )
         routes = "version = 1\n" + "".join(
             f'[[route]]\nname = "{kind}"\nrule = "/{kind}/<int:id>"\n'
-            + ("" if kind == "off" else f'candidate = "{kind}"\nshadow = {{ sample = 1.0 }}\n')
+            + (f'candidate = "{kind}"\nshadow = {{ sample = 1.0 }}\n' if kind in COPIED else "")
             for kind in KINDS
         )
         Path(folder, "routes.toml").write_text(routes)
         ficus = subprocess.Popen(
             [arguments.binary, "serve", "--config", "ficus.toml"], cwd=folder, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "NO_COLOR": "1"},
+            env={**os.environ, "NO_COLOR": "1", "FICUS_FLASK_SECRET_KEY": "of-this-measurement"},
         )
         try:
             ports = {}
@@ -108,12 +113,26 @@ def main():
                     ports[words[0]] = int(words[1].rsplit(":", 1)[1])
                 if words and words[0] == "routes":
                     break
+            record(arguments, folder, "start", "recording", "--for", "1h", "--limit", "100000", "--bytes", "1GiB")
             measure(ports, origins, arguments)
+            recording = record(arguments, folder, "stop")
+            told = f"{recording['requests']} requests recorded, {recording['bytes']} bytes"
+            print(f"{told}, not recorded: {recording['dropped'] or 'none'}")
         finally:
             ficus.terminate()
             ficus.wait(20)
             for process, _ in origins.values():
                 process.terminate()
+
+
+def record(arguments, folder: str, *words) -> dict:
+    """`ficus record`."""
+    done = subprocess.run(
+        [arguments.binary, "--socket", "admin.sock", "record", *words, "--json"], cwd=folder, capture_output=True, text=True,
+        timeout=60, check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["recording"]
 
 
 def measure(ports: dict, origins: dict, arguments):
@@ -133,11 +152,11 @@ def measure(ports: dict, origins: dict, arguments):
         values = "".join(f"{quantile(times[kind], share):>9.2f} ms" for share in shares)
         print(f"{kind:<10}{len(times[kind]):>9}{values}")
     more = [quantile(times[kind], 0.99) - quantile(times["off"], 0.99) for kind in KINDS[1:]]
-    print(f"p99 beside off: healthy {more[0]:+.2f} ms, hung {more[1]:+.2f} ms")
+    print("p99 beside off: " + ", ".join(f"{kind} {value:+.2f} ms" for kind, value in zip(KINDS[1:], more)))
     with socket.create_connection(("127.0.0.1", origins["legacy"][1])) as origin_connection:
         origin_connection.sendall(b"GET /asked HTTP/1.1\r\n\r\n")
         asked = int(origin_connection.recv(4096).rsplit(b"\r\n", 1)[1])
-    print(f"the served side was asked {asked} times for {3 * (arguments.requests + 20)} requests")
+    print(f"the served side was asked {asked} times for {len(KINDS) * (arguments.requests + 20)} requests")
     with socket.create_connection(("127.0.0.1", ports["admin"])) as admin:
         admin.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         text = b"".join(iter(lambda: admin.recv(65536), b"")).decode()

@@ -299,7 +299,8 @@ def test_right_handlers_do_not_differ_under_load(stack, traffic, tmp_path, capsy
 
 def test_an_upgrade_does_not_differ_under_load(stack, traffic, tmp_path, capsys):
     """Flask 2.3 beside Flask 1.1.2, all routes but the audit log, which every look at anything may change: between no two
-    answers of it does anything stay as it was. What is no UTF-8 means something else to each of them."""
+    answers of it does anything stay as it was (docs/explanation/what-a-certificate-proves.md says why that cannot be judged).
+    What is no UTF-8 means something else to each of them."""
     traffic = [request for request in traffic if is_text(request.target) and request.route != "admin.audit_log"]
     crm, port = start_crm(stack, tmp_path / "next", "2.3", "wsgi:app")
     env = {

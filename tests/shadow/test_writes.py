@@ -2,6 +2,7 @@
 found. The handlers here are `rust-handlers/examples/rehearsal.rs`, which does wrong what the header X-Fault says."""
 
 import json
+import os
 import re
 import socket
 import threading
@@ -10,7 +11,7 @@ import pytest
 
 from stack.client import Client
 from stack.process import wait_until
-from stack.stack import BINARIES
+from stack.stack import BINARIES, ROOT
 
 REHEARSAL = BINARIES / "examples" / "rehearsal"
 ROUTES = ["customers.create", "customers.archive"]
@@ -35,7 +36,7 @@ TRIES = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM tries"
 def start(stacks, folder, **more):
     mails = folder / "mails"
     stack = stacks(
-        writes=ROUTES, handlers=REHEARSAL, env={"MAIL_FILE": mails, **more.pop("env", {})},
+        writes=ROUTES, handlers=more.pop("handlers", REHEARSAL), env={"MAIL_FILE": mails, **more.pop("env", {})},
         settings={"FICUS_SHADOW_DRY_RUNS": "16", "FICUS_SHADOW_DRY_RUN_TIMEOUT": "3s", **more.pop("settings", {})}, **more,
     )
     stack.query(COUNTER)
@@ -115,7 +116,7 @@ def test_flask_executes_once_and_right_handlers_match(writing):
         for name in part:
             statuses.append(create(client, name).status)
 
-    # Everything on: copies and noise of the reads beside it.
+    # Copies of reads beside it.
     for route in ("customers.list", "customers.detail"):
         stack.cli("shadow", route, "--reason", "test")
     threads = [threading.Thread(target=work, args=(names[number::4],)) for number in range(4)]
@@ -146,6 +147,94 @@ def test_flask_executes_once_and_right_handlers_match(writing):
     certificate = stack.cli_json("certificate", "customers.create")
     rows = json.dumps(certificate)
     assert re.search(r'"compared": 2[4-9]', rows), rows
+
+
+class Counting(Client):
+    """A client that knows how often it has asked."""
+
+    sent = 0
+
+    def request(self, method, target, body=b"", headers=()):
+        with LOCK:
+            Counting.sent += 1
+        return super().request(method, target, body, headers)
+
+
+LOCK = threading.Lock()
+
+
+def test_each_request_is_executed_once_with_everything_on(stacks, tmp_path_factory):
+    """Copies, noise, asking again, tests of comparing, writes tried out, a recording: the served side is asked once for each
+    request, which its database counts. What it is asked beside that is marked, safe, and what noise and asking again say."""
+    path = os.pathsep.join(str(ROOT / part) for part in ("tests", "legacy-shim/python/src", "legacy-crm"))
+    stack = start(
+        stacks, tmp_path_factory.mktemp("mails"), scope="everything", application="shadow.counted_crm:application",
+        handlers=BINARIES / "rust-handlers",
+        env={"PYTHONPATH": path},
+        settings={"FICUS_SHADOW_NOISE": "600", "FICUS_SHADOW_NOISE_PER_ROUTE": "300", "FICUS_SHADOW_SELF_TEST": "2s"},
+    )
+    reads = ("customers.list", "customers.detail")
+    for route in reads:
+        stack.cli("shadow", route, "--reason", "test")
+    stack.cli("record", "start", "*", "--reason", "test")
+    stack.query("DELETE FROM asked")
+    Counting.sent, tries = 0, count(stack, TRIES)
+    names = [f"Every {number}" for number in range(20)]
+    pages = [f"/customers/?n={number}" for number in range(60)] + [f"/customers/{1 + number % 9}?n={number}" for number in range(60)]
+
+    def write(part):
+        client = Counting(stack.port)
+        client.log_in("ana@example.com")
+        for name in part:
+            assert create(client, name).status == 302
+
+    def read(part):
+        client = Counting(stack.port)
+        client.log_in("ana@example.com")
+        for page in part:
+            assert client.get(page).status == 200, page
+
+    trouble = []
+
+    def work(action, part):
+        try:
+            action(part)
+        except Exception as error:
+            trouble.append(repr(error))
+
+    parts = [(write, names[number::2]) for number in range(2)] + [(read, pages[number::3]) for number in range(3)]
+    threads = [threading.Thread(target=work, args=part) for part in parts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not trouble, trouble
+
+    def metrics() -> str:
+        return Client(stack.admin_port).get("/metrics").text
+
+    wait_until(lambda: "\nficus_shadow_queue 0\n" in metrics(), "all copies and writes are compared", 120)
+    recording = stack.cli_json("record", "stop")["recording"]
+    pairs = sum(stack.cli_json("noise", route)["pairs"] for route in reads)
+    again = sum(int(found) for found in re.findall(r"^ficus_shadow_asked_again_total\{.*\} (\d+)", metrics(), re.M))
+    served = count(stack, "SELECT count(*) FROM asked WHERE NOT copy")
+    copies = count(stack, "SELECT count(*) FROM asked WHERE copy")
+    tried = count(stack, TRIES) - tries - len(names)
+    print(
+        f"\n{Counting.sent} requests, {served} executions counted by the database, {stack.flask}; marked copies beside them: "
+        f"{copies} ({pairs} for noise, {again} differences asked again); {tried} writes tried and rolled back; "
+        f"{recording['requests']} requests recorded"
+    )
+    assert served == Counting.sent
+    twice = stack.query("SELECT target, count(*) FROM asked WHERE NOT copy AND target LIKE '%%n=%%' GROUP BY target HAVING count(*) <> 1")
+    assert twice == [] and count(stack, "SELECT count(DISTINCT target) FROM asked WHERE target LIKE '%%n=%%'") == len(pages)
+    assert count(stack, "SELECT count(*) FROM asked WHERE NOT copy AND method = 'POST' AND target = '/customers/new'") == len(names)
+    assert [stayed(stack, name) for name in names] == [1] * len(names)
+    unsafe = stack.query("SELECT method, target FROM asked WHERE copy AND method NOT IN ('GET', 'HEAD')")
+    assert unsafe == [], "nothing that may change something is asked twice"
+    # Each time that a difference is asked about, the served side is asked at most three times.
+    assert 0 < pairs <= copies <= pairs + 3 * again, (pairs, copies, again)
+    assert tried == len(names) and recording["requests"] > 0
 
 
 # What the handlers do wrong (`WRONG` of rehearsal.rs), and the group that must be found.

@@ -54,9 +54,10 @@ class Stack:
 
     def __init__(
         self, folder: Path, databases: Databases, template: str, moved=(), flask: str = "1.1", env=None, settings=None,
-        writes=(), handlers=None,
+        writes=(), handlers=None, application="wsgi:app",
     ):
-        """`writes`: routes whose writes are tried out by the handlers first. `handlers`: another program than the CRM's."""
+        """`writes`: routes whose writes are tried out by the handlers first. `handlers`: another program than the CRM's.
+        `application`: another one than the CRM itself, such as one that counts what it is asked."""
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.databases = databases
@@ -70,7 +71,7 @@ class Stack:
         self._serve_rust(moved)
         for name in writes:
             self._add_to_route(name, "shadow = { writes = true }")
-        self.flask = flask
+        self.flask, self._application = flask, application
         self._more_env = dict(env or {})
         self._settings = settings or {}
         self._handlers = handlers or BINARIES / "rust-handlers"
@@ -156,7 +157,7 @@ class Stack:
     def _start_legacy(self) -> Process:
         command = [
             crm_python(self.flask), "-m", "gunicorn", "--config", "gunicorn.conf.py",
-            "--bind", f"127.0.0.1:{self.legacy_port}", "wsgi:app",
+            "--bind", f"127.0.0.1:{self.legacy_port}", self._application,
         ]
         env = crm_env(self.databases.url(self.database), self.folder)
         return self._start("legacy", command, env, ROOT / "legacy-crm")

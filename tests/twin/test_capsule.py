@@ -15,6 +15,9 @@ from stack.process import wait_until
 from stack.stack import BINARIES, ROOT, SECRETS, crm_env, crm_python
 
 
+TEMPLATES = ROOT / "legacy-crm" / "crm" / "templates"
+
+
 def spoil(answer):
     """A handler that shows another headline on one page."""
     if answer.target.startswith("/customers/1") and answer.is_page and answer.status == 200:
@@ -51,11 +54,14 @@ def environment(stack, **more) -> dict:
     return {**os.environ, **cargo, **secret, "FICUS": str(BINARIES / "ficus"), **more}
 
 
-def rust_test(stack, folder: Path, against: str) -> subprocess.CompletedProcess:
+def cargo_test(folder: Path, env: dict) -> subprocess.CompletedProcess:
     return subprocess.run(
-        ["cargo", "test", "--offline", "--quiet"], cwd=folder, env=environment(stack, CAPSULE_AGAINST=against),
-        capture_output=True, text=True, timeout=300, check=False,
+        ["cargo", "test", "--offline", "--quiet"], cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False,
     )
+
+
+def rust_test(stack, folder: Path, against: str) -> subprocess.CompletedProcess:
+    return cargo_test(folder, environment(stack, CAPSULE_AGAINST=against))
 
 
 def test_nobody_is_in_it(wrong):
@@ -75,6 +81,24 @@ def test_the_rust_test_fails_with_the_wrong_handler_and_passes_with_the_right_on
     assert failed.returncode != 0 and "h1" in failed.stdout, failed.stdout + failed.stderr
     passed = rust_test(stack, folder, f"unix:{stack.sockets / 'handlers.sock'}")
     assert passed.returncode == 0, passed.stdout + passed.stderr
+
+
+def test_the_rust_test_starts_the_handlers_and_ends_them(wrong):
+    stack, _, folder = wrong
+    socket, noted = stack.sockets / "own.sock", stack.sockets / "own.pid"
+    env = environment(
+        stack, CAPSULE_AGAINST=f"unix:{socket}", DATABASE_URL=stack.databases.url(stack.database), HANDLERS_SOCKET=str(socket),
+        ROUTES_FILE=str(stack.routes_file), CRM_TEMPLATES=str(TEMPLATES), FLASK_PROFILE="werkzeug-1.0",
+        # The process that is started becomes the handlers, and says who it is.
+        CAPSULE_COMMAND=f"sh -c 'echo $$ > {noted}; exec {BINARIES / 'rust-handlers'}'", **SECRETS,
+    )
+    passed = cargo_test(folder, env)
+    assert passed.returncode == 0, passed.stdout + passed.stderr
+    pid = int(noted.read_text())
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), "the handlers are gone with the test")
+    # One that ends at once is said to have ended, and nobody waits for it.
+    failed = cargo_test(folder, {**env, "CAPSULE_COMMAND": "true", "CAPSULE_AGAINST": f"unix:{socket}.none"})
+    assert failed.returncode != 0 and "the service ended at once" in failed.stdout, failed.stdout + failed.stderr
 
 
 @pytest.mark.parametrize("version", ["1.1", "2.3"])

@@ -1,5 +1,6 @@
 //! `cargo xtask prove-shadow`: the seeded faults, of reads and writes, and the false mismatches of tests/shadow, with figures.
-//! `cargo xtask shadow-latency`: what users wait with shadow traffic off, on, and on with the other side hung.
+//! `cargo xtask shadow-latency`: what users wait with shadow traffic off, on, on with the other side hung, and while users'
+//! traffic is recorded.
 
 use std::ffi::OsString;
 use std::process::Command;

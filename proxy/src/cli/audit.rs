@@ -60,9 +60,7 @@ fn rows(link: &Value) -> Vec<Vec<String>> {
     if changes.is_empty() {
         return vec![row("-".to_owned(), "no route moved".to_owned())];
     }
-    let line = |change: &&Value| {
-        row(word(&change["route"]), format!("{} -> {}", word(&change["before"]), word(&change["after"])))
-    };
+    let line = |change: &&Value| row(word(&change["route"]), screen::moved(change));
     changes.iter().map(line).collect()
 }
 

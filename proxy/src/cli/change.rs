@@ -155,11 +155,7 @@ fn own_command() -> String {
 
 pub(super) fn change_lines(answer: &Value) -> Vec<String> {
     let changes = answer["changes"].as_array().into_iter().flatten();
-    changes
-        .map(|change| {
-            format!("{}: {} -> {}", word(&change["route"]), word(&change["before"]), word(&change["after"]))
-        })
-        .collect()
+    changes.map(|change| format!("{}: {}", word(&change["route"]), screen::moved(change))).collect()
 }
 
 /// What would change.

@@ -73,8 +73,6 @@ fn rows(record: &Value) -> Vec<Vec<String>> {
             if record["action"] == "file" { "file edited" } else { record["action"].as_str().unwrap_or("-") };
         return vec![row("-".to_owned(), format!("{what}, no route moved"))];
     }
-    let line = |change: &&Value| {
-        row(word(&change["route"]), format!("{} -> {}", word(&change["before"]), word(&change["after"])))
-    };
+    let line = |change: &&Value| row(word(&change["route"]), screen::moved(change));
     changes.iter().map(line).collect()
 }

@@ -51,6 +51,12 @@ pub(super) fn word(value: &serde_json::Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+/// How a route changed: `legacy -> rust`; once, if it stayed where it was.
+pub(super) fn moved(change: &serde_json::Value) -> String {
+    let (before, after) = (word(&change["before"]), word(&change["after"]));
+    if before == after { after } else { format!("{before} -> {after}") }
+}
+
 /// Prints a document.
 pub(super) fn print_json(document: &serde_json::Value) {
     print(&format!("{document:#}\n"));

@@ -146,9 +146,7 @@ fn revision(answer: &Value) -> String {
         .as_array()
         .into_iter()
         .flatten()
-        .map(|change| {
-            format!("{}: {} -> {}", word(&change["route"]), word(&change["before"]), word(&change["after"]))
-        })
+        .map(|change| format!("{}: {}", word(&change["route"]), screen::moved(change)))
         .collect();
     let what = match changes.len() {
         0 => word(&last["action"]),

@@ -99,7 +99,7 @@ fn revision(data: &Value) -> String {
         .as_array()
         .into_iter()
         .flatten()
-        .map(|c| format!("{}: {} -> {}", word(&c["route"]), word(&c["before"]), word(&c["after"])))
+        .map(|change| format!("{}: {}", word(&change["route"]), screen::moved(change)))
         .collect();
     let what = if changes.is_empty() { word(&data["action"]) } else { changes.join("; ") };
     let why = data["reason"].as_str().map(|reason| format!(" ({reason})")).unwrap_or_default();

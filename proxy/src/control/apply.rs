@@ -204,7 +204,7 @@ impl Control {
         };
         let said = change.reason.clone();
         let told = match &change.edit {
-            Edit::Record { routes, until } => told(running, routes, *until),
+            Edit::Record { routes, until } => told(routes, *until),
             _ => Vec::new(),
         };
         Record {
@@ -324,7 +324,7 @@ pub(super) fn check_revision(change: &Change, running: &Running) -> Result<(), R
     let current = match &running.state.last {
         Some(last) => {
             let what: Vec<String> =
-                last.changes.iter().map(|c| format!("{}: {} -> {}", c.route, c.before, c.after)).collect();
+                last.changes.iter().map(|change| format!("{}: {}", change.route, change.words())).collect();
             let what = if what.is_empty() { last.action.word().to_owned() } else { what.join("; ") };
             format!(
                 "{} was made by `{}` at {} ({what})",

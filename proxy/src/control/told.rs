@@ -2,27 +2,16 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Running;
-use super::standing::Standing;
 use crate::store::{Action, RouteChange};
 
-/// What the record of a recording says of its routes.
-pub(super) fn told(running: &Running, routes: &[String], until: Option<DateTime<Utc>>) -> Vec<RouteChange> {
-    let table = running.effective();
-    let words =
-        |route: &str| table.route(route).map_or_else(|| "-".to_owned(), |route| Standing::of(route).words());
-    let change = |route: &String| {
-        let (standing, until) = (words(route), until.map(|at| at.format("%F %T UTC")));
-        let recorded = format!("{standing}, recorded");
-        match until {
-            Some(until) => RouteChange {
-                route: route.clone(),
-                before: standing,
-                after: format!("{recorded} until {until}"),
-            },
-            None => RouteChange { route: route.clone(), before: recorded, after: standing },
-        }
-    };
+/// What the record of a recording says of its routes: the same before and after, for they are where they were.
+pub(super) fn told(routes: &[String], until: Option<DateTime<Utc>>) -> Vec<RouteChange> {
+    let words = until.map_or_else(
+        || "recording ended".to_owned(),
+        |until| format!("recording until {}", until.format("%F %T UTC")),
+    );
+    let change =
+        |route: &String| RouteChange { route: route.clone(), before: words.clone(), after: words.clone() };
     routes.iter().map(change).collect()
 }
 

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::header::{CONTENT_ENCODING, HOST};
+use http::header::HOST;
 use serde_json::json;
 
 use super::Shadow;
+use super::coding::{codings, decoded};
 use super::compare::Answer;
-use super::corpus::{Exchange, Session, write};
+use super::corpus::{Exchange, Recorded, Session, write};
 use super::job::Job;
 use super::journey::plain;
 use super::record::person;
@@ -19,6 +20,8 @@ use super::record::person;
 const AGAIN: Duration = Duration::from_secs(5);
 /// Most groups of which that is remembered.
 const MOST_GROUPS: usize = 4_000;
+/// Largest body after decompression.
+const LARGEST: usize = 8 << 20;
 /// Longest text of a case.
 const LONGEST: usize = 128 * 1024;
 
@@ -53,7 +56,9 @@ impl Shadow {
         }
         let (reference, candidate) =
             if job.asks_candidate() { (&job.answer, answer) } else { (answer, &job.answer) };
-        if [reference, candidate].iter().any(|answer| answer.headers.contains_key(CONTENT_ENCODING)) {
+        let unreadable =
+            |answer: &&Answer| decoded(&codings(&answer.headers), &answer.body, LARGEST).is_err();
+        if [reference, candidate].iter().any(unreadable) {
             return None;
         }
         let routing = self.live.load();
@@ -69,6 +74,8 @@ impl Shadow {
             target: job.request.target.to_string(),
             headers: headers.map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
             body: job.request.body.to_vec(),
+            // Its status tells what the client had kept.
+            answer: Some(Recorded { status: reference.status, ..Recorded::default() }),
             ..Exchange::default()
         };
         // What the pages offer for choice may stay in the request.

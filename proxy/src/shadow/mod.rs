@@ -14,6 +14,7 @@ mod bound;
 mod capture;
 mod case;
 pub mod certificate;
+mod coding;
 pub mod compare;
 mod confirm;
 pub mod corpus;

@@ -151,8 +151,19 @@ impl Action {
 pub struct RouteChange {
     /// The route's name.
     pub route: String,
-    /// What it was; `-`: not there.
+    /// What it was; `-`: not there. The same as `after`: nothing moved, as when its traffic is recorded.
     pub before: String,
     /// What it became; `-`: gone.
     pub after: String,
+}
+
+impl RouteChange {
+    /// `legacy -> rust`; once, if it stayed where it was.
+    pub fn words(&self) -> String {
+        if self.before == self.after {
+            self.after.clone()
+        } else {
+            format!("{} -> {}", self.before, self.after)
+        }
+    }
 }

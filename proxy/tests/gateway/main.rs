@@ -11,6 +11,7 @@ mod client;
 mod ficus;
 
 mod backends;
+mod certify;
 mod connections;
 mod crowd;
 mod evidence;

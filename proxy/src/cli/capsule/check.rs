@@ -197,6 +197,7 @@ pub(super) fn request(common: &Common, flags: &Request) -> Done {
         "target": prepared.request.uri().to_string(),
         "headers": headers,
         "body": body,
+        "conditions": prepared.lacking,
     }));
     Ok(())
 }

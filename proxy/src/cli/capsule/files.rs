@@ -88,9 +88,15 @@ def test_flask_answers_as_it_did(tmp_path):
     host = headers.pop("host")
     # The session comes with the request, not from a jar.
     client = application().test_client(use_cookies=False)
+    place = {"path": request["target"], "base_url": f"http://{host}/"}
+    if request["conditions"]:
+        # Asked only if it is another page than the one that the browser has kept.
+        kept = client.get(**place, headers=list(headers.items())).headers
+        for name, value in request["conditions"]:
+            value = value.replace("{{etag}}", kept.get("ETag", "")).replace("{{modified}}", kept.get("Last-Modified", ""))
+            headers.update({name.lower(): value} if value else {})
     answer = client.open(
-        request["target"], base_url=f"http://{host}/", method=request["method"], headers=list(headers.items()),
-        data=bytes.fromhex(request["body"]), content_type=media,
+        **place, method=request["method"], headers=list(headers.items()), data=bytes.fromhex(request["body"]), content_type=media,
     )
     file = tmp_path / "answer.json"
     file.write_text(json.dumps({"status": answer.status_code, "headers": list(answer.headers), "body": answer.data.hex()}))

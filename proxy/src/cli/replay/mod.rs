@@ -1,8 +1,10 @@
 //! `ficus replay`: recorded sessions against a backend, compared with what was recorded.
 
 mod certify;
+mod known;
 mod report;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,9 +17,11 @@ use super::{Done, census, offline, screen};
 use crate::route::{IgnoreRule, Table};
 use crate::settings::{Settings, Stack, UpstreamAddress};
 use crate::shadow::compare::{Answer, Case, Comparison, Design, Judge, Side, Verdict};
-use crate::shadow::corpus::{EXTENSION, Exchange, Manifest, Masker, Session, VOCABULARY, load, words, write};
+use crate::shadow::corpus::{EXTENSION, Exchange, Manifest, Masker, Session, load, write};
 use crate::shadow::journey::{People, Player, Renames, Target, plain, recorded_answer, replayed};
 use certify::Certifier;
+use known::{folder_of, masker, people, prepare};
+pub(super) use known::{given, masker_of_recording};
 use report::{document, report};
 
 /// `replay`.
@@ -35,6 +39,7 @@ Exit codes: 0 all agree, 3 something differs, 1 it could not be tried.
 Examples:
   ficus replay journey --against legacy --users users.toml --write corpus --vocabulary crm/templates
   ficus replay corpus --against rust --users users.toml
+  ficus replay state/recordings/20261125-201500.120 --against legacy-next --users users.toml --values values.txt
   ficus replay state/recordings/20261125-201500.120 --against legacy-next --users users.toml --certify
   ficus replay corpus/0007.http --against http://127.0.0.1:5001 --json")]
 pub(super) struct Flags {
@@ -47,6 +52,9 @@ pub(super) struct Flags {
     /// Who logs in with which password
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
+    /// What is sent in place of masks: `MASK = VALUE`, `MASK = env:NAME` or `= VALUE`, one a line
+    #[arg(long, value_name = "FILE")]
+    values: Option<PathBuf>,
     /// Write what is answered, masked, as a corpus into this folder
     #[arg(long, value_name = "DIR")]
     write: Option<PathBuf>,
@@ -102,7 +110,8 @@ pub(super) fn run(common: &Common, flags: &Flags) -> Done {
         .iter()
         .flat_map(|session| &session.exchanges)
         .for_each(|exchange| masker.learn_request(exchange));
-    let people = people(flags.users.as_deref(), &masker)?;
+    let given = given(flags.values.as_deref(), &sessions, &masker)?;
+    let people = People { given, ..people(flags.users.as_deref(), &masker)? };
     let table = routes(common)?;
     let folder = folder_of(&flags.corpus);
     let manifest = Manifest::read(folder).map_err(Exit::failed)?;
@@ -124,25 +133,19 @@ pub(super) fn run(common: &Common, flags: &Flags) -> Done {
     if let Some(folder) = &flags.write {
         prepare(folder, flags.vocabulary.as_deref())?;
     }
-    let steps = replay.all(&sessions, &target, &mut masker)?;
+    let (steps, masks) = replay.all(&sessions, &target, &mut masker)?;
     let told = certifier.map(|certifier| certifier.tell(&replay, &steps)).transpose()?;
     if common.json {
-        let mut document = document(&steps);
+        let mut document = document(&steps, &masks);
         if let Some(told) = told {
             document["certified"] = told;
         }
         screen::print_json(&document);
     } else {
-        screen::print(&report(&steps));
+        screen::print(&report(&steps, &masks));
         screen::print(&told.as_ref().map(certify::text).unwrap_or_default());
     }
     if steps.iter().any(Step::differs) { Err(Exit::silent(3)) } else { Ok(()) }
-}
-
-/// Who logs in; recordings know them by their masks.
-fn people(path: Option<&Path>, masker: &Masker) -> Result<People, Exit> {
-    let people = path.map(People::load).transpose().map_err(Exit::failed)?.unwrap_or_default();
-    Ok(People { masker: Some(masker.clone()), ..people })
 }
 
 /// The routing table, if there is a routing file: its rules say what may differ.
@@ -183,82 +186,6 @@ pub(super) fn target(settings: &Settings, against: &str) -> Result<(Target, Side
     Ok((target, side))
 }
 
-/// Masks as the recording did: with the application's secret key, and its words.
-fn masker(
-    settings: &Settings,
-    corpus: &Path,
-    (vocabulary, writes): (Option<&Path>, bool),
-) -> Result<Masker, Exit> {
-    let folder = folder_of(corpus);
-    let vocabulary = vocabulary.map_or_else(|| folder.join(VOCABULARY), Path::to_path_buf);
-    let vocabulary = if vocabulary.exists() {
-        words(&vocabulary)
-            .map_err(|error| Exit::failed(format!("cannot read `{}`: {error}", vocabulary.display())))?
-    } else {
-        std::collections::BTreeSet::default()
-    };
-    let manifest = Manifest::read(folder).map_err(Exit::failed)?;
-    let secret = match &settings.flask.secret_key {
-        Some(key) => key.0.clone(),
-        None if writes || manifest.is_some() => {
-            return Err(Exit::failed(
-                "`flask.secret_key` is not set: the masks of a corpus are made with it; without it anybody could take them \
-                 off again, and no later replay could compare anything. Set it in ficus.toml or FICUS_FLASK_SECRET_KEY",
-            ));
-        }
-        None => String::new(),
-    };
-    let masker = Masker::new(secret.as_bytes(), vocabulary);
-    let Some(manifest) = manifest else { return Ok(masker) };
-    live(masker, &manifest, folder)
-}
-
-/// For a recording of users' traffic.
-fn live(masker: Masker, manifest: &Manifest, folder: &Path) -> Result<Masker, Exit> {
-    if manifest.key != masker.key_id() {
-        return Err(Exit::failed(format!(
-            "`{}` was recorded with another `flask.secret_key`: its masks are others, so nothing could be compared",
-            folder.display()
-        )));
-    }
-    let mut masker = masker.live();
-    manifest.host.iter().for_each(|host| masker.learn_host(host));
-    Ok(masker)
-}
-
-/// Knows who is meant in a recording of users' traffic; `None`: it is none, and names people itself.
-pub(super) fn masker_of_recording(secret: Option<&str>, corpus: &Path) -> Result<Option<Masker>, Exit> {
-    let folder = folder_of(corpus);
-    let Some(manifest) = Manifest::read(folder).map_err(Exit::failed)? else { return Ok(None) };
-    let secret =
-        secret.ok_or_else(|| Exit::failed("the secret key is not set, with which a recording was masked"))?;
-    let path = folder.join(VOCABULARY);
-    let vocabulary =
-        words(&path).map_err(|error| Exit::failed(format!("cannot read `{}`: {error}", path.display())))?;
-    live(Masker::new(secret.as_bytes(), vocabulary), &manifest, folder).map(Some)
-}
-
-/// The folder of a corpus, or of one of its sessions.
-fn folder_of(corpus: &Path) -> &Path {
-    let parent = corpus.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if corpus.is_dir() { corpus } else { parent.unwrap_or(Path::new(".")) }
-}
-
-/// A folder for a new corpus, with the words of the application.
-fn prepare(folder: &Path, vocabulary: Option<&Path>) -> Result<(), Exit> {
-    let cannot =
-        |error: std::io::Error| Exit::failed(format!("cannot write `{}`: {error}", folder.display()));
-    std::fs::create_dir_all(folder).map_err(cannot)?;
-    if let Some(path) = vocabulary {
-        let words: Vec<String> = words(path)
-            .map_err(|error| Exit::failed(format!("cannot read `{}`: {error}", path.display())))?
-            .into_iter()
-            .collect();
-        std::fs::write(folder.join(VOCABULARY), words.join("\n") + "\n").map_err(cannot)?;
-    }
-    Ok(())
-}
-
 struct Replay<'a> {
     host: &'a str,
     /// The backend that is asked, if it is one of this node.
@@ -272,16 +199,23 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    fn all(&self, sessions: &[Session], target: &Target, masker: &mut Masker) -> Result<Vec<Step>, Exit> {
+    /// All steps, and the masks that were sent as they are.
+    fn all(
+        &self,
+        sessions: &[Session],
+        target: &Target,
+        masker: &mut Masker,
+    ) -> Result<(Vec<Step>, BTreeSet<String>), Exit> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Exit::failed(format!("cannot start: {error}")))?;
-        let mut steps = Vec::new();
+        let (mut steps, mut masks) = (Vec::new(), BTreeSet::new());
         for session in sessions {
-            runtime.block_on(self.session(session, target, masker, &mut steps)).map_err(Exit::failed)?;
+            let sent = runtime.block_on(self.session(session, target, masker, &mut steps));
+            masks.extend(sent.map_err(Exit::failed)?);
         }
-        Ok(steps)
+        Ok((steps, masks))
     }
 
     async fn session(
@@ -290,7 +224,7 @@ impl Replay<'_> {
         target: &Target,
         masker: &mut Masker,
         steps: &mut Vec<Step>,
-    ) -> Result<(), String> {
+    ) -> Result<BTreeSet<String>, String> {
         let mut written = Session { exchanges: Vec::new(), ..session.clone() };
         let mut player = Player::new(target, self.host, self.people, self.patience);
         let begun = player.begin(session).await;
@@ -322,7 +256,7 @@ impl Replay<'_> {
             std::fs::write(&path, write(&written))
                 .map_err(|error| format!("cannot write `{}`: {error}", path.display()))?;
         }
-        Ok(())
+        Ok(player.masks)
     }
 
     async fn step(
@@ -332,7 +266,9 @@ impl Replay<'_> {
         written: &mut Session,
         step: &mut Step,
     ) -> Result<Comparison, String> {
-        let played = player.play(exchange).await?;
+        let mut played = player.play(exchange).await?;
+        // What was given is written nowhere.
+        played.answer = self.people.given.hidden(played.answer);
         let said = |name: &str| played.answer.headers.get(name).and_then(|value| value.to_str().ok());
         if self.backend.is_none() {
             step.answered_by = said("x-ficus-backend").map(str::to_owned);

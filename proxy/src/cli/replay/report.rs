@@ -1,13 +1,16 @@
 //! What came of a replay, for people and for programs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use super::Step;
 use crate::cli::{screen, twin};
 
-pub(super) fn report(steps: &[Step]) -> String {
+/// Most masks that are named.
+const NAMED: usize = 8;
+
+pub(super) fn report(steps: &[Step], masks: &BTreeSet<String>) -> String {
     let mut text = String::new();
     for step in steps {
         let word = if step.differs() { screen::bad("differ") } else { "agree".to_owned() };
@@ -28,17 +31,26 @@ pub(super) fn report(steps: &[Step]) -> String {
     }
     let differ = steps.iter().filter(|step| step.differs()).count();
     let compared = steps.iter().filter(|step| step.compared).count();
-    let sessions: std::collections::BTreeSet<&str> = steps.iter().map(|step| step.session.as_str()).collect();
+    let sessions: BTreeSet<&str> = steps.iter().map(|step| step.session.as_str()).collect();
     text.push_str(&format!(
         "{} requests in {} sessions, {compared} compared with a recorded answer: {} agree, {differ} differ\n",
         steps.len(),
         sessions.len(),
         steps.len() - differ,
     ));
+    if differ > 0 && !masks.is_empty() {
+        let named: Vec<String> = masks.iter().take(NAMED).map(|mask| format!("`{mask}`")).collect();
+        let more = if masks.len() > NAMED { ", .." } else { "" };
+        text.push_str(&format!(
+            "{} words that people typed in were sent as masks: {}{more}; --values FILE says what to send for them\n",
+            masks.len(),
+            named.join(", "),
+        ));
+    }
     text
 }
 
-pub(super) fn document(steps: &[Step]) -> Value {
+pub(super) fn document(steps: &[Step], masks: &BTreeSet<String>) -> Value {
     let mut routes: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for step in steps.iter().filter(|step| step.compared) {
         let tally = routes.entry(step.route.as_deref().unwrap_or_default()).or_default();
@@ -62,5 +74,6 @@ pub(super) fn document(steps: &[Step]) -> Value {
         .into_iter()
         .map(|(name, (agree, differ))| (name, json!({ "agree": agree, "differ": differ })))
         .collect();
-    json!({ "schema": 1, "routes": routes, "steps": steps.iter().map(shown).collect::<Vec<_>>() })
+    let steps: Vec<Value> = steps.iter().map(shown).collect();
+    json!({ "schema": 1, "routes": routes, "steps": steps, "masks": masks })
 }

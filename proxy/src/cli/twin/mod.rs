@@ -16,7 +16,7 @@ use super::exit::Exit;
 use super::{Done, screen};
 use crate::route::{Found, IgnoreRule, Table};
 use crate::shadow::compare::{Case, Comparison, Design, Judge, Verdict};
-use crate::shadow::corpus::{Exchange, Session, load};
+use crate::shadow::corpus::{Exchange, Masker, Session, load};
 use crate::shadow::journey::{People, Played, Player, recorded_answer};
 use crate::shadow::rows::{self, Clock, RowChange, RowComparison, RowRules, Schema};
 use crate::store::{Original, TableRows, TableShape};
@@ -88,6 +88,8 @@ pub(super) fn run(common: &Common, flags: &Flags) -> Done {
         plan.users.as_deref().map(People::load).transpose().map_err(Exit::failed)?.unwrap_or_default();
     let secret = std::env::var(&plan.secret_key_env).ok();
     people.masker = super::replay::masker_of_recording(secret.as_deref(), &plan.journey)?;
+    let masker = people.masker.clone().unwrap_or_else(|| Masker::new(b"", BTreeSet::new()));
+    people.given = super::replay::given(plan.values.as_deref(), &sessions, &masker)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -17,6 +17,8 @@ pub(super) struct Plan {
     pub(super) journey: PathBuf,
     /// The users' file.
     pub(super) users: Option<PathBuf>,
+    /// What is sent in place of masks.
+    pub(super) values: Option<PathBuf>,
     /// The variable with the URL of the database that is cloned.
     #[serde(default = "database_env")]
     pub(super) database_env: String,
@@ -95,6 +97,7 @@ impl Plan {
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         plan.journey = folder.join(&plan.journey);
         plan.users = plan.users.as_ref().map(|users| folder.join(users));
+        plan.values = plan.values.as_ref().map(|values| folder.join(values));
         for stack in [&mut plan.left, &mut plan.right] {
             stack.side()?;
             if stack.process.iter().any(|process| process.command.is_empty()) {

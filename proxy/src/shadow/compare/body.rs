@@ -1,9 +1,6 @@
 //! Bodies: uncompressed, decoded, then compared by what they are.
 
-use std::io::Read;
-
-use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 
 use super::answer::{Answer, Case};
 use super::csrf::Tokens;
@@ -13,9 +10,10 @@ use super::json::{self, Root, Unread};
 use super::lines;
 use super::path::{Path, Step};
 use super::session::Sessions;
+use crate::shadow::coding::{codings, decoded};
 
 /// Largest body after decompression.
-const LARGEST: u64 = 8 << 20;
+const LARGEST: usize = 8 << 20;
 
 pub(super) fn compare(case: &Case<'_>, sessions: &Sessions<'_>, findings: &mut Findings<'_>) {
     let (one, other) = (Media::of(case.reference), Media::of(case.candidate));
@@ -202,28 +200,11 @@ fn is_json(name: &str) -> bool {
     matches!(name, "application/json" | "text/json") || name.ends_with("+json")
 }
 
-fn coding(answer: &Answer) -> String {
-    let coding = answer.header(&CONTENT_ENCODING).unwrap_or_default().trim().to_ascii_lowercase();
-    if coding == "identity" { String::new() } else { coding }
+fn coding(answer: &Answer) -> Vec<String> {
+    codings(&answer.headers)
 }
 
 /// The body without its coding; `None` if that is not known here or is broken.
 fn plain(answer: &Answer) -> Option<Vec<u8>> {
-    let body = answer.body.as_ref();
-    if body.is_empty() {
-        return Some(Vec::new());
-    }
-    match coding(answer).as_str() {
-        "" => Some(body.to_vec()),
-        "gzip" | "x-gzip" => unpack(MultiGzDecoder::new(body)),
-        // Both are called deflate.
-        "deflate" => unpack(ZlibDecoder::new(body)).or_else(|| unpack(DeflateDecoder::new(body))),
-        _ => None,
-    }
-}
-
-fn unpack(packed: impl Read) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    packed.take(LARGEST + 1).read_to_end(&mut out).ok()?;
-    (out.len() as u64 <= LARGEST).then_some(out)
+    decoded(&coding(answer), &answer.body, LARGEST).ok()
 }

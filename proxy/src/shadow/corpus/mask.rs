@@ -4,7 +4,7 @@
 //! keep their signs and their first digit. Words of the application itself (its vocabulary) and codes that its pages offer
 //! for choice stay: a replay must be able to choose them. Secrets are not masked but replaced by where they come from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
@@ -30,6 +30,8 @@ pub struct Masker {
     pub(super) codes: BTreeSet<String>,
     /// Words and numbers that are masks already: a replay sends them, and answers show them.
     done: BTreeSet<String>,
+    /// What stands for files that users sent, by what would stand for them as answers.
+    pub(super) files: BTreeMap<String, String>,
     /// What comes in is users' traffic: what is not known to be the application's own is somebody's.
     pub(super) live: bool,
 }
@@ -48,6 +50,7 @@ const COMMON: &str = "active all any api asc at auth back by cancel closed creat
     medium name new next no none normal null off ok on open order page pdf pending per prev previous public private query \
     remove reset save search show size sort static status submit tab text title true type undefined updated user users utf \
     value view won www xml yes \
+    png jpg jpeg gif webp svg bmp tif tiff heic ico txt md rtf log doc docx xls xlsx ppt pptx odt ods odp zip gz tar mp3 mp4 wav webm mov avi eml ics \
     redirecting you should be redirected automatically to target url if not click the link found bad request method allowed \
     forbidden unauthorized internal server error gone unprocessable entity too many requests conflict service unavailable";
 /// Shortest word of which a mask is not another word by chance.
@@ -75,8 +78,8 @@ impl Masker {
         let mut hash = Sha256::new();
         hash.update(b"ficus corpus mask\0");
         hash.update(secret);
-        let (codes, done) = Default::default();
-        Self { key: hash.finalize().into(), vocabulary, codes, done, live: false }
+        let (codes, done, files) = Default::default();
+        Self { key: hash.finalize().into(), vocabulary, codes, done, files, live: false }
     }
 
     /// The same for users' traffic: every word that is not the application's own is masked, wherever it stands.
@@ -236,10 +239,33 @@ impl Masker {
 
     fn one_word(&self, word: &str) -> String {
         let known = word.to_lowercase();
-        if word.chars().count() < 2 || self.vocabulary.contains(&known) {
+        if word.chars().count() < 2 || self.vocabulary.contains(&known) || self.done.contains(word) {
             return word.to_owned();
         }
         letters(&self.digest("word", &known), word)
+    }
+
+    /// A word of as many bytes, unless it is the application's own.
+    pub(super) fn of_same_length(&self, word: &str) -> String {
+        let known = word.to_lowercase();
+        if word.len() < 2 || self.vocabulary.contains(&known) {
+            return word.to_owned();
+        }
+        let mut mask = letters(&self.digest("word", &known), word);
+        mask.push_str(&"x".repeat(word.len().saturating_sub(mask.len())));
+        mask
+    }
+
+    /// The words of what somebody typed in, as it stands in a recording, that are masks.
+    pub fn masks_in(&self, value: &str) -> Vec<String> {
+        let is_mask = |part: &&str| {
+            part.contains('@')
+                || (part.chars().any(char::is_alphabetic)
+                    && part.chars().count() > 1
+                    && !part.split('_').all(|word| self.vocabulary.contains(&word.to_lowercase())))
+        };
+        let found = if value.contains("{{") { Vec::new() } else { parts(value) };
+        found.into_iter().filter(is_mask).map(str::to_owned).collect()
     }
 
     fn digits(&self, number: &str) -> String {

@@ -1,10 +1,12 @@
-//! Masks requests and answers: forms, JSON, headers; pages are in `mask_html`. The same code masks what was recorded and what a replay got, so
-//! that both can be compared.
+//! Masks requests and answers: JSON, headers, addresses; forms are in `mask_form`, pages in `mask_html`. The same code masks what
+//! was recorded and what a replay got, so that both can be compared.
 
 use serde_json::Value;
 
-use super::mask::{Masker, is_csrf_name, is_login_name, is_secret_name};
-use super::{Exchange, Recorded};
+use super::conditions::{condition, is_condition};
+use super::mask::{Masker, is_csrf_name, is_secret_name};
+use super::multipart;
+use super::{Exchange, Recorded, synthetic};
 
 /// Headers of a request that are written; the others belong to a connection, a client or a person.
 const REQUEST: &[&str] = &[
@@ -14,6 +16,8 @@ const REQUEST: &[&str] = &[
     "if-match",
     "if-modified-since",
     "if-none-match",
+    "if-range",
+    "if-unmodified-since",
     "origin",
     "range",
     "referer",
@@ -30,8 +34,6 @@ const NOT_ANSWER: &[&str] = &[
     "x-request-id",
     "traceparent",
 ];
-/// Of these, the ones that ask for something only if it is another one than the client has.
-const CONDITIONS: &[&str] = &["if-modified-since", "if-none-match"];
 /// Headers of an answer that hold nobody's data, whoever asks.
 const PLAIN_ANSWER: &[&str] = &[
     "accept-ranges",
@@ -52,57 +54,60 @@ const PLAIN_ANSWER: &[&str] = &[
     "x-content-type-options",
     "x-frame-options",
 ];
-/// Names and values of a form or a query, decoded.
-type Pairs = Vec<(String, Option<String>)>;
 
 impl Masker {
-    /// A request, without secrets and with masks.
+    /// A request, without secrets and with masks, and without its answer. The status of that one tells what the client had
+    /// kept.
     pub fn request(&self, exchange: &Exchange) -> Exchange {
-        let mut out =
-            Exchange { target: self.target(&exchange.target), headers: Vec::new(), ..exchange.clone() };
+        let mut out = Exchange {
+            target: self.target(&exchange.target),
+            headers: Vec::new(),
+            body: Vec::new(),
+            answer: None,
+            ..exchange.clone()
+        };
+        let content_type = exchange.header("content-type").unwrap_or_default();
+        let parts =
+            multipart::is_multipart(content_type).then(|| multipart::read(content_type, &exchange.body));
+        let status = exchange.answer.as_ref().map(|answer| answer.status);
         for (name, value) in &exchange.headers {
             let lower = name.to_ascii_lowercase();
-            if lower == "authorization" {
-                out.headers.push((name.clone(), self.authorization(value)));
-            } else if is_csrf_name(&lower) {
-                out.headers.push((name.clone(), "{{csrf}}".to_owned()));
-            } else if self.live && CONDITIONS.contains(&lower.as_str()) {
-                // A replay has nothing kept.
-            } else if self.live && lower == "if-match" {
-                out.headers.push((name.clone(), "{{etag}}".to_owned()));
-            } else if matches!(lower.as_str(), "referer" | "origin") {
-                out.headers.push((name.clone(), self.address(value)));
-            } else if REQUEST.contains(&lower.as_str()) {
-                out.headers.push((name.clone(), value.clone()));
-            }
+            let value = match lower.as_str() {
+                "authorization" => self.authorization(value),
+                name if is_csrf_name(name) => "{{csrf}}".to_owned(),
+                name if self.live && is_condition(name) => condition(name, value, status),
+                "referer" | "origin" => self.address(value),
+                "content-type" if parts.is_some() => {
+                    format!("multipart/form-data; boundary={}", multipart::BOUNDARY)
+                }
+                name if REQUEST.contains(&name) => value.clone(),
+                _ => continue,
+            };
+            out.headers.push((name.clone(), value));
         }
-        let media = exchange.header("content-type").unwrap_or_default().to_ascii_lowercase();
-        out.body = if exchange.body.is_empty() {
-            Vec::new()
-        } else if media.contains("urlencoded") {
-            self.form(&String::from_utf8_lossy(&exchange.body)).into_bytes()
-        } else if media.contains("json") {
-            match serde_json::from_slice(&exchange.body) {
-                Ok(document) => self.document("", document, true).to_string().into_bytes(),
-                Err(_) => self.fingerprint(&exchange.body).into_bytes(),
-            }
-        } else if media.starts_with("text/") {
-            self.text(&String::from_utf8_lossy(&exchange.body)).into_bytes()
-        } else {
-            self.fingerprint(&exchange.body).into_bytes()
+        out.body = match parts {
+            _ if exchange.body.is_empty() => Vec::new(),
+            Some(Some(parts)) => self.parts(parts),
+            _ => self.request_body(content_type, &exchange.body),
         };
         out
     }
 
-    /// Remembers what a request of a corpus sends: answers will show it again.
-    pub fn learn_request(&mut self, exchange: &Exchange) {
-        let query = exchange.target.split_once('?').map(|(_, query)| query).unwrap_or_default();
-        let form = if exchange.is_form() { String::from_utf8_lossy(&exchange.body) } else { "".into() };
-        for (_, value) in pairs(query).into_iter().chain(pairs(&form)) {
-            self.learn_mask(value.as_deref().unwrap_or_default());
-        }
-        if !exchange.is_form() {
-            self.learn_mask(&String::from_utf8_lossy(&exchange.body));
+    fn request_body(&self, content_type: &str, body: &[u8]) -> Vec<u8> {
+        let media = content_type.to_ascii_lowercase();
+        if media.contains("urlencoded") {
+            self.form(&String::from_utf8_lossy(body)).into_bytes()
+        } else if media.contains("json") {
+            match serde_json::from_slice(body) {
+                Ok(document) => self.document("", document, true).to_string().into_bytes(),
+                Err(_) => self.fingerprint(body).into_bytes(),
+            }
+        } else if media.starts_with("text/") {
+            self.text(&String::from_utf8_lossy(body)).into_bytes()
+        } else if self.live {
+            synthetic::reference(self, Some(&media), body).into_bytes()
+        } else {
+            self.fingerprint(body).into_bytes()
         }
     }
 
@@ -127,8 +132,11 @@ impl Masker {
         let media = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
         let media = media.map(|(_, value)| value.to_ascii_lowercase()).unwrap_or_default();
         let text = std::str::from_utf8(&answer.body);
+        let sent =
+            (!self.files.is_empty()).then(|| self.files.get(&self.fingerprint(&answer.body))).flatten();
         let body = match text {
             _ if answer.body.is_empty() => Vec::new(),
+            _ if sent.is_some() => sent.cloned().unwrap_or_default().into_bytes(),
             Ok(text) if media.contains("html") => self.html(text).into_bytes(),
             Ok(text) if media.contains("json") => match serde_json::from_str(text) {
                 Ok(document) => self.document("", document, false).to_string().into_bytes(),
@@ -180,36 +188,7 @@ impl Masker {
         fragment.map_or(masked.clone(), |fragment| format!("{masked}#{fragment}"))
     }
 
-    /// Names and values, as a form or a query has them.
-    fn form(&self, text: &str) -> String {
-        let pairs = pairs(text);
-        let has_password = pairs.iter().any(|(name, _)| name.to_ascii_lowercase().contains("passw"));
-        let login = pairs.iter().find(|(name, _)| has_password && is_login_name(name));
-        let login_value = login.and_then(|(_, value)| value.clone());
-        let person = login_value.as_deref().map_or_else(|| "self".to_owned(), |login| self.reference(login));
-        let shown = |(name, value): (String, Option<String>)| {
-            let Some(value) = value else { return encode(&name) };
-            let masked = if value.is_empty() {
-                String::new()
-            } else if is_csrf_name(&name) {
-                "{{csrf}}".to_owned()
-            } else if name.to_ascii_lowercase().contains("passw") {
-                format!("{{{{password {person}}}}}")
-            } else if login_value.as_deref() == Some(&value) && is_login_name(&name) {
-                format!("{{{{login {person}}}}}")
-            } else if is_secret_name(&name) {
-                format!("{{{{token {}}}}}", self.reference(&value))
-            } else if looks_secret(&value) {
-                format!("{{{{field {name}}}}}")
-            } else {
-                self.value(&name, &value)
-            };
-            format!("{}={}", encode(&name), encode(&masked))
-        };
-        pairs.into_iter().map(shown).collect::<Vec<_>>().join("&")
-    }
-
-    fn document(&self, name: &str, value: Value, is_request: bool) -> Value {
+    pub(super) fn document(&self, name: &str, value: Value, is_request: bool) -> Value {
         match value {
             Value::String(text) if is_csrf_name(name) && !text.is_empty() => {
                 Value::String("{{csrf}}".to_owned())
@@ -269,36 +248,6 @@ fn cookie(line: &str) -> String {
         .collect();
     let rest: String = attributes.iter().map(|attribute| format!("; {attribute}")).collect();
     format!("{name}={value}{rest}")
-}
-
-pub(in crate::shadow) fn pairs(text: &str) -> Pairs {
-    let decode = |text: &str| {
-        let spaced = text.replace('+', " ");
-        percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
-    };
-    text.split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| match pair.split_once('=') {
-            Some((name, value)) => (decode(name), Some(decode(value))),
-            None => (decode(pair), None),
-        })
-        .collect()
-}
-
-/// As forms encode; `{{..}}` stays readable.
-pub(in crate::shadow) fn encode(text: &str) -> String {
-    if text.starts_with("{{") && text.ends_with("}}") {
-        return text.to_owned();
-    }
-    let mut out = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b' ' => out.push('+'),
-            byte if byte.is_ascii_alphanumeric() || b"-._*".contains(&byte) => out.push(char::from(byte)),
-            byte => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -413,7 +362,11 @@ mod tests {
             ..Exchange::default()
         };
         let masked = masker.request(&request);
-        assert_eq!(masked.headers, [header("If-Match", "{{etag}}")]);
+        assert_eq!(masked.headers, [header("If-None-Match", "\"another\""), header("If-Match", "{{etag}}")]);
+        let answer = Some(Recorded { status: 304, ..Recorded::default() });
+        let masked = masker.request(&Exchange { answer, ..request });
+        assert_eq!(masked.headers[0], header("If-None-Match", "{{etag}}"));
+        assert_eq!(masked.answer, None);
         assert!(!masked.target.contains("kowalski"));
     }
 

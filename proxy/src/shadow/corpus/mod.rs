@@ -2,21 +2,29 @@
 //!
 //! One file for each session (`text` reads and writes it). What stands in place of a secret says where it comes from
 //! (`{{csrf}}`, `{{login NAME}}`, `{{password NAME}}`, `{{token NAME}}`, `{{field NAME}}`, `{{cookie}}`); what stands in
-//! place of personal data is a mask: the same one for the same value (`mask`). Playing a session is in `journey`.
+//! place of personal data is a mask: the same one for the same value (`mask`); what stands in place of a file is made when it
+//! is sent (`synthetic`). Playing a session is in `journey`.
 
+mod conditions;
 mod manifest;
 mod mask;
 mod mask_body;
+mod mask_form;
 mod mask_html;
+mod multipart;
+mod synthetic;
 mod text;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+pub(in crate::shadow) use conditions::CONDITIONS;
 pub use manifest::{Ended, MANIFEST, Manifest};
 pub use mask::{Masker, is_secret_name};
-pub(in crate::shadow) use mask_body::{encode, pairs};
+pub(in crate::shadow) use mask_form::{encode, pairs};
 pub(in crate::shadow) use mask_html::attribute;
+pub(in crate::shadow) use multipart::{boundary, is_multipart, read as read_parts, write as write_parts};
+pub(in crate::shadow) use synthetic::file;
 pub use text::{Misread, read, write};
 
 /// What a file of a corpus is called: `NAME.http`.

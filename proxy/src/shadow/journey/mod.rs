@@ -1,36 +1,42 @@
 //! Plays a session of a corpus against a server, as a browser would: cookies are kept, CSRF tokens and hidden fields are
-//! taken from the page that was just fetched, logins are done anew, and ids that the server gave stand for those recorded.
+//! taken from the page that was just fetched, logins are done anew, and ids that the server gave stand for those recorded. A
+//! page that the browser had kept already when it asked whether there is another one is fetched before that (`kept`); how
+//! `{{..}}` and masks become what is sent is in `filled`.
 //!
 //! What is answered is compared by the caller: with what was recorded (`replayed`), or with what another server answered.
 
 mod fields;
+mod filled;
 mod forged;
+mod given;
+mod kept;
 mod people;
 mod renames;
 mod replayed;
 mod target;
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
-use regex::Regex;
 use tokio::time::timeout;
 
 use super::compare::{Answer, Asked};
 use super::corpus::{Exchange, Session};
 
 pub use forged::Forged;
+pub use given::Given;
 pub use people::{LoginForm, People, Person};
 pub use renames::Renames;
 pub use replayed::{plain, recorded_answer, replayed};
 pub use target::Target;
 
 use fields::Fields;
+use filled::Filling;
+use kept::Kept;
 
 /// Most words that are remembered.
 const MOST_SEEN: usize = 100_000;
@@ -46,12 +52,13 @@ pub struct Player<'p> {
     patience: Duration,
     jar: BTreeMap<String, String>,
     fields: Fields,
-    /// The newest ETag of each path.
-    etags: BTreeMap<String, String>,
-    /// The path that is asked for.
+    kept: Kept,
+    /// The target that is asked for.
     asking: String,
     /// Words that pages have shown, by their masks.
     seen: BTreeMap<String, String>,
+    /// Masks that were sent as they are: nobody said what they stand for.
+    pub masks: BTreeSet<String>,
     /// Who logged in last.
     person: Option<String>,
     /// Ids that this server gave in the place of those recorded.
@@ -65,6 +72,8 @@ pub struct Prepared {
     pub request: http::Request<Bytes>,
     /// The question.
     pub asked: Asked,
+    /// Headers that say what a browser has kept of a page, which was not fetched yet.
+    pub lacking: Vec<(String, String)>,
 }
 
 /// An answer, and what was asked.
@@ -81,9 +90,9 @@ pub struct Played {
 impl<'p> Player<'p> {
     /// Nobody is logged in yet.
     pub fn new(target: &'p Target, host: &str, people: &'p People, patience: Duration) -> Self {
-        let (jar, fields, etags, asking, seen, renames) = Default::default();
-        let host = host.to_owned();
-        Self { target, host, people, patience, jar, fields, etags, asking, seen, person: None, renames }
+        let (jar, fields, kept, asking, seen, masks, renames) = Default::default();
+        let (host, person) = (host.to_owned(), None);
+        Self { target, host, people, patience, jar, fields, kept, asking, seen, masks, person, renames }
     }
 
     /// Logs in who was logged in when the session began.
@@ -138,7 +147,15 @@ impl<'p> Player<'p> {
     /// # Errors
     /// When it cannot be sent as written, or nobody answers.
     pub async fn play(&mut self, exchange: &Exchange) -> Result<Played, String> {
-        let Prepared { request, asked } = self.prepare(exchange)?;
+        let target = self.target_of(exchange)?;
+        if !self.kept.lacking(exchange, &target).is_empty() {
+            self.send(&kept::first(exchange)).await?;
+        }
+        self.send(exchange).await
+    }
+
+    async fn send(&mut self, exchange: &Exchange) -> Result<Played, String> {
+        let Prepared { request, asked, .. } = self.prepare(exchange)?;
         let begun = Instant::now();
         let answer = timeout(self.patience, self.ask(request.map(Full::new)))
             .await
@@ -153,9 +170,10 @@ impl<'p> Player<'p> {
     /// # Errors
     /// When it cannot be sent as written.
     pub fn prepare(&mut self, exchange: &Exchange) -> Result<Prepared, String> {
-        let target = self.fill(&self.unmasked(&exchange.target, Filling::Form), Filling::Form)?;
-        let target = self.renames.target(&target);
-        target.split('?').next().unwrap_or_default().clone_into(&mut self.asking);
+        let target = self.target_of(exchange)?;
+        self.asking.clone_from(&target);
+        self.notice_masks(exchange);
+        let lacking = self.kept.lacking(exchange, &target);
         let body = self.body(exchange)?;
         let cookies: Vec<String> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let cookies = cookies.join("; ");
@@ -166,7 +184,13 @@ impl<'p> Player<'p> {
             target.parse().map_err(|error| format!("`{target}` cannot be asked for: {error}"))?;
         *request.headers_mut() = self.headers(exchange, &cookies)?;
         let asked = Asked { url: format!("http://{}{target}", self.host), cookies: cookies.into_bytes() };
-        Ok(Prepared { request, asked })
+        Ok(Prepared { request, asked, lacking })
+    }
+
+    fn target_of(&self, exchange: &Exchange) -> Result<String, String> {
+        let target = self.people.given.target(&exchange.target);
+        let target = self.fill(&self.unmasked(&target, Filling::Form), Filling::Form)?;
+        Ok(self.renames.target(&target))
     }
 
     fn headers(&self, exchange: &Exchange, cookies: &str) -> Result<HeaderMap, String> {
@@ -226,34 +250,11 @@ impl<'p> Player<'p> {
             .get(http::header::CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| value.contains("html"));
-        if let Some(etag) = answer.headers.get(http::header::ETAG).and_then(|value| value.to_str().ok()) {
-            self.etags.insert(self.asking.clone(), etag.to_owned());
-        }
+        self.kept.learn(&self.asking, answer.status, &answer.headers);
         self.learn_words(answer);
         if html {
             self.fields.read(&String::from_utf8_lossy(&answer.body));
         }
-    }
-
-    /// What somebody typed in is masked in a recording. Where pages show the same word, it can be sent as it was.
-    fn learn_words(&mut self, answer: &Answer) {
-        let Some(masker) = self.people.masker.as_ref().filter(|masker| masker.is_live()) else { return };
-        let Ok(text) = std::str::from_utf8(&answer.body) else { return };
-        if self.seen.len() < MOST_SEEN {
-            self.seen.extend(masker.originals(text));
-        }
-    }
-
-    fn unmasked(&self, text: &str, filling: Filling) -> String {
-        static WORD: LazyLock<Option<Regex>> =
-            LazyLock::new(|| Regex::new(r"\{\{[^{}]*\}\}|%[0-9A-Fa-f]{2}|[A-Za-z0-9]{5,}").ok());
-        let (Some(words), false) = (WORD.as_ref(), self.seen.is_empty()) else { return text.to_owned() };
-        let original = |found: &regex::Captures<'_>| match (self.seen.get(&found[0]), filling) {
-            (None, _) => found[0].to_owned(),
-            (Some(word), Filling::Form) => super::corpus::encode(word),
-            (Some(word), _) => word.clone(),
-        };
-        words.replace_all(text, original).into_owned()
     }
 
     /// Later `{{password self}}` means who logged in here.
@@ -265,73 +266,4 @@ impl<'p> Player<'p> {
             self.person = Some(person.to_owned());
         }
     }
-
-    fn body(&self, exchange: &Exchange) -> Result<Vec<u8>, String> {
-        let Ok(text) = std::str::from_utf8(&exchange.body) else { return Ok(exchange.body.clone()) };
-        if exchange.is_form() {
-            let text = self.unmasked(text, Filling::Form);
-            return Ok(self.renames.form(&self.fill(&text, Filling::Form)?).into_bytes());
-        }
-        let json = exchange.header("content-type").is_some_and(|value| value.contains("json"));
-        if json {
-            let text = self.unmasked(text, Filling::Json);
-            return Ok(self.renames.document(&self.fill(&text, Filling::Json)?).into_bytes());
-        }
-        Ok(self.fill(text, Filling::Plain)?.into_bytes())
-    }
-
-    /// Puts values in the place of `{{..}}`.
-    fn fill(&self, text: &str, filling: Filling) -> Result<String, String> {
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once("{{") {
-            let Some((name, end)) = after.split_once("}}") else { break };
-            out.push_str(before);
-            let (kind, argument) = name.trim().split_once(' ').unwrap_or((name.trim(), ""));
-            let value = self.value(kind, argument.trim())?;
-            match filling {
-                Filling::Form => out.push_str(&super::corpus::encode(&value)),
-                Filling::Json => {
-                    let quoted = serde_json::Value::String(value).to_string();
-                    out.push_str(&quoted[1..quoted.len() - 1]);
-                }
-                Filling::Plain => out.push_str(&value),
-            }
-            rest = end;
-        }
-        out.push_str(rest);
-        Ok(out)
-    }
-
-    fn value(&self, kind: &str, argument: &str) -> Result<String, String> {
-        let person = || match argument {
-            "" | "self" => self.person.as_deref().unwrap_or("self"),
-            name => name,
-        };
-        match kind {
-            "csrf" => self
-                .fields
-                .csrf()
-                .ok_or_else(|| "no page of this session has shown a CSRF token yet".to_owned()),
-            "field" => self
-                .fields
-                .get(argument)
-                .ok_or_else(|| format!("no page of this session has shown a hidden field `{argument}` yet")),
-            "login" => Ok(self.people.find(person())?.login.clone()),
-            "password" => self.people.password(person()),
-            "token" => self.people.token(argument),
-            "etag" => Ok(self.etags.get(&self.asking).cloned().unwrap_or_default()),
-            // Bytes that were not recorded.
-            "bytes" | "secret" | "cookie" => Ok(String::new()),
-            other => Err(format!("`{{{{{other}}}}}` stands for nothing that is known")),
-        }
-    }
-}
-
-/// How a value is written where it goes.
-#[derive(Debug, Clone, Copy)]
-enum Filling {
-    Form,
-    Json,
-    Plain,
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::Given;
 use crate::shadow::corpus::Masker;
 
 /// The users' file.
@@ -19,6 +20,9 @@ pub struct People {
     /// Knows masked names.
     #[serde(skip)]
     pub masker: Option<Masker>,
+    /// What is sent in place of masks.
+    #[serde(skip)]
+    pub given: Given,
 }
 
 /// The form of the login page.
@@ -67,7 +71,11 @@ impl People {
     pub fn load(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
-        toml::from_str(&text).map_err(|error| format!("`{}`: {}", path.display(), error.message()))
+        toml::from_str(&text).map_err(|error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.lines().count().max(1) + usize::from(before.ends_with('\n'));
+            format!("{}:{line}: {}", path.display(), error.message())
+        })
     }
 
     pub(super) fn find(&self, name: &str) -> Result<&Person, String> {

@@ -111,6 +111,11 @@ impl Renames {
         pairs(form).into_iter().map(shown).collect::<Vec<_>>().join("&")
     }
 
+    /// The value of a field.
+    pub fn field(&self, name: &str, value: &str) -> String {
+        self.by_field(name, value).cloned().unwrap_or_else(|| value.to_owned())
+    }
+
     /// A JSON document.
     pub fn document(&self, text: &str) -> String {
         match serde_json::from_str(text) {

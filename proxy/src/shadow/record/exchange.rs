@@ -1,33 +1,39 @@
 //! From the bytes of a request and its answer to an exchange that can be masked and replayed, or the reason why not.
 
-use std::io::Read;
-
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::Taken;
-use crate::shadow::corpus::{Exchange, Recorded};
+use crate::shadow::coding::{Undecoded, codings, decoded};
+use crate::shadow::corpus::{Exchange, Recorded, is_multipart, read_parts};
+
+/// Bodies that are files of users: what is sent in their place has the same length and kind.
+const FILES: &[&str] = &[
+    "application/octet-stream",
+    "application/pdf",
+    "application/zip",
+    "application/gzip",
+    "application/msword",
+    "application/vnd.",
+    "audio/",
+    "font/",
+    "image/",
+    "video/",
+];
 
 /// What is taken, as it is; nothing of it may be written before it is masked.
 pub(super) fn exchange(taken: &Taken, most: usize) -> Result<Exchange, &'static str> {
     let (status, answer_headers) = (taken.answer.0, &taken.answer.1);
-    if status == 304 {
-        // A replay has nothing kept, and gets the whole answer.
-        return Err("not_modified");
-    }
     let (request, answer) = (&taken.bodies.0, &taken.bodies.1);
-    if !request.is_empty() && !can_be_sent_again(&taken.headers) {
+    if !request.is_empty() && !can_be_sent_again(&taken.headers, request) {
         return Err("body_kind");
     }
     let mut headers = plain(answer_headers);
-    let body = match encoding(answer_headers).as_deref() {
-        None => answer.to_vec(),
-        Some(_) if answer.is_empty() => Vec::new(),
-        Some("gzip" | "x-gzip") => unzip(flate2::read::MultiGzDecoder::new(&answer[..]), most)?,
-        Some("deflate") => unzip(flate2::read::ZlibDecoder::new(&answer[..]), most)?,
-        Some(_) => return Err("encoded"),
-    };
-    headers.retain(|(name, _)| name != "content-encoding");
+    let body = decoded(&codings(answer_headers), answer, most).map_err(|why| match why {
+        Undecoded::TooLarge => "body_too_large",
+        Undecoded::Unknown => "encoded",
+    })?;
+    headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-encoding"));
     Ok(Exchange {
         route: Some(taken.route.name.clone()),
         served: Some(taken.served.clone()),
@@ -40,29 +46,20 @@ pub(super) fn exchange(taken: &Taken, most: usize) -> Result<Exchange, &'static 
     })
 }
 
-/// Whether what stands in place of a body can be sent: forms, JSON and text. Files of users are not written.
-fn can_be_sent_again(headers: &HeaderMap) -> bool {
+/// Whether something can be sent in the place of a body: forms, JSON and text are masked, and files are replaced.
+fn can_be_sent_again(headers: &HeaderMap, body: &[u8]) -> bool {
     if headers.contains_key(CONTENT_ENCODING) {
         return false;
     }
-    let media = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media = media.to_ascii_lowercase();
-    media.contains("urlencoded") || media.contains("json") || media.starts_with("text/")
-}
-
-fn encoding(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get(CONTENT_ENCODING)?.to_str().ok()?.trim().to_ascii_lowercase();
-    (!text.is_empty() && text != "identity").then_some(text)
-}
-
-fn unzip(reader: impl Read, most: usize) -> Result<Vec<u8>, &'static str> {
-    let mut body = Vec::new();
-    let most = most as u64;
-    match reader.take(most + 1).read_to_end(&mut body) {
-        Ok(read) if read as u64 > most => Err("body_too_large"),
-        Ok(_) => Ok(body),
-        Err(_) => Err("encoded"),
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if is_multipart(content_type) {
+        return read_parts(content_type, body).is_some();
     }
+    let media = content_type.to_ascii_lowercase();
+    media.contains("urlencoded")
+        || media.contains("json")
+        || media.starts_with("text/")
+        || FILES.iter().any(|file| media.starts_with(file))
 }
 
 fn plain(headers: &HeaderMap) -> Vec<(String, String)> {
@@ -83,33 +80,36 @@ fn titled(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
 
     #[test]
-    fn compressed_answers_are_bounded() {
-        let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        zipped.write_all(&[b'x'; 5_000]).unwrap();
-        let zipped = zipped.finish().unwrap();
-        let read = |most| unzip(flate2::read::MultiGzDecoder::new(&zipped[..]), most);
-        assert_eq!(read(5_000), Ok(vec![b'x'; 5_000]));
-        assert_eq!(read(4_999), Err("body_too_large"));
-        assert_eq!(unzip(flate2::read::MultiGzDecoder::new(&b"nonsense"[..]), 9), Err("encoded"));
+    fn headers_are_written_as_people_read_them() {
         assert_eq!(titled("content-type"), "Content-Type");
     }
 
     #[test]
-    fn files_are_not_sent_again() {
-        let headers = |media: &'static str| {
+    fn what_has_no_stand_in_is_not_sent_again() {
+        let can = |media: &str, body: &[u8]| {
             let mut headers = HeaderMap::new();
-            headers.insert(CONTENT_TYPE, http::HeaderValue::from_static(media));
-            headers
+            headers.insert(CONTENT_TYPE, media.parse().unwrap());
+            can_be_sent_again(&headers, body)
         };
-        for media in ["application/x-www-form-urlencoded", "application/json; charset=utf-8", "text/plain"] {
-            assert!(can_be_sent_again(&headers(media)), "{media}");
+        for media in [
+            "application/x-www-form-urlencoded",
+            "application/json; charset=utf-8",
+            "text/plain",
+            "image/png",
+            "application/vnd.ms-excel",
+        ] {
+            assert!(can(media, b"x"), "{media}");
         }
-        assert!(!can_be_sent_again(&headers("multipart/form-data; boundary=x")));
-        assert!(!can_be_sent_again(&HeaderMap::new()));
+        let part = b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nv\r\n--x--\r\n";
+        assert!(can("multipart/form-data; boundary=x", part));
+        assert!(!can("multipart/form-data; boundary=y", part) && !can("application/x-own", b"x"));
+        assert!(!can_be_sent_again(&HeaderMap::new(), b"x"));
+        let mut zipped = HeaderMap::new();
+        zipped.insert(CONTENT_TYPE, "text/plain".parse().unwrap());
+        zipped.insert(CONTENT_ENCODING, "gzip".parse().unwrap());
+        assert!(!can_be_sent_again(&zipped, b"x"));
     }
 }

@@ -130,7 +130,7 @@ impl Writer {
             return Ok(());
         }
         self.learn_host(taken);
-        let mut plain = match exchange(taken, self.recordings.options.body_bytes) {
+        let plain = match exchange(taken, self.recordings.options.body_bytes) {
             Ok(plain) => plain,
             Err(reason) => {
                 self.recordings.skip(&name, reason);
@@ -145,7 +145,8 @@ impl Writer {
         let known_before = first.then(|| self.recordings.user_of(&cookies, Utc::now())).flatten();
         let user = known_before.map(|id| person(&self.masker, &id));
         // What a page offers for choice must be known before the request that chooses it is masked.
-        let answer = plain.answer.take().map(|answer| self.masker.answer(&answer));
+        self.masker.learn_uploads(&plain);
+        let answer = plain.answer.as_ref().map(|answer| self.masker.answer(answer));
         let mut masked = self.masker.request(&plain);
         masked.answer = answer;
         masked.title = format!("{position} {} {name}", plain.method);
