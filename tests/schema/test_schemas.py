@@ -39,6 +39,8 @@ NOT_STRUCTURAL = {
 #: The same for broken settings.
 NOT_STRUCTURAL_SETTINGS = {
     "certificates_without_keys": "two lists of one length",
+    "admin_with_half_of_tls": "one key, written apart from another",
+    "admin_without_tls": "who can reach an address",
     "store_without_database": "the address of a database",
     "store_mode_unknown": "the address of a database",
     "store_without_tls": "the address of a database",
