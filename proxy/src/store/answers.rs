@@ -6,14 +6,15 @@
 //! secret is in it: of a key and a request there are digests, and an answer with a secret is not handed over at all. What
 //! follows from an earlier request is decided in `admin`.
 
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row};
+
+use super::local::Local;
 
 /// So long an answer is kept.
 const LIFE: TimeDelta = TimeDelta::hours(24);
@@ -96,9 +97,9 @@ impl Answers {
     /// When the machine refuses a thread.
     pub fn start(directory: &Path) -> std::io::Result<Self> {
         let (questions, inbox) = sync_channel(QUEUE);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let keeper = Keeper { path: directory.join("answers.db"), runtime, open: None };
-        std::thread::Builder::new().name("answers".to_owned()).spawn(move || keeper.run(&inbox))?;
+        let place = SqliteConnectOptions::new().filename(directory.join("answers.db"));
+        let database = Local::new(place, &[TABLE]).private();
+        std::thread::Builder::new().name("answers".to_owned()).spawn(move || keep(database, &inbox))?;
         Ok(Self { questions })
     }
 
@@ -145,65 +146,22 @@ fn patience(request: &Keyed) -> Duration {
     if request.urgent { HASTE } else { PATIENCE }
 }
 
-struct Keeper {
-    path: PathBuf,
-    runtime: tokio::runtime::Runtime,
-    open: Option<SqliteConnection>,
-}
-
-impl Keeper {
-    fn run(mut self, inbox: &Receiver<Question>) {
-        while let Ok(question) = inbox.recv() {
-            // Whoever asked may have gone on.
-            match question {
-                Question::Begin(request, answer) => {
-                    let _ = answer.send(self.with(async |open| begin(open, &request).await));
-                }
-                Question::Anew(request, answer) => {
-                    let _ = answer.send(self.with(async |open| put(open, &request, None).await));
-                }
-                Question::End(request, answered, answer) => {
-                    let _ = answer.send(self.with(async |open| end(open, &request, answered.as_ref()).await));
-                }
+fn keep(mut database: Local, inbox: &Receiver<Question>) {
+    while let Ok(question) = inbox.recv() {
+        // Whoever asked may have gone on.
+        match question {
+            Question::Begin(request, answer) => {
+                let _ = answer.send(database.ask(async |open| begin(open, &request).await));
+            }
+            Question::Anew(request, answer) => {
+                let _ = answer.send(database.ask(async |open| put(open, &request, None).await));
+            }
+            Question::End(request, answered, answer) => {
+                let _ = answer.send(database.ask(async |open| end(open, &request, answered.as_ref()).await));
             }
         }
-        if let Some(open) = self.open.take() {
-            let _ = self.runtime.block_on(open.close());
-        }
     }
-
-    fn with<T>(
-        &mut self,
-        question: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
-    ) -> Result<T, String> {
-        let (path, kept) = (&self.path, self.open.take());
-        let answered = self.runtime.block_on(async {
-            let mut open = match kept {
-                Some(open) => open,
-                None => open_at(path).await?,
-            };
-            let answer = question(&mut open).await?;
-            Ok::<_, sqlx::Error>((open, answer))
-        });
-        // After an error it is opened again: the file may have been moved away.
-        let (open, answer) = answered.map_err(|error| error.to_string())?;
-        self.open = Some(open);
-        Ok(answer)
-    }
-}
-
-async fn open_at(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
-    // For its owner only; the files beside it get the same mode.
-    let mut file = std::fs::OpenOptions::new();
-    file.append(true).create(true).mode(0o600).open(path).map_err(sqlx::Error::Io)?;
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Normal)
-        .busy_timeout(Duration::from_secs(2));
-    let mut open = SqliteConnection::connect_with(&options).await?;
-    sqlx::query(TABLE).execute(&mut open).await?;
-    Ok(open)
+    database.close();
 }
 
 async fn begin(open: &mut SqliteConnection, request: &Keyed) -> Result<Option<Earlier>, sqlx::Error> {

@@ -15,6 +15,7 @@ mod database;
 mod diffs;
 mod fleet;
 mod journal;
+mod local;
 mod recorder;
 mod records;
 mod refusals;

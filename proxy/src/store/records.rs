@@ -9,8 +9,10 @@ use std::str::FromStr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection, Row};
+
+use super::local::Local;
 
 /// How long a question may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -50,12 +52,12 @@ impl Records {
     /// Starts the thread. A database that cannot be opened is tried again with the next command.
     ///
     /// # Errors
-    /// When the machine refuses a thread.
+    /// When the machine refuses a thread, or the address is none.
     pub fn start(url: &str) -> std::io::Result<Self> {
         let (commands, inbox) = channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let worker = Worker { url: url.to_owned(), runtime, connection: None };
-        std::thread::Builder::new().name("records".to_owned()).spawn(move || worker.run(&inbox))?;
+        let place = SqliteConnectOptions::from_str(url).map_err(std::io::Error::other)?;
+        let database = Local::new(place, &[TABLE]);
+        std::thread::Builder::new().name("records".to_owned()).spawn(move || keep(database, &inbox))?;
         Ok(Self { commands })
     }
 
@@ -91,59 +93,19 @@ fn ended() -> String {
     "the store has ended".to_owned()
 }
 
-struct Worker {
-    url: String,
-    runtime: tokio::runtime::Runtime,
-    connection: Option<SqliteConnection>,
-}
-
-impl Worker {
-    fn run(mut self, inbox: &Receiver<Command>) {
-        while let Ok(command) = inbox.recv() {
-            match command {
-                Command::Change(kind, subject, mut change, answer) => {
-                    let done =
-                        self.ask(async |connection| apply(connection, (kind, &subject), &mut change).await);
-                    let _ = answer.send(done);
-                }
-                Command::All(kind, answer) => {
-                    let _ = answer.send(self.ask(async |connection| all(connection, kind).await));
-                }
+fn keep(mut database: Local, inbox: &Receiver<Command>) {
+    while let Ok(command) = inbox.recv() {
+        match command {
+            Command::Change(kind, subject, mut change, answer) => {
+                let done =
+                    database.ask(async |connection| apply(connection, (kind, &subject), &mut change).await);
+                let _ = answer.send(done);
+            }
+            Command::All(kind, answer) => {
+                let _ = answer.send(database.ask(async |connection| all(connection, kind).await));
             }
         }
     }
-
-    fn ask<T>(
-        &mut self,
-        question: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
-    ) -> Result<T, String> {
-        let (connection, url) = (&mut self.connection, &self.url);
-        let answer = self.runtime.block_on(async {
-            let open = match connection {
-                Some(open) => open,
-                None => connection.insert(open(url).await?),
-            };
-            question(open).await
-        });
-        answer.map_err(|error| {
-            self.connection = None;
-            error.to_string()
-        })
-    }
-}
-
-async fn open(url: &str) -> Result<SqliteConnection, sqlx::Error> {
-    let options = SqliteConnectOptions::from_str(url)?
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Normal)
-        .busy_timeout(Duration::from_secs(2));
-    if let Some(directory) = options.get_filename().parent() {
-        std::fs::create_dir_all(directory).map_err(sqlx::Error::Io)?;
-    }
-    let mut connection = SqliteConnection::connect_with(&options).await?;
-    sqlx::query(TABLE).execute(&mut connection).await?;
-    Ok(connection)
 }
 
 async fn apply(

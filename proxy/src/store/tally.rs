@@ -5,14 +5,15 @@
 //! are only ever added to, in one transaction, so that a process and its successor may both write. Nothing personal is in
 //! it: a route's name, a backend's name, a day, sums. Who counts is in `observe`, who asks in `rollout`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row};
+
+use super::local::Local;
 
 /// Days that are kept.
 pub const KEPT_DAYS: u64 = 400;
@@ -54,6 +55,21 @@ pub struct Sums {
     pub sessions: u64,
     /// Time until they were answered, in microseconds.
     pub micros: u64,
+}
+
+impl Sums {
+    /// From a row of either store; `sum` reads the column of this name.
+    pub(super) fn of_row(sum: impl Fn(&str) -> Result<u64, sqlx::Error>) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            calls: sum("calls")?,
+            errors: sum("errors")?,
+            fallbacks: sum("fallbacks")?,
+            defers: sum("defers")?,
+            writes: sum("writes")?,
+            sessions: sum("sessions")?,
+            micros: sum("micros")?,
+        })
+    }
 }
 
 impl std::ops::AddAssign<&Sums> for Sums {
@@ -112,21 +128,13 @@ pub struct Book {
 
 /// Keeps the tally.
 #[derive(Debug)]
-pub struct Tally {
-    path: PathBuf,
-    open: Mutex<Option<Open>>,
-}
-
-#[derive(Debug)]
-struct Open {
-    runtime: tokio::runtime::Runtime,
-    connection: SqliteConnection,
-}
+pub struct Tally(Mutex<Local>);
 
 impl Tally {
     /// In this directory; opened when it is needed.
     pub fn new(directory: &Path) -> Self {
-        Self { path: directory.join("tally.db"), open: Mutex::new(None) }
+        let place = SqliteConnectOptions::new().filename(directory.join("tally.db"));
+        Self(Mutex::new(Local::new(place, &TABLES)))
     }
 
     /// Adds to what is there, for the day of `at`. Waits for the disk.
@@ -157,39 +165,7 @@ impl Tally {
         &self,
         question: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, String> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut used = match open.take() {
-            Some(used) => used,
-            None => self.open().map_err(|error| error.to_string())?,
-        };
-        let answer = used.runtime.block_on(question(&mut used.connection));
-        // After an error it is opened again: the file may have been moved away.
-        if answer.is_ok() {
-            *open = Some(used);
-        }
-        answer.map_err(|error| error.to_string())
-    }
-
-    fn open(&self) -> Result<Open, sqlx::Error> {
-        if let Some(directory) = self.path.parent() {
-            std::fs::create_dir_all(directory).map_err(sqlx::Error::Io)?;
-        }
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(sqlx::Error::Io)?;
-        let options = SqliteConnectOptions::new()
-            .filename(&self.path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(Duration::from_secs(2));
-        let connection = runtime.block_on(async {
-            let mut connection = SqliteConnection::connect_with(&options).await?;
-            for table in TABLES {
-                sqlx::query(table).execute(&mut connection).await?;
-            }
-            Ok::<_, sqlx::Error>(connection)
-        })?;
-        Ok(Open { runtime, connection })
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).ask(question)
     }
 }
 
@@ -286,19 +262,10 @@ async fn changed(
 }
 
 fn known(row: &SqliteRow) -> Result<Known, sqlx::Error> {
-    let sum = |name: &str| -> Result<u64, sqlx::Error> {
+    let sums = Sums::of_row(|name| {
         let value: i64 = row.try_get(name)?;
         Ok(u64::try_from(value).unwrap_or_default())
-    };
-    let sums = Sums {
-        calls: sum("calls")?,
-        errors: sum("errors")?,
-        fallbacks: sum("fallbacks")?,
-        defers: sum("defers")?,
-        writes: sum("writes")?,
-        sessions: sum("sessions")?,
-        micros: sum("micros")?,
-    };
+    })?;
     let tallied = Tallied { route: row.try_get("route")?, backend: row.try_get("backend")?, sums };
     Ok(Known { tallied, last_at: row.try_get("last_at")? })
 }

@@ -162,16 +162,7 @@ impl Shared {
 }
 
 fn known(row: &PgRow) -> Result<Known, sqlx::Error> {
-    let sum = |name: &str| -> Result<u64, sqlx::Error> { Ok(unsigned(row.try_get(name)?)) };
-    let sums = Sums {
-        calls: sum("calls")?,
-        errors: sum("errors")?,
-        fallbacks: sum("fallbacks")?,
-        defers: sum("defers")?,
-        writes: sum("writes")?,
-        sessions: sum("sessions")?,
-        micros: sum("micros")?,
-    };
+    let sums = Sums::of_row(|name| Ok(unsigned(row.try_get(name)?)))?;
     let tallied = Tallied { route: row.try_get("route")?, backend: row.try_get("backend")?, sums };
     Ok(Known { tallied, last_at: row.try_get("last_at")? })
 }
