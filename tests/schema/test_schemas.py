@@ -93,6 +93,10 @@ canary = { percent = 0.125, users = ["7"], roles = ["admin"], networks = ["10.0.
 guard = { max_error_ratio = 0.01, max_p95_ratio = 1.5, window = "1m", min_requests = 50, on_trip = "freeze" }
 rate = { per = "user", requests = 10, window = "1m30s", burst = 5 }
 timeout = "250ms"
+[[route]]
+name = "b"
+rule = "/c"
+guard = { max_p95_ratio = "off" }
 [route.shadow]
 sample = 1
 show = ["header vary"]

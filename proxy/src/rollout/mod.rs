@@ -7,6 +7,7 @@
 //! rollback in `drill`, who is asked and told in `hooks`. Every change goes through `control`, like anybody else's.
 
 mod advance;
+mod book;
 mod drill;
 mod facts;
 mod gate;
@@ -20,6 +21,7 @@ mod side;
 mod sights;
 mod soak;
 mod steps;
+mod usuals;
 mod watch;
 
 pub use advance::advance;
@@ -31,4 +33,5 @@ pub use hooks::Hooks;
 pub use incident::{Incident, Incidents, Sample, SideReport};
 pub use sights::Sights;
 pub use soak::Soaks;
+pub use usuals::Usuals;
 pub use watch::{share, watch};

@@ -57,21 +57,27 @@ impl Side {
         }
     }
 
-    pub(super) fn count(&mut self, at: u64, failed: bool, slow: bool, waited: Duration) {
+    /// A request that ended; whether it was slow may be known later.
+    pub(super) fn count(&mut self, at: u64, failed: bool, waited: Duration) {
         let passed = at.saturating_sub(self.last) as f64;
         let slowly = forget(passed, self.half_life * 10.0);
         self.recent = self.recent * forget(passed, self.half_life) + 1.0;
         let usual = &mut self.usual;
         usual.requests = usual.requests * slowly + 1.0;
         usual.failed = usual.failed * slowly + f64::from(u8::from(failed));
-        usual.slow = usual.slow * slowly + f64::from(u8::from(slow));
-        let step = |share: f64, bad: bool| share + (f64::from(u8::from(bad)) - share) / LATEST;
-        self.latest = (step(self.latest.0, failed), step(self.latest.1, slow));
+        usual.slow *= slowly;
+        self.latest.0 = step(self.latest.0, failed);
         self.last = self.last.max(at);
         self.total.requests += 1;
         self.total.failed += u64::from(failed);
-        self.total.slow += u64::from(slow);
         self.total.waited += waited;
+    }
+
+    /// Whether a request that was counted was slow.
+    pub(super) fn judge(&mut self, slow: bool) {
+        self.usual.slow += f64::from(u8::from(slow));
+        self.latest.1 = step(self.latest.1, slow);
+        self.total.slow += u64::from(slow);
     }
 
     pub(super) fn compared(&mut self, mismatch: bool) {
@@ -114,6 +120,11 @@ impl Side {
     }
 }
 
+/// The share among the last requests, one request later.
+fn step(share: f64, bad: bool) -> f64 {
+    share + (f64::from(u8::from(bad)) - share) / LATEST
+}
+
 fn outage_or(latest: f64, usual: f64) -> f64 {
     if latest >= OUTAGE { latest.max(usual) } else { usual }
 }
@@ -133,19 +144,19 @@ mod tests {
         let (mut one, mut other) = (Side::new(WINDOW), Side::new(WINDOW));
         for at in 0..10_000 {
             let side = if at % 4 == 0 { &mut one } else { &mut other };
-            side.count(at, false, false, Duration::ZERO);
+            side.count(at, false, Duration::ZERO);
         }
         assert!((one.share_against(&other, 10_000) - 0.25).abs() < 0.01);
-        (10_000..200_000).for_each(|at| one.count(at, false, false, Duration::ZERO));
+        (10_000..200_000).for_each(|at| one.count(at, false, Duration::ZERO));
         assert!(one.share_against(&other, 200_000) > 0.99, "the other side's requests are forgotten");
     }
 
     #[test]
     fn what_is_usual_needs_enough_requests() {
         let mut side = Side::new(WINDOW);
-        (0..40).for_each(|at| side.count(at, at % 4 == 0, false, Duration::ZERO));
+        (0..40).for_each(|at| side.count(at, at % 4 == 0, Duration::ZERO));
         assert!(side.failing() < 0.2, "only the latest: {}", side.failing());
-        (40..1_000).for_each(|at| side.count(at, at % 4 == 0, false, Duration::ZERO));
+        (40..1_000).for_each(|at| side.count(at, at % 4 == 0, Duration::ZERO));
         assert!((0.25..0.32).contains(&side.failing()), "{}", side.failing());
         assert_eq!(side.slow(), 0.0);
     }
@@ -153,8 +164,8 @@ mod tests {
     #[test]
     fn a_clock_that_jumps_back_harms_nothing() {
         let mut side = Side::new(WINDOW);
-        side.count(1_000, true, false, Duration::ZERO);
-        side.count(10, true, false, Duration::ZERO);
+        side.count(1_000, true, Duration::ZERO);
+        side.count(10, true, Duration::ZERO);
         assert_eq!(side.total().failed, 2);
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::book;
 use super::steps::Stage;
 use crate::route::{Route, Table};
 
@@ -29,11 +30,10 @@ pub struct Soaks {
 }
 
 impl Soaks {
-    /// Those kept in this directory. A file that makes no sense is none: every route begins anew.
+    /// Those kept in this directory.
     pub fn load(directory: &Path) -> Self {
         let path = directory.join("soak.json");
-        let text = std::fs::read_to_string(&path).unwrap_or_default();
-        Self { path, book: Mutex::new(serde_json::from_str(&text).unwrap_or_default()) }
+        Self { book: Mutex::new(book::load(&path)), path }
     }
 
     /// So much time has passed, in which routing was as in this table. Whether some route has changed its step.
@@ -73,10 +73,7 @@ impl Soaks {
     /// # Errors
     /// When the disk refuses.
     pub fn save(&self) -> std::io::Result<()> {
-        let text = serde_json::to_string(&*self.book.lock().unwrap_or_else(PoisonError::into_inner))?;
-        let next = self.path.with_extension("json.next");
-        std::fs::write(&next, text)?;
-        std::fs::rename(next, &self.path)
+        book::save(&self.path, &self.book.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -15,6 +15,7 @@ use super::guard::{Fault, Guard, Seen, Verdict};
 use super::incident::{Incident, Incidents, Sample, SideReport};
 use super::side::Side;
 use super::sights::Sights;
+use super::usuals::Usuals;
 use crate::control::{Change, Control, Edit};
 use crate::observe::{Evidence, Waiting};
 use crate::route::{OnTrip, Route};
@@ -23,6 +24,8 @@ use crate::route::{OnTrip, Route};
 const SAMPLES: usize = 20;
 /// How often to look for requests that hang.
 const LOOK: Duration = Duration::from_millis(250);
+/// How often what was learnt of fallbacks is written.
+const WRITE: Duration = Duration::from_secs(5);
 /// How long to wait before an action that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -48,10 +51,11 @@ enum Acted {
 pub async fn watch(
     control: Arc<Control>,
     incidents: Arc<Incidents>,
-    (sights, waiting): (Arc<Sights>, Arc<Waiting>),
+    (sights, waiting, mut usuals): (Arc<Sights>, Arc<Waiting>, Usuals),
     mut evidence: mpsc::Receiver<Evidence>,
 ) {
     let began = Instant::now();
+    let mut written = began;
     let mut routes: HashMap<String, Watched> = HashMap::new();
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -61,24 +65,43 @@ pub async fn watch(
                 Some(one) => vec![one],
                 None => return,
             },
-            _ = look.tick() => waiting.overdue(|route| routes.get(&route.name)?.guard.hung_from()),
+            _ = look.tick() => {
+                if written.elapsed() >= WRITE {
+                    written = Instant::now();
+                    save(&mut usuals);
+                }
+                waiting.overdue(|route| routes.get(&route.name)?.guard.hung_from())
+            }
         };
         for one in news {
             let Some(rules) = &one.route.guard else { continue };
             let watched = routes.entry(one.route.name.clone()).or_insert_with(|| Watched {
-                guard: Guard::new(rules),
+                guard: Guard::new(rules, usuals.of(&one.route)),
                 route: Arc::clone(&one.route),
                 revision: one.revision,
                 samples: VecDeque::new(),
                 acted: None,
             });
             let verdict = watched.take(&one, began);
+            if let Some(usual) = watched.guard.usual() {
+                usuals.learnt(&watched.route, usual);
+            }
             sights.saw(&watched.route, watched.guard.served());
             if let Verdict::Bad(fault) = verdict {
                 watched.act(fault, &control, &incidents).await;
             }
         }
     }
+}
+
+/// Writes what was learnt since the last time; nobody waits for it.
+fn save(usuals: &mut Usuals) {
+    let Some(write) = usuals.unsaved() else { return };
+    tokio::task::spawn_blocking(|| {
+        if let Err(error) = write() {
+            tracing::debug!(%error, "what fallbacks usually take cannot be written");
+        }
+    });
 }
 
 /// Shares incidents with the other nodes, as soon as their store can be reached; for ever.
@@ -110,9 +133,8 @@ impl Watched {
             failed: one.failure.is_some(),
             waited: one.waited,
         };
-        let slow_before = self.guard.candidate().total().slow;
+        let slow = self.guard.is_slow(seen.waited);
         let verdict = self.guard.see(seen);
-        let slow = self.guard.candidate().total().slow > slow_before;
         if let Some(what) = one.failure.or(slow.then_some("slow")).filter(|_| one.candidate) {
             self.keep(one, what);
         }
@@ -124,7 +146,7 @@ impl Watched {
         let (old, new) = (&self.route, &one.route);
         let same_sides = old.candidate == new.candidate && old.fallback == new.fallback;
         if let Some(rules) = new.guard.as_ref().filter(|rules| !same_sides || *rules != self.guard.rules()) {
-            self.guard = Guard::new(rules);
+            self.guard = Guard::new(rules, self.guard.usual().filter(|_| old.fallback == new.fallback));
         }
         if !same_sides || old.serve != new.serve || old.canary != new.canary {
             self.guard.restart();
@@ -179,7 +201,7 @@ impl Watched {
             problem: None,
             candidate: report(&self.route.candidate, candidate),
             fallback: report(&self.route.fallback, fallback),
-            usual_p95_ms: self.guard.usual_p95().map(milliseconds),
+            usual_p95_ms: self.guard.usual().map(|usual| milliseconds(usual.p95)),
             samples: self.samples.iter().cloned().collect(),
         }
     }

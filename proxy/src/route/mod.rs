@@ -147,7 +147,7 @@ impl Route {
 pub struct Guard {
     /// The share of requests (0 to 1) by which the candidate may fail, be slow or differ beyond the fallback.
     pub max_error_ratio: f64,
-    /// An answer is slow from so many times the fallback's 95th percentile on; absent: times do not count.
+    /// An answer is slow from so many times the fallback's 95th percentile on; none: times do not count.
     pub max_p95_ratio: Option<f64>,
     /// What "lately" means.
     pub window: Duration,

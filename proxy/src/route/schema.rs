@@ -255,7 +255,9 @@ fn rate(key: &str) -> Option<Value> {
 fn guard(key: &str) -> Option<Value> {
     Some(match key {
         "max_error_ratio" => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
-        "max_p95_ratio" => json!({ "type": "number", "minimum": 1, "maximum": 1_000 }),
+        "max_p95_ratio" => {
+            json!({ "anyOf": [{ "type": "number", "minimum": 1, "maximum": 1_000 }, { "const": "off" }] })
+        }
         "window" => of("duration"),
         "min_requests" => json!({ "type": "integer", "minimum": 1 }),
         "on_trip" => json!({ "enum": ["rollback", "freeze"] }),

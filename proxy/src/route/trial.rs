@@ -134,6 +134,8 @@ pub(super) fn shadow(
 
 /// What a guard allows when it does not say: one failure in two hundred requests.
 const MAX_ERROR_RATIO: f64 = 0.005;
+/// And one answer in two hundred that takes so many times as long as 95 % of the fallback's.
+const MAX_P95_RATIO: f64 = 2.0;
 const WINDOW: Duration = Duration::from_secs(60);
 const MIN_REQUESTS: u64 = 50;
 
@@ -143,7 +145,14 @@ pub(super) fn guard(section: &Section<'_>, serving: &Serving, report: &mut Repor
     let table = value.section(keys::GUARD, report)?;
     // `Some(None)`: not there; `None`: there, and wrong.
     let max_error_ratio = optional(table.get("max_error_ratio"), |ratio| ratio.number(0.0, 1.0, report));
-    let max_p95_ratio = optional(table.get("max_p95_ratio"), |ratio| ratio.number(1.0, 1_000.0, report));
+    let max_p95_ratio = optional(table.get("max_p95_ratio"), |ratio| {
+        if ratio.is_text() {
+            let off =
+                |text: &str| (text == "off").then_some(None).ok_or("write a number, or `off`".to_owned());
+            return ratio.parsed(report, off);
+        }
+        ratio.number(1.0, 1_000.0, report).map(Some)
+    });
     let window = optional(table.get("window"), |window| window.duration(report));
     let min_requests = optional(table.get("min_requests"), |requests| requests.integer(1, report));
     let on_trip = optional(table.get("on_trip"), |action| {
@@ -160,7 +169,7 @@ pub(super) fn guard(section: &Section<'_>, serving: &Serving, report: &mut Repor
     }
     Some(Guard {
         max_error_ratio: max_error_ratio?.unwrap_or(MAX_ERROR_RATIO),
-        max_p95_ratio: max_p95_ratio?,
+        max_p95_ratio: max_p95_ratio?.unwrap_or(Some(MAX_P95_RATIO)),
         window: window?.unwrap_or(WINDOW),
         min_requests: min_requests?.unwrap_or(MIN_REQUESTS),
         on_trip: on_trip?.unwrap_or(OnTrip::Rollback),

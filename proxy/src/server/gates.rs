@@ -1,4 +1,4 @@
-//! Gates, plans that advance by themselves, and webhooks: what they know, and their tasks.
+//! Guards, gates, plans that advance by themselves, and webhooks: what they know, and their tasks.
 
 use std::sync::Arc;
 
@@ -6,10 +6,32 @@ use anyhow::Context;
 use tokio::runtime::Runtime;
 
 use crate::control::Control;
-use crate::rollout::{self, Drills, Gates, Hooks, Incidents, Sights, Soaks};
+use crate::observe::Observer;
+use crate::rollout::{self, Drills, Gates, Hooks, Incidents, Sights, Soaks, Usuals};
 use crate::settings::Settings;
 use crate::shadow::Shadow;
 use crate::store::Records;
+
+/// So many requests may a guard be behind.
+const EVIDENCE: usize = 8 * 1024;
+
+/// Begins to watch guarded routes; ends with the runtime. What is kept of them for people, and for gates.
+pub(super) fn guard(
+    settings: &Settings,
+    control: &Arc<Control>,
+    observer: &Observer,
+    runtime: &Runtime,
+) -> (Arc<Incidents>, Arc<Sights>) {
+    let directory = &settings.store.directory;
+    let incidents = Arc::new(Incidents::new(directory).shared_by(control.shared_store()));
+    let (evidence, sights) = (observer.watch_guarded(EVIDENCE), Arc::new(Sights::default()));
+    let seen = (Arc::clone(&sights), Arc::clone(observer.waiting()), Usuals::load(directory));
+    runtime.spawn(rollout::watch(Arc::clone(control), Arc::clone(&incidents), seen, evidence));
+    if control.shared_store().is_some() {
+        runtime.spawn(rollout::share(Arc::clone(&incidents)));
+    }
+    (incidents, sights)
+}
 
 pub(super) fn build(
     settings: &Settings,

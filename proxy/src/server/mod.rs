@@ -43,7 +43,7 @@ use crate::control::{Control, Reloaded};
 use crate::gateway::{Gateway, Rules};
 use crate::observe::{Observer, count_panics};
 use crate::rollout::progress::Tallies;
-use crate::rollout::{self, Gates, Incidents, Sights};
+use crate::rollout::{Gates, Incidents};
 use crate::settings::{Current, Inputs, Settings};
 use crate::shadow::Shadow;
 use crate::store::Diffs;
@@ -63,8 +63,6 @@ use upgrade::{Origin, Successor};
 /// Attempts of one request: each upstream once, a dead pooled connection, the fallback's. What is repeated is decided
 /// in `gateway`; this only bounds it.
 const MOST_ATTEMPTS: usize = 16;
-/// So many requests may a guard be behind.
-const EVIDENCE: usize = 8 * 1024;
 /// How long tasks that are still running at the very end are waited for.
 const LAST_MOMENT: Duration = Duration::from_millis(100);
 
@@ -136,16 +134,9 @@ fn start(
     }
     // From here on the state on disk is ours.
     let control = Arc::new(Control::start(&settings)?);
-    let incidents = Incidents::new(&settings.store.directory);
-    let incidents = Arc::new(incidents.shared_by(control.shared_store()));
     let observer = Arc::new(Observer::new(Arc::clone(control.live()), &settings, &log.dropped())?);
     observer.ask(sources::of(&control, &backends));
-    let (evidence, sights) = (observer.watch_guarded(EVIDENCE), Arc::new(Sights::default()));
-    let seen = (Arc::clone(&sights), Arc::clone(observer.waiting()));
-    runtime.spawn(rollout::watch(Arc::clone(&control), Arc::clone(&incidents), seen, evidence));
-    if control.shared_store().is_some() {
-        runtime.spawn(rollout::share(Arc::clone(&incidents)));
-    }
+    let (incidents, sights) = gates::guard(&settings, &control, &observer, &runtime);
     let (shadow, outlet, diffs) = shadow::build(&settings, &observer, (control.live(), &backends))?;
     let copies = shadow::start(&shadow, outlet, predecessor.is_none())?;
     let gates = gates::build(&settings, (&control, &incidents), (&shadow, &sights))?;

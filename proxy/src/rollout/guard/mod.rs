@@ -5,10 +5,11 @@
 //! often than the fallback at the same time: a database that is down is nobody's fault. What follows from a verdict is
 //! in `watch`.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::gate::Served;
-use super::latency::Latency;
+use super::latency::{Latency, Usual};
 use super::sequential::{Excess, Imbalance};
 use super::side::Side;
 use crate::route;
@@ -89,6 +90,9 @@ impl Verdict {
     }
 }
 
+/// So many answers at most wait to be judged until it is known what is slow; the oldest are forgotten.
+const UNJUDGED: usize = 1_024;
+
 /// One thing that can be wrong, tested.
 #[derive(Debug, Clone, Default)]
 struct Measure {
@@ -108,6 +112,8 @@ pub(super) struct Guard {
     latency: Latency,
     /// The candidate's, for gates.
     own_latency: Latency,
+    /// Whether the candidate gave each answer, and how long it took: from before it was known what is slow.
+    unjudged: VecDeque<(bool, Duration)>,
     /// The candidate's share of the last requests: right after a flip it says more than that of the last seconds.
     latest_share: f64,
     /// The candidate's share of the requests of the last seconds.
@@ -115,7 +121,8 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(rules: &route::Guard) -> Self {
+    /// One that has seen nothing; `usual` is what the fallback took when it was last seen, if it ever was.
+    pub(super) fn new(rules: &route::Guard, usual: Option<Usual>) -> Self {
         Self {
             rules: rules.clone(),
             candidate: Side::new(rules.window),
@@ -123,8 +130,9 @@ impl Guard {
             failures: Measure::default(),
             slowness: Measure::default(),
             mismatches: Excess::default(),
-            latency: Latency::default(),
+            latency: usual.map(Latency::known).unwrap_or_default(),
             own_latency: Latency::default(),
+            unjudged: VecDeque::new(),
             latest_share: 0.0,
             share: 0.0,
         }
@@ -142,9 +150,18 @@ impl Guard {
         &self.fallback
     }
 
-    /// The fallback's 95th percentile; none while too little was seen.
-    pub(super) fn usual_p95(&self) -> Option<Duration> {
-        self.latency.p95()
+    /// How long the fallback takes; none while too little was seen.
+    pub(super) fn usual(&self) -> Option<Usual> {
+        self.latency.usual()
+    }
+
+    /// Whether an answer that took so long is slow; what nobody can say yet is not.
+    pub(super) fn is_slow(&self, waited: Duration) -> bool {
+        self.slow_from().is_some_and(|limit| waited > limit)
+    }
+
+    fn slow_from(&self) -> Option<Duration> {
+        self.rules.max_p95_ratio.and_then(|ratio| self.latency.slow_from(ratio))
     }
 
     /// The candidate starts with a clean record; what is known of the fallback stays.
@@ -154,6 +171,7 @@ impl Guard {
         self.slowness = Measure::default();
         self.mismatches = Excess::default();
         self.own_latency = Latency::default();
+        self.unjudged.clear();
     }
 
     /// From when on a request that the candidate has not answered yet counts as failed; absent: too little is known of
@@ -174,31 +192,48 @@ impl Guard {
 
     /// Takes one request in, and says what is to be thought now.
     pub(super) fn see(&mut self, seen: Seen) -> Verdict {
-        let slow_from = self.rules.max_p95_ratio.and_then(|ratio| self.latency.slow_from(ratio));
-        let slow = !seen.failed && slow_from.is_some_and(|limit| seen.waited > limit);
+        let slow_from = self.slow_from();
         let side = if seen.candidate { &mut self.candidate } else { &mut self.fallback };
-        side.count(seen.at, seen.failed, slow, seen.waited);
+        side.count(seen.at, seen.failed, seen.waited);
         if !seen.failed {
             let latency = if seen.candidate { &mut self.own_latency } else { &mut self.latency };
             latency.add(seen.waited);
         }
         self.latest_share += (f64::from(u8::from(seen.candidate)) - self.latest_share) / LATEST;
         self.share = self.candidate.share_against(&self.fallback, seen.at);
-        let share = self.share.max(self.latest_share);
         if seen.failed {
-            self.failures.imbalance.add(seen.candidate, share);
-        }
-        if slow {
-            self.slowness.imbalance.add(seen.candidate, share);
+            self.failures.imbalance.add(seen.candidate, self.share.max(self.latest_share));
         }
         if seen.candidate {
             let allowed = self.rules.max_error_ratio;
             self.failures.excess.add(seen.failed, self.fallback.failing() + allowed);
-            if slow_from.is_some() {
-                self.slowness.excess.add(slow, self.fallback.slow() + allowed);
-            }
+        }
+        if self.rules.max_p95_ratio.is_some() {
+            let waited = if seen.failed { Duration::ZERO } else { seen.waited };
+            self.judge((seen.candidate, waited), slow_from);
         }
         self.verdict()
+    }
+
+    /// Looks at how long an answer took, as soon as it is known what is slow, and then at all that waited for that.
+    fn judge(&mut self, (candidate, waited): (bool, Duration), slow_from: Option<Duration>) {
+        if self.unjudged.len() == UNJUDGED {
+            self.unjudged.pop_front();
+        }
+        self.unjudged.push_back((candidate, waited));
+        let Some(limit) = slow_from else { return };
+        let share = self.share.max(self.latest_share);
+        for (candidate, waited) in self.unjudged.drain(..) {
+            let slow = waited > limit;
+            let side = if candidate { &mut self.candidate } else { &mut self.fallback };
+            side.judge(slow);
+            if slow {
+                self.slowness.imbalance.add(candidate, share);
+            }
+            if candidate {
+                self.slowness.excess.add(slow, self.fallback.slow() + self.rules.max_error_ratio);
+            }
+        }
     }
 
     /// Takes a comparison of both sides' answers in.
@@ -238,139 +273,4 @@ impl Guard {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::sequential::tests::Chance;
-    use super::*;
-    use crate::route::OnTrip;
-
-    fn rules() -> route::Guard {
-        route::Guard {
-            max_error_ratio: 0.01,
-            max_p95_ratio: Some(1.5),
-            window: Duration::from_secs(60),
-            min_requests: 50,
-            on_trip: OnTrip::Rollback,
-        }
-    }
-
-    /// What the two sides do: the share of failures, and of answers that take ten times as long.
-    #[derive(Clone, Copy)]
-    struct World {
-        share: f64,
-        candidate: (f64, f64),
-        fallback: (f64, f64),
-    }
-
-    /// Runs a world for so many requests, one per millisecond: the first verdict of `Bad`, after how many bad outcomes
-    /// of the candidate.
-    fn run(guard: &mut Guard, world: World, requests: u64, chance: &mut Chance) -> Option<(Fault, u32, u64)> {
-        let mut bad = 0;
-        for at in 0..requests {
-            let candidate = chance.next() < world.share;
-            let (fails, slow) = if candidate { world.candidate } else { world.fallback };
-            let failed = chance.next() < fails;
-            let usual = 20.0 + 20.0 * chance.next() + if chance.next() < 0.02 { 60.0 } else { 0.0 };
-            let waited = if chance.next() < slow { usual * 10.0 } else { usual };
-            bad += u32::from(candidate && (failed || waited > 150.0));
-            let seen =
-                Seen { at, candidate, failed, waited: Duration::from_micros((waited * 1_000.0) as u64) };
-            if let Verdict::Bad(fault) = guard.see(seen) {
-                return Some((fault, bad, at));
-            }
-        }
-        None
-    }
-
-    /// A guard that has seen the fallback alone for a while.
-    fn seasoned(max_error_ratio: f64, fallback: (f64, f64), chance: &mut Chance) -> Guard {
-        let mut guard = Guard::new(&route::Guard { max_error_ratio, ..rules() });
-        run(&mut guard, World { share: 0.0, candidate: (0.0, 0.0), fallback }, 2_000, chance);
-        guard
-    }
-
-    /// How many of 100 candidates like this trip later than at their 20th bad outcome, or for another reason.
-    fn late(max_error_ratio: f64, share: f64, candidate: (f64, f64), expected: Fault) -> usize {
-        let in_time = |seed: &u64| {
-            let mut chance = Chance(*seed);
-            let mut guard = seasoned(max_error_ratio, (0.0, 0.0), &mut chance);
-            let world = World { share, candidate, fallback: (0.0, 0.0) };
-            let tripped = run(&mut guard, world, 200_000, &mut chance);
-            tripped.is_some_and(|(fault, bad, _)| fault == expected && bad <= 20)
-        };
-        (0..100).filter(|seed| !in_time(seed)).count()
-    }
-
-    #[test]
-    fn five_percent_of_bad_answers_trip_within_twenty() {
-        for share in [0.05, 0.25, 0.5, 1.0] {
-            for (candidate, fault) in [((0.05, 0.0), Fault::Fails), ((0.0, 0.05), Fault::Slow)] {
-                let late = late(0.005, share, candidate, fault);
-                assert!(late <= 1, "share {share}, {fault:?}: {late} of 100");
-            }
-        }
-    }
-
-    #[test]
-    fn a_guard_that_allows_more_asks_for_a_little_more() {
-        for share in [0.05, 0.25, 0.5, 1.0] {
-            for (candidate, fault) in [((0.05, 0.0), Fault::Fails), ((0.0, 0.05), Fault::Slow)] {
-                let late = late(0.01, share, candidate, fault);
-                assert!(late <= 6, "share {share}, {fault:?}: {late} of 100");
-            }
-        }
-    }
-
-    #[test]
-    fn equal_sides_never_trip() {
-        for (fails, slow) in [(0.0, 0.0), (0.003, 0.003), (0.01, 0.01), (0.03, 0.03), (0.2, 0.1)] {
-            for share in [0.01, 0.25, 0.5, 0.9, 1.0] {
-                let mut chance = Chance(11);
-                let mut guard = seasoned(0.01, (fails, slow), &mut chance);
-                let world = World { share, candidate: (fails, slow), fallback: (fails, slow) };
-                let tripped = run(&mut guard, world, 300_000, &mut chance);
-                assert_eq!(tripped, None, "{fails} failing, {slow} slow, share {share}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_breaks_both_sides_is_nobodys_fault() {
-        for share in [0.05, 0.5] {
-            let mut chance = Chance(5);
-            let mut guard = seasoned(0.01, (0.0, 0.0), &mut chance);
-            let good = World { share, candidate: (0.0, 0.0), fallback: (0.0, 0.0) };
-            let outage = World { share, candidate: (0.9, 0.0), fallback: (0.9, 0.0) };
-            for world in [good, outage, good, outage] {
-                let tripped = run(&mut guard, world, 10_000, &mut chance);
-                assert_eq!(tripped, None, "share {share}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_candidate_that_is_better_is_ok() {
-        let mut chance = Chance(2);
-        let mut guard = seasoned(0.01, (0.05, 0.05), &mut chance);
-        let world = World { share: 0.5, candidate: (0.0, 0.0), fallback: (0.05, 0.05) };
-        assert_eq!(run(&mut guard, world, 50_000, &mut chance), None);
-        let fast = Seen { at: 60_000, candidate: true, failed: false, waited: Duration::from_millis(1) };
-        assert_eq!(guard.see(fast), Verdict::Ok);
-    }
-
-    #[test]
-    fn little_is_inconclusive_but_plain_failure_is_not() {
-        let mut guard = Guard::new(&rules());
-        let seen = |at, failed| Seen { at, candidate: true, failed, waited: Duration::from_millis(5) };
-        assert_eq!(guard.see(seen(0, false)), Verdict::Inconclusive);
-        let verdicts: Vec<_> = (1..=5).map(|at| guard.see(seen(at, true))).collect();
-        assert_eq!(verdicts[4], Verdict::Bad(Fault::Fails), "five failures in a row: {verdicts:?}");
-    }
-
-    #[test]
-    fn other_answers_trip_too() {
-        let mut guard = Guard::new(&rules());
-        (0..500).for_each(|_| assert_ne!(guard.compared(false), Verdict::Bad(Fault::Differs)));
-        let tripped = (0..20).any(|_| guard.compared(true) == Verdict::Bad(Fault::Differs));
-        assert!(tripped);
-    }
-}
+mod tests;
