@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::backend::{Backend, Exchange, Then};
-use crate::ficus::{Ficus, Setup, eventually};
+use crate::ficus::{Directory, Ficus, Setup, eventually};
 
 const GUARDED: &str = "serve = \"rust\"\nguard = { max_p95_ratio = 2.0, on_trip = \"rollback\" }\n";
 
@@ -99,6 +99,33 @@ fn slow_answers_are_rolled_back() {
     eventually("the incident", || !incidents(&ficus).is_empty());
     assert_eq!(incidents(&ficus)[0]["fault"], "latency");
     assert!(rolled_back());
+}
+
+#[test]
+fn what_slow_means_is_remembered_when_nobody_asks_the_fallback_any_more() {
+    let legacy = Backend::saying("legacy");
+    let (rust, _) = sometimes(|exchange| {
+        std::thread::sleep(Duration::from_millis(400));
+        exchange.ok("rust, late");
+    });
+    let state = Directory::new();
+    let start = |serve: &str| {
+        let setup = Setup::new(&legacy).rust_at(&rust.url());
+        let lines = format!("serve = \"{serve}\"\nguard = {{}}\n");
+        setup.route(&lines).set("store.directory", &state.path().display().to_string()).start()
+    };
+    let mut ficus = start("legacy");
+    let mut client = ficus.connect();
+    (0..250).for_each(|n| assert_eq!(get(&mut client, n), 200));
+    eventually("what was learnt", || state.path().join("usual.json").is_file());
+    ficus.signal("TERM");
+    ficus.ended();
+    let ficus = start("rust");
+    let mut client = ficus.connect();
+    let tripped = (0..2_000).any(|n| get(&mut client, n) == 200 && serves(&ficus, "legacy"));
+    assert!(tripped, "the guard never tripped");
+    let incidents = || std::fs::read_to_string(state.path().join("incidents.jsonl")).unwrap_or_default();
+    eventually("the incident", || incidents().contains("\"fault\":\"latency\""));
 }
 
 #[test]
