@@ -1,7 +1,8 @@
 //! A connection while it is lent: what pingora writes to and reads from.
 //!
-//! Step 5 of a request (forward). The head goes out with lines of our own at its end. A request that must not be executed
-//! twice and goes to a Unix socket is sent at once, head and body, and watched (`whole`).
+//! Step 5 of a request (forward). The head goes out with lines of our own at its end, together with its body if that is
+//! there already: one write, and the other end is woken once. A request that must not be executed twice and goes to a
+//! Unix socket is sent at once in any case, head and body, and watched (`whole`).
 
 use std::io;
 use std::pin::Pin;
@@ -12,19 +13,27 @@ use pingora::protocols::l4::virt::{VirtualSockOpt, VirtualSocket};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::answer::Answer;
-use super::loan::{Inner, Loan, is_silent};
-use super::whole::{Verdict, Whole};
+use super::connect::Inner;
+use super::loan::{Loan, is_silent};
+use super::whole::{Verdict, Whole, announces_body};
 
 /// What a head ends with.
 const END: &[u8; 4] = b"\r\n\r\n";
+/// Small writes are gathered up to this size.
+const GATHER: usize = 8 * 1024;
+/// So many times whoever waits for the answer is asked to look again before a head leaves without its body: pingora
+/// takes in what there is of a body once per turn, and hands it on in the next one.
+const TURNS: u8 = 3;
 
 /// The connection.
 pub(super) struct Lent<S = Inner> {
     /// Gone when it was given back.
     inner: Option<S>,
     loan: Option<Arc<Loan>>,
-    /// What is still to be sent: the head, and a body behind it that goes out together with it.
+    /// What is still to be sent: the head, and what goes out together with it.
     waiting: Vec<u8>,
+    /// So many turns the head may still wait for its body.
+    turns: u8,
     /// How much of that was sent.
     sent: usize,
     /// The end of the head has come.
@@ -43,7 +52,16 @@ impl<S> Lent<S> {
     pub(super) fn new(inner: S, loan: Option<Arc<Loan>>) -> Self {
         let whole = loan.as_ref().is_some_and(|loan| loan.is_whole()).then(Whole::default);
         let answer = Answer::new(false);
-        Self { inner: Some(inner), loan, waiting: Vec::new(), sent: 0, head_gone: false, whole, answer }
+        Self {
+            inner: Some(inner),
+            loan,
+            waiting: Vec::new(),
+            turns: 0,
+            sent: 0,
+            head_gone: false,
+            whole,
+            answer,
+        }
     }
 
     /// Takes bytes of a head; at its end come our lines, before the empty one.
@@ -72,6 +90,8 @@ impl<S> Lent<S> {
         if let Some(whole) = &mut self.whole {
             whole.head_is(&self.waiting);
             whole.add(body.len());
+        } else if body.is_empty() && announces_body(&self.waiting) {
+            self.turns = TURNS;
         }
         self.waiting.extend_from_slice(&body);
     }
@@ -120,6 +140,7 @@ impl<S: AsyncWrite + Unpin> Lent<S> {
             self.gather(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
+        self.turns = 0;
         if self.is_held()
             && let Some(whole) = &mut self.whole
         {
@@ -127,8 +148,29 @@ impl<S: AsyncWrite + Unpin> Lent<S> {
             self.waiting.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
+        if self.waiting.len() + bytes.len() <= GATHER {
+            self.waiting.extend_from_slice(bytes);
+            return Poll::Ready(Ok(bytes.len()));
+        }
         ready!(self.poll_waiting(cx))?;
         self.inner()?.poll_write(cx, bytes)
+    }
+
+    /// Whoever reads has nothing to write at the moment: what waits may leave, but a head gives its body a chance to come.
+    fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.waiting.is_empty() || self.is_held() {
+            return Poll::Ready(Ok(()));
+        }
+        if self.turns > 0 {
+            self.turns -= 1;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        // An answer may come although the other end takes nothing more.
+        if self.poll_waiting(cx)?.is_ready() {
+            let _ = self.inner()?.poll_flush(cx)?;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -186,6 +228,7 @@ impl AsyncRead for Lent {
             self.give_back();
             return Poll::Ready(Ok(()));
         }
+        ready!(self.poll_leave(cx))?;
         let before = buf.filled().len();
         ready!(self.poll_read_inner(cx, buf))?;
         let followed = self.answer.follow(&buf.filled()[before..]);
@@ -202,6 +245,9 @@ impl AsyncWrite for Lent {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.turns > 0 {
+            return Poll::Ready(Ok(()));
+        }
         ready!(self.poll_waiting(cx))?;
         self.inner()?.poll_flush(cx)
     }
@@ -209,8 +255,8 @@ impl AsyncWrite for Lent {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_waiting(cx))?;
         match &mut self.inner {
-            Some(inner) => Pin::new(inner).poll_shutdown(cx),
-            None => Poll::Ready(Ok(())),
+            Some(inner) if !inner.ends_by_close() => Pin::new(inner).poll_shutdown(cx),
+            _ => Poll::Ready(Ok(())),
         }
     }
 }
@@ -273,6 +319,45 @@ mod tests {
         for at in 1..HEAD.len() {
             assert_eq!(sent(&[&HEAD[..at], &HEAD[at..]], "body").await, expected, "{at}");
         }
+    }
+
+    /// A connection where nothing is watched, and its other end.
+    fn ordinary() -> (Lent, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let loan = loan("http://127.0.0.1:1", false, false);
+        (Lent::new(Inner::Unix(ours), Some(loan)), theirs)
+    }
+
+    #[tokio::test]
+    async fn a_head_waits_for_a_body_that_is_there() {
+        let (mut lent, theirs) = ordinary();
+        lent.write_all(POST.as_bytes()).await.unwrap();
+        lent.flush().await.unwrap();
+        let mut space = [0; 200];
+        assert_eq!(theirs.try_read(&mut space).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        lent.write_all(b"body").await.unwrap();
+        lent.flush().await.unwrap();
+        theirs.readable().await.unwrap();
+        assert_eq!(theirs.try_read(&mut space).unwrap(), POST.len() + 4, "in one piece");
+    }
+
+    #[tokio::test]
+    async fn a_head_does_not_wait_for_a_body_that_is_late() {
+        let (mut lent, mut theirs) = ordinary();
+        lent.write_all(POST.as_bytes()).await.unwrap();
+        lent.flush().await.unwrap();
+        let answering = async {
+            let mut space = [0; 200];
+            assert_eq!(theirs.read(&mut space).await.unwrap(), POST.len());
+            theirs.write_all(b"HTTP/1.1 401 ").await.unwrap();
+        };
+        let mut space = [0; 13];
+        let (read, ()) = tokio::join!(lent.read_exact(&mut space), answering);
+        assert_eq!((read.unwrap(), &space), (13, b"HTTP/1.1 401 "));
+        lent.write_all(b"bo").await.unwrap();
+        lent.write_all(b"dy").await.unwrap();
+        lent.flush().await.unwrap();
+        assert_eq!(theirs.read(&mut [0; 200]).await.unwrap(), 4, "small pieces are gathered");
     }
 
     /// A request that must not be repeated, on a Unix socket, and its other end.

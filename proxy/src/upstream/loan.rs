@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use pingora::connectors::{L4Connect, TransportConnector};
-pub(super) use pingora::protocols::Stream as Inner;
 use pingora::protocols::l4::socket::SocketAddr;
 use pingora::protocols::l4::stream::Stream;
 use pingora::protocols::l4::virt::VirtualSocketStream;
@@ -22,6 +21,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 use tokio::io::{AsyncRead, ReadBuf};
 
+use super::connect::{Inner, connect};
 use super::lent::Lent;
 use super::{Backend, Patience, Serving, Upstream};
 
@@ -243,7 +243,7 @@ impl L4Connect for Loan {
                 let no_address = || Error::explain(ErrorType::ConnectError, "no address is known");
                 let peer = self.plain_peer().ok_or_else(no_address)?;
                 // What this needs while it waits is large, and most requests find a connection that rests.
-                Box::pin(self.connector.0.new_stream(&*peer)).await?
+                Box::pin(connect(&peer, &self.connector.0)).await?
             }
         };
         let lent = Lent::new(connection, self.me.upgrade());
@@ -288,7 +288,7 @@ pub(super) mod tests {
     async fn pair() -> (Inner, tokio::net::TcpStream) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let ours = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (Box::new(Stream::from(ours)), listener.accept().await.unwrap().0)
+        (Inner::Tcp(ours), listener.accept().await.unwrap().0)
     }
 
     /// Until the system has told us what the other end did.

@@ -8,6 +8,7 @@ mod answer;
 mod backend;
 mod breaker;
 mod chunks;
+mod connect;
 mod dial;
 mod ejection;
 mod lent;

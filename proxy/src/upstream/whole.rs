@@ -134,13 +134,23 @@ impl Whole {
 
 /// What a head says about the length of its body; one that says nothing has none.
 fn length(head: &[u8]) -> usize {
-    const NAME: &[u8] = b"content-length:";
-    let named = |line: &[u8]| {
-        let (name, value) = line.split_at_checked(NAME.len())?;
-        let text = std::str::from_utf8(value).ok()?;
-        name.eq_ignore_ascii_case(NAME).then(|| text.trim().parse().unwrap_or(0))
+    let text = value(head, b"content-length:").and_then(|value| std::str::from_utf8(value).ok());
+    text.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
+
+/// Whether a body follows a head.
+pub(super) fn announces_body(head: &[u8]) -> bool {
+    let rarely = [&b"GET "[..], b"HEAD "].iter().any(|method| head.starts_with(method));
+    !rarely && (length(head) > 0 || value(head, b"transfer-encoding:").is_some())
+}
+
+/// The value of the first header with this name in small letters, with its colon.
+fn value<'h>(head: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
+    let named = |line: &'h [u8]| {
+        let (this, value) = line.split_at_checked(name.len())?;
+        this.eq_ignore_ascii_case(name).then_some(value)
     };
-    head.split(|byte| *byte == b'\n').find_map(named).unwrap_or(0)
+    head.split(|byte| *byte == b'\n').find_map(named)
 }
 
 #[cfg(test)]
@@ -155,7 +165,10 @@ mod tests {
             ("DELETE / HTTP/1.1\r\nX-Content-Length: 7\r\n\r\n", 0),
         ] {
             assert_eq!(length(head.as_bytes()), expected, "{head}");
+            assert_eq!(announces_body(head.as_bytes()), expected > 0, "{head}");
         }
+        assert!(announces_body(b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"));
+        assert!(!announces_body(b"GET / HTTP/1.1\r\nContent-Length: 5\r\n\r\n"), "rare: it goes out at once");
     }
 
     #[test]
