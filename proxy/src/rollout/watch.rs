@@ -22,6 +22,10 @@ use crate::route::{OnTrip, Route};
 
 /// So many bad requests are shown.
 const SAMPLES: usize = 20;
+/// So many requests are taken in at once,
+const BATCH: usize = 1_024;
+/// and so long it is paused then: whoever answers requests does not wake this thread with each of them.
+const BREATHER: Duration = Duration::from_millis(2);
 /// How often to look for requests that hang.
 const LOOK: Duration = Duration::from_millis(250);
 /// How often what was learnt of fallbacks is written.
@@ -59,21 +63,23 @@ pub async fn watch(
     let mut routes: HashMap<String, Watched> = HashMap::new();
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut news = Vec::with_capacity(BATCH);
     loop {
-        let news = tokio::select! {
-            one = evidence.recv() => match one {
-                Some(one) => vec![one],
-                None => return,
-            },
+        tokio::select! {
+            received = evidence.recv_many(&mut news, BATCH) => {
+                if received == 0 {
+                    return;
+                }
+            }
             _ = look.tick() => {
                 if written.elapsed() >= WRITE {
                     written = Instant::now();
                     save(&mut usuals);
                 }
-                waiting.overdue(|route| routes.get(&route.name)?.guard.hung_from())
+                news = waiting.overdue(|route| routes.get(&route.name)?.guard.hung_from());
             }
-        };
-        for one in news {
+        }
+        for one in news.drain(..) {
             let Some(rules) = &one.route.guard else { continue };
             let watched = routes.entry(one.route.name.clone()).or_insert_with(|| Watched {
                 guard: Guard::new(rules, usuals.of(&one.route)),
@@ -91,6 +97,7 @@ pub async fn watch(
                 watched.act(fault, &control, &incidents).await;
             }
         }
+        tokio::time::sleep(BREATHER).await;
     }
 }
 

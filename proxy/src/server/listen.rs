@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::doorkeeper::{Admitted, Doorkeeper, Refused};
+use super::workers::Workers;
 use super::{proxy_protocol, stop};
 use crate::gateway::{Connection, Gateway, Rules, Transport, kept};
 use crate::observe::Observer;
@@ -45,6 +46,8 @@ pub(super) struct Door {
     pub(super) preamble_from: Arc<[Network]>,
     /// Counts connections.
     pub(super) keeper: Arc<Doorkeeper>,
+    /// Who answers requests.
+    pub(super) workers: Workers,
     /// Another process accepts on the same socket: who waits is for it.
     pub(super) taken_over: Arc<AtomicBool>,
 }
@@ -61,31 +64,31 @@ pub(super) fn open(address: SocketAddr, what: &str) -> anyhow::Result<std::net::
     open().with_context(|| format!("cannot listen on `{address}` ({what})"))
 }
 
-/// Accepts connections until the door closes.
-pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, mut door: Door) {
+/// Accepts connections, on the worker `here`, until the door closes.
+pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, mut door: Door, here: usize) {
     let mut complained = None;
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => welcome(stream, peer, tls.clone(), door.clone()),
+                Ok((stream, peer)) => welcome(stream, peer, tls.clone(), door.clone(), here),
                 Err(error) => complain(&error, &mut complained).await,
             },
             _ = door.closing.changed() => break,
         }
     }
     if !door.taken_over.load(Ordering::Acquire) {
-        accept_waiting(listener, tls.as_ref(), &door);
+        accept_waiting(listener, tls.as_ref(), &door, here);
     }
 }
 
 /// Who is already connected, as far as they can know, is not turned away. The system is asked directly: tokio may not
 /// have heard of the latest ones yet.
-fn accept_waiting(listener: TcpListener, tls: Option<&TlsAcceptor>, door: &Door) {
+fn accept_waiting(listener: TcpListener, tls: Option<&TlsAcceptor>, door: &Door, here: usize) {
     let Ok(listener) = listener.into_std() else { return };
     while let Ok((stream, peer)) = listener.accept() {
         let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
         if let Ok(stream) = stream {
-            welcome(stream, peer, tls.cloned(), door.clone());
+            welcome(stream, peer, tls.cloned(), door.clone(), here);
         }
     }
 }
@@ -102,7 +105,7 @@ async fn complain(error: &std::io::Error, last: &mut Option<Instant>) {
     }
 }
 
-fn welcome(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, door: Door) {
+fn welcome(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, door: Door, here: usize) {
     let admitted = match door.keeper.admit(peer.ip()) {
         Ok((admitted, given_up)) => {
             for _ in 0..given_up {
@@ -112,10 +115,22 @@ fn welcome(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, door: 
         }
         Err(refused) => return turn_away(&stream, tls.is_some(), refused, &door.observer),
     };
-    let open = door.observer.connection_opened();
-    tokio::spawn(async move {
-        serve(stream, peer, tls, &door, &admitted).await;
-        drop((open, admitted));
+    let (open, seat) = (door.observer.connection_opened(), door.workers.seat(here));
+    if seat.is_at(here) {
+        tokio::spawn(async move {
+            serve(stream, peer, tls, &door, &admitted).await;
+            drop((open, admitted, seat));
+        });
+        return;
+    }
+    // Each runtime watches its own sockets. A system that refuses that has no descriptor left.
+    let Ok(stream) = stream.into_std() else { return };
+    let there = seat.place();
+    there.spawn(async move {
+        if let Ok(stream) = TcpStream::from_std(stream) {
+            serve(stream, peer, tls, &door, &admitted).await;
+        }
+        drop((open, admitted, seat));
     });
 }
 

@@ -24,6 +24,7 @@ mod tally;
 mod tls;
 mod upgrade;
 mod watchdog;
+mod workers;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +38,7 @@ use pingora::server::configuration::ServerConf;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsAcceptor;
 
 use crate::admin::{Ask, Asks};
 use crate::control::{Control, Reloaded};
@@ -59,6 +61,7 @@ use sockets::{Inherited, Sockets};
 use stop::{Event, Signals, Stop, Stopped};
 use tls::Certificates;
 use upgrade::{Origin, Successor};
+use workers::Workers;
 
 /// Attempts of one request: each upstream once, a dead pooled connection, the fallback's. What is repeated is decided
 /// in `gateway`; this only bounds it.
@@ -86,6 +89,7 @@ struct Parts {
     diffs: Arc<Diffs>,
     tallies: Arc<Tallies>,
     gates: Arc<Gates>,
+    workers: Workers,
 }
 
 /// Serves until told to stop, or until another process has taken over. The settings are read from `inputs`, now and
@@ -121,7 +125,7 @@ fn start(
 ) -> anyhow::Result<()> {
     let origin = Origin::of_this_process()?;
     let open_files = descriptors::raise();
-    let runtime = runtime("ficus", threads())?;
+    let (runtime, workers) = (runtime("ficus", 1)?, Workers::start(threads(), LAST_MOMENT)?);
     let sockets = {
         let _entered = runtime.enter();
         Sockets::open(&settings, given)?
@@ -160,11 +164,13 @@ fn start(
         diffs,
         tallies,
         gates,
+        workers,
     };
     let (asks, questions) = Asks::new();
     let mut admin = admin::start(&parts, asks)?;
     let ended = runtime.block_on(serve(&mut parts, &mut admin, questions, predecessor));
     // Answers have been sent; what is left are tasks that watch something.
+    parts.workers.stop();
     runtime.shutdown_timeout(LAST_MOMENT);
     copies.shutdown_background();
     parts.shadow.finish(LAST_MOMENT * 5);
@@ -210,13 +216,20 @@ impl Parts {
 
     /// Begins to accept connections.
     fn accept(&self, door: &Door) -> anyhow::Result<()> {
-        let listener = |listener: &std::net::TcpListener| TcpListener::from_std(listener.try_clone()?);
+        let accept = |listener: &std::net::TcpListener, tls: Option<TlsAcceptor>| -> anyhow::Result<()> {
+            for (here, worker) in self.workers.handles().enumerate() {
+                let _entered = worker.enter();
+                let listener = TcpListener::from_std(listener.try_clone()?)?;
+                worker.spawn(listen::accept(listener, tls.clone(), door.clone(), here));
+            }
+            Ok(())
+        };
         if let Some(http) = &self.sockets.http {
-            tokio::spawn(listen::accept(listener(http)?, None, door.clone()));
+            accept(http, None)?;
         }
         if let (Some(https), Some(certificates)) = (&self.sockets.https, &self.certificates) {
             let tls = certificates.acceptor(&["h2", "http/1.1"])?;
-            tokio::spawn(listen::accept(listener(https)?, Some(tls), door.clone()));
+            accept(https, Some(tls))?;
             let (settings, observer) = (Arc::clone(&self.settings), Arc::clone(&self.observer));
             tokio::spawn(tls::watch(Arc::clone(certificates), tls::of_https, settings, observer));
         }
@@ -245,6 +258,7 @@ async fn serve(
         preamble_from: parts.settings.listen.proxy_protocol.clone().into(),
         keeper: parts.keeper(),
         settings: Arc::clone(&parts.settings),
+        workers: parts.workers.clone(),
         taken_over: Arc::clone(&taken_over),
     };
     tokio::spawn(probe::watch(Arc::clone(&parts.backends)));
@@ -299,7 +313,8 @@ fn announce(parts: &Parts, predecessor: &mut Option<Predecessor>) -> anyhow::Res
     }
     let revision = parts.control.live().load().revision;
     notify(&[NotifyState::Ready, NotifyState::Status(&format!("answering requests, revision {revision}"))]);
-    watchdog::start(tokio::runtime::Handle::current()).context("cannot start the watchdog")?;
+    let runtimes = parts.workers.handles().cloned().chain([tokio::runtime::Handle::current()]);
+    watchdog::start(runtimes.collect()).context("cannot start the watchdog")?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
-//! systemd's watchdog: told that we are alive only if the runtime that answers requests really makes progress.
+//! systemd's watchdog: told that we are alive only if the runtimes that answer requests really make progress.
 //!
-//! A thread of its own asks the runtime to run a task, whose timer must fire; a runtime whose workers all hang, or
-//! whose clock stands still, does not get there, systemd hears nothing and starts us anew.
+//! A thread of its own asks each runtime to run a task, whose timer must fire; one whose thread hangs, or whose clock
+//! stands still, does not get there, systemd hears nothing and starts us anew.
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -11,17 +11,17 @@ use tokio::runtime::Handle;
 
 use super::notify;
 
-/// Starts it, if systemd wants to hear from us. `runtime` answers the requests.
-pub(super) fn start(runtime: Handle) -> std::io::Result<()> {
+/// Starts it, if systemd wants to hear from us; each of the `runtimes` must make progress.
+pub(super) fn start(runtimes: Vec<Handle>) -> std::io::Result<()> {
     let Some(limit) = sd_notify::watchdog_enabled() else { return Ok(()) };
     // Half the time, as the manual says, and a third of that for the answer.
     let (pause, patience) = (limit / 3, limit / 6);
     std::thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
         loop {
-            if makes_progress(&runtime, patience) {
+            if runtimes.iter().all(|runtime| makes_progress(runtime, patience)) {
                 notify(&[NotifyState::Watchdog]);
             } else {
-                tracing::error!("the runtime of the requests makes no progress");
+                tracing::error!("a runtime of the requests makes no progress");
             }
             std::thread::sleep(pause);
         }

@@ -6,9 +6,10 @@
 //! `lent`: the head of the request goes out with lines of our own, which pingora would parse once more for each of its
 //! two maps of headers.
 
+use std::cell::Cell;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -28,9 +29,29 @@ use super::{Backend, Patience, Serving, Upstream};
 /// Connections that may rest at one upstream.
 const MOST: usize = 512;
 
-/// The connections to one upstream that nobody uses; the last one that came back is the next to be lent.
-#[derive(Default)]
-pub(super) struct Resting(Mutex<Vec<(Inner, Instant)>>);
+thread_local! {
+    /// Whose connections this thread uses.
+    static SHELF: Cell<usize> = const { Cell::new(0) };
+}
+
+/// This thread is the worker with this number, from 0: it keeps connections to upstreams apart from those of others. A
+/// connection is watched by the runtime that made it; used from another, each of its bytes would wake both.
+pub fn keep_own_connections(worker: usize) {
+    SHELF.set(worker + 1);
+}
+
+type Stack = Mutex<Vec<(Inner, Instant)>>;
+
+/// The connections to one upstream that nobody uses, a stack for each worker, and one for everybody else; the last one that
+/// came back is the next to be lent.
+pub(super) struct Resting(Vec<Stack>);
+
+impl Default for Resting {
+    fn default() -> Self {
+        let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self((0..=workers).map(|_| Stack::default()).collect())
+    }
+}
 
 impl std::fmt::Debug for Resting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -39,8 +60,9 @@ impl std::fmt::Debug for Resting {
 }
 
 impl Resting {
-    fn stack(&self) -> std::sync::MutexGuard<'_, Vec<(Inner, Instant)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// That of this thread.
+    fn stack(&self) -> MutexGuard<'_, Vec<(Inner, Instant)>> {
+        open(&self.0[SHELF.get() % self.0.len()])
     }
 
     /// One that the other end has neither closed nor sent anything on, and that has not rested for too long.
@@ -71,7 +93,7 @@ impl Resting {
         let good =
             |(connection, since): &mut (Inner, Instant)| since.elapsed() < longest && is_silent(connection);
         // Most rounds find nothing to do, and nothing is moved then.
-        self.stack().retain_mut(good);
+        self.0.iter().for_each(|stack| open(stack).retain_mut(good));
     }
 
     /// How many there are.
@@ -79,6 +101,10 @@ impl Resting {
     fn len(&self) -> usize {
         self.stack().len()
     }
+}
+
+fn open(stack: &Stack) -> MutexGuard<'_, Vec<(Inner, Instant)>> {
+    stack.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether nothing has arrived on a connection, not even its end.

@@ -31,7 +31,7 @@ pub use answer::is_in_order;
 pub use backend::{Backend, InFlight, Serving, Tried};
 pub use chunks::{BadChunk, Chunks};
 pub use dial::Stream;
-pub use loan::{Loan, Terms};
+pub use loan::{Loan, Terms, keep_own_connections};
 pub use whole::MOST as MOST_AT_ONCE;
 
 use crate::settings::Settings;

@@ -32,7 +32,9 @@ fn a_client_that_asks_too_often_is_told_when_to_come_back() {
     assert_eq!(ficus.connect().get("/other").status, 200, "another route");
     assert_eq!(legacy.requests(), 4);
     assert_eq!(ficus.metric("ficus_requests_rejected_total{reason=\"too_many_requests\"}"), 1);
-    assert_eq!(ficus.log(5)[2]["reason"], "too_many_requests");
+    // Each connection is answered, and logged, by the worker that has it: the order is that of their threads.
+    let refusals = ficus.log(5).iter().filter(|line| line["reason"] == "too_many_requests").count();
+    assert_eq!(refusals, 1);
 }
 
 #[test]
