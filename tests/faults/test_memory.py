@@ -158,7 +158,9 @@ def test_nothing_grows(node):
             load.results[:] = [result for result in load.results if not result.good] if turn % 50 == 0 else load.results
     third = max(1, len(samples) // 3)
     early, late = max(samples[:third]), max(samples[-third:])
-    print(f"\n{SOAK_SECONDS:.0f} s: {early} KiB early, {late} KiB late, {max(descriptors)} descriptors at most")
+    step = max(1, len(samples) // 12)
+    print(f"\n{SOAK_SECONDS:.0f} s, {turn} turns: {early} KiB early, {late} KiB late, {max(descriptors)} descriptors at most")
+    print("KiB, the largest of each twelfth:", *(max(samples[at : at + step]) for at in range(0, len(samples), step)))
     assert late - early < 4 * MIB, samples
     assert max(descriptors[-third:]) <= max(descriptors[:third]) + 30, descriptors
     node.rust.set("ok")

@@ -2,10 +2,13 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use super::runtime::threads;
 use crate::settings::Settings;
 
-/// For files, listeners, the store, the admin API.
-const OWN: u64 = 128;
+/// For files, the store, the admin API.
+const OWN: u64 = 112;
+/// For each thread that answers requests: its runtime, and its part of the listeners.
+const OF_A_WORKER: u64 = 8;
 
 /// Raises the limit of this process to what the system allows, as servers do; returns it.
 pub(super) fn raise() -> u64 {
@@ -23,8 +26,8 @@ pub(super) fn raise() -> u64 {
 }
 
 /// What is left for clients; where descriptors are few, clients and backends share them.
-fn for_clients(descriptors: u64, backends: u64) -> u64 {
-    let left = descriptors - OWN.min(descriptors / 4);
+fn for_clients(descriptors: u64, backends: u64, workers: u64) -> u64 {
+    let left = descriptors - (OWN + workers * OF_A_WORKER).min(descriptors / 2);
     (left - backends.min(left / 2)).max(1)
 }
 
@@ -32,7 +35,7 @@ fn for_clients(descriptors: u64, backends: u64) -> u64 {
 pub(super) fn connections(settings: &Settings, descriptors: u64) -> usize {
     let wanted = settings.limits.connections as u64;
     let backends: u64 = settings.backends.values().map(|backend| backend.max_requests as u64).sum();
-    let most = wanted.min(for_clients(descriptors, backends));
+    let most = wanted.min(for_clients(descriptors, backends, threads() as u64));
     if most < wanted {
         tracing::warn!(
             wanted,
@@ -53,12 +56,12 @@ mod tests {
         for (descriptors, backends, expected) in [
             (20_000, 3_072, 16_800),
             (1_024, 3_072, 448),
-            (200, 3_072, 75),
-            (200, 10, 140),
+            (200, 3_072, 50),
+            (200, 10, 90),
             (1, 1, 1),
             (0, 1, 1),
         ] {
-            assert_eq!(for_clients(descriptors, backends), expected, "{descriptors} {backends}");
+            assert_eq!(for_clients(descriptors, backends, 2), expected, "{descriptors} {backends}");
         }
     }
 }
