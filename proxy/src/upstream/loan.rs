@@ -353,4 +353,35 @@ pub(super) mod tests {
         resting.sweep(LONG);
         assert_eq!(resting.len(), 0, "whoever is closed is not kept");
     }
+
+    #[tokio::test]
+    async fn a_worker_uses_its_own_connections_and_all_of_them_are_swept() {
+        const LONG: Duration = Duration::from_secs(60);
+        let resting = Arc::new(Resting::default());
+        let at = async |worker: usize, work: fn(&Resting, Option<Inner>) -> bool, with: Option<Inner>| {
+            let resting = Arc::clone(&resting);
+            let thread = tokio::task::spawn_blocking(move || {
+                keep_own_connections(worker);
+                work(&resting, with)
+            });
+            thread.await.unwrap()
+        };
+        let put = |resting: &Resting, one: Option<Inner>| {
+            one.is_some_and(|one| {
+                resting.put(one);
+                true
+            })
+        };
+        let take = |resting: &Resting, _: Option<Inner>| resting.take(LONG).is_some();
+        let (one, _one) = pair().await;
+        assert!(at(0, put, Some(one)).await);
+        assert!(resting.take(LONG).is_none(), "who is no worker has none of a worker's");
+        assert!(at(0, take, None).await);
+        let (mut other, closed) = pair().await;
+        drop(closed);
+        noticed(&mut other).await;
+        assert!(at(0, put, Some(other)).await);
+        resting.sweep(LONG);
+        assert!(!at(0, take, None).await, "it was closed, and is swept by whoever sweeps");
+    }
 }
