@@ -119,7 +119,7 @@ fn welcome(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, door: 
     if seat.is_at(here) {
         tokio::spawn(async move {
             serve(stream, peer, tls, &door, &admitted).await;
-            drop((open, admitted, seat));
+            drop((admitted, seat, open));
         });
         return;
     }
@@ -130,7 +130,7 @@ fn welcome(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, door: 
         if let Ok(stream) = TcpStream::from_std(stream) {
             serve(stream, peer, tls, &door, &admitted).await;
         }
-        drop((open, admitted, seat));
+        drop((admitted, seat, open));
     });
 }
 
