@@ -116,21 +116,19 @@ fn welcome(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, door: 
         Err(refused) => return turn_away(&stream, tls.is_some(), refused, &door.observer),
     };
     let (open, seat) = (door.observer.connection_opened(), door.workers.seat(here));
-    if seat.is_at(here) {
-        tokio::spawn(async move {
-            serve(stream, peer, tls, &door, &admitted).await;
-            drop((admitted, seat, open));
-        });
-        return;
-    }
+    let there = (!seat.is_at(here)).then(|| seat.place());
+    let answer = async move |stream| {
+        serve(stream, peer, tls, &door, &admitted).await;
+        // The place is free before the connection is counted as gone.
+        drop((admitted, seat, open));
+    };
+    let Some(there) = there else { return drop(tokio::spawn(answer(stream))) };
     // Each runtime watches its own sockets. A system that refuses that has no descriptor left.
     let Ok(stream) = stream.into_std() else { return };
-    let there = seat.place();
     there.spawn(async move {
         if let Ok(stream) = TcpStream::from_std(stream) {
-            serve(stream, peer, tls, &door, &admitted).await;
+            answer(stream).await;
         }
-        drop((admitted, seat, open));
     });
 }
 

@@ -4,7 +4,7 @@
 //! stands still, does not get there, systemd hears nothing and starts us anew.
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 use tokio::runtime::Handle;
@@ -18,7 +18,7 @@ pub(super) fn start(runtimes: Vec<Handle>) -> std::io::Result<()> {
     let (pause, patience) = (limit / 3, limit / 6);
     std::thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
         loop {
-            if runtimes.iter().all(|runtime| makes_progress(runtime, patience)) {
+            if make_progress(&runtimes, patience) {
                 notify(&[NotifyState::Watchdog]);
             } else {
                 tracing::error!("a runtime of the requests makes no progress");
@@ -29,19 +29,24 @@ pub(super) fn start(runtimes: Vec<Handle>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether the runtime runs a task and its timer within this time.
-fn makes_progress(runtime: &Handle, patience: Duration) -> bool {
-    let (done, wait) = channel();
-    runtime.spawn(async move {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        let _ = done.send(());
-    });
-    match wait.recv_timeout(patience) {
+/// Whether each runtime runs a task and its timer within this time, which is one for all of them.
+fn make_progress(runtimes: &[Handle], patience: Duration) -> bool {
+    let until = Instant::now() + patience;
+    let ask = |runtime: &Handle| {
+        let (done, wait) = channel();
+        runtime.spawn(async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let _ = done.send(());
+        });
+        wait
+    };
+    let waits: Vec<_> = runtimes.iter().map(ask).collect();
+    waits.iter().all(|wait| match wait.recv_timeout(until.saturating_duration_since(Instant::now())) {
         Ok(()) => true,
         // The runtime is gone: the process is ending, which takes as long as it takes.
         Err(RecvTimeoutError::Disconnected) => true,
         Err(RecvTimeoutError::Timeout) => false,
-    }
+    })
 }
 
 #[cfg(test)]
@@ -49,19 +54,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_runtime_that_hangs_makes_no_progress() {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        assert!(makes_progress(runtime.handle(), Duration::from_secs(20)));
+    fn one_runtime_that_hangs_is_enough() {
+        let start =
+            || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (one, other) = (start(), start());
+        let both = [one.handle().clone(), other.handle().clone()];
+        assert!(make_progress(&both, Duration::from_secs(20)));
         let (release, wait) = channel::<()>();
         let (entered, hung) = channel();
-        runtime.spawn(async move {
+        other.spawn(async move {
             entered.send(()).unwrap();
             let _ = wait.recv();
         });
         hung.recv().unwrap();
-        assert!(!makes_progress(runtime.handle(), Duration::from_millis(100)));
+        assert!(!make_progress(&both, Duration::from_millis(100)));
         release.send(()).unwrap();
-        assert!(makes_progress(runtime.handle(), Duration::from_secs(20)));
+        assert!(make_progress(&both, Duration::from_secs(20)));
+        one.shutdown_background();
+        assert!(make_progress(&both, Duration::from_secs(20)), "who is gone is ending");
     }
 }

@@ -2,7 +2,7 @@
 //! given to.
 //!
 //! Threads that share one runtime take work from each other, and pay for it at every request even when there is nothing
-//! to take: a tenth of the CPU of a small one (docs/explanation/performance.md). What balances them here is where a new
+//! to take: 5 to 25 % of a proxied request's CPU (docs/explanation/performance.md). What balances them here is where a new
 //! connection goes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
