@@ -20,6 +20,9 @@ impl Gateway {
         response: &mut ResponseHeader,
         ctx: &Context,
     ) -> Result<()> {
+        if response.version != Version::HTTP_11 {
+            response.set_version(Version::HTTP_11);
+        }
         if response.status.is_informational() {
             return Ok(());
         }
@@ -33,9 +36,6 @@ impl Gateway {
             if response.remove_header(&http::header::TRANSFER_ENCODING).is_some() {
                 session.set_keepalive(None);
             }
-        }
-        if response.version != Version::HTTP_11 {
-            response.set_version(Version::HTTP_11);
         }
         if self.is_draining() {
             session.set_keepalive(None);

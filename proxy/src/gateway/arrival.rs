@@ -197,7 +197,7 @@ impl Arrival {
 mod tests {
     use super::*;
 
-    const LIMITS: HeadLimits = HeadLimits { header_bytes: 500, uri_bytes: 100 };
+    const LIMITS: HeadLimits = HeadLimits { header_bytes: 500, uri_bytes: 100, raw_targets: false };
     const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     const POST: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
 

@@ -95,6 +95,8 @@ pub(super) struct Attempt {
     pub(super) breaks: u32,
     /// It has just done so.
     pub(super) broke: bool,
+    /// Answers before the answer (1xx) so far.
+    pub(super) interim: u32,
 }
 
 impl Context {
@@ -152,7 +154,7 @@ impl Context {
     }
 
     /// Requests that must not be repeated get a connection of their own, unless it can be known there whether they were
-    /// read: see `upstream`. So does one that has already met a dead connection that had rested, because there may be
+    /// read, or the settings allow them to share: see `upstream`. So does one that has already met a dead connection that had rested, because there may be
     /// more of them.
     pub(super) fn terms(&self, patience: Patience) -> Terms {
         let fresh = self.upgrade || self.attempt.repeated || self.attempt.breaks > 0;

@@ -183,6 +183,12 @@ impl Gateway {
             single_use: ctx.single_use(),
         };
         let lines = headers::to_backend(request, &forwarded)?;
+        if !request.headers.contains_key(http::header::HOST)
+            && let Some(serving) = &ctx.attempt.serving
+        {
+            // HTTP/1.0 may do without, HTTP/1.1 may not. It is what a server would take for its own name.
+            request.insert_header(http::header::HOST, serving.upstream().authority())?;
+        }
         match &ctx.attempt.loan {
             Some(loan) => loan.say(lines),
             None => headers::insert(request, lines)?,

@@ -52,7 +52,6 @@ type Followed = Result<usize, Rejection>;
 
 const BAD_CHUNK: Rejection = Rejection { status: 400, reason: "bad_chunk" };
 const BAD_TRAILER: Rejection = Rejection { status: 400, reason: "bad_trailer" };
-const TOO_LARGE: Rejection = Rejection { status: 431, reason: "head_too_large" };
 const BAD_LINE_END: Rejection = Rejection { status: 400, reason: "bad_line_end" };
 
 impl Follower {
@@ -152,7 +151,9 @@ impl Follower {
                 }
                 Ok(end - before)
             }
-            None if fits < bytes.len() || self.partial.len() > self.limits.header_bytes => Err(TOO_LARGE),
+            None if fits < bytes.len() || self.partial.len() > self.limits.header_bytes => {
+                Err(request_checks::too_large(&self.partial, self.limits))
+            }
             None => Ok(fits),
         }
     }
@@ -204,7 +205,7 @@ fn end_of_head(bytes: &[u8], from: usize) -> Option<usize> {
 mod tests {
     use super::*;
 
-    const LIMITS: HeadLimits = HeadLimits { header_bytes: 200, uri_bytes: 100 };
+    const LIMITS: HeadLimits = HeadLimits { header_bytes: 200, uri_bytes: 100, raw_targets: false };
     const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -249,6 +250,9 @@ mod tests {
             ";a\r\n",
             "1;\r\na\r\n",
             "1;;a\r\na\r\n",
+            "1;a[=b\r\na\r\n",
+            "1;a=\"b\r\na\r\n",
+            "1;a b\r\na\r\n",
             "1\na\r\n",
             "1 \r\na\r\n",
             " 1\r\na\r\n",
@@ -282,6 +286,8 @@ mod tests {
     #[test]
     fn a_head_that_does_not_end_is_given_up() {
         assert_eq!(follow(&format!("GET / HTTP/1.1\r\nX: {}", "y".repeat(300))), (0, "head_too_large"));
+        assert_eq!(follow(&format!("GET /{}", "y".repeat(300))), (0, "target_too_long"));
+        assert_eq!(follow(&"y".repeat(300)), (0, "bad_request_line"));
         assert_eq!(follow(&format!("{GET}\nGET")), (1, "bad_line_end"));
         assert_eq!(follow("GET / HTTP/1.1\nHost: a\n\n"), (0, "ok"));
     }

@@ -7,7 +7,10 @@ use std::io::Write;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, COOKIE, DATE, FORWARDED, HOST, HeaderName, HeaderValue};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, COOKIE, DATE, FORWARDED, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING,
+    UPGRADE,
+};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType, Result};
 
@@ -211,8 +214,11 @@ fn join_cookies(request: &mut RequestHeader) -> Result<()> {
 /// # Errors
 /// When the answer's framing cannot be trusted.
 pub(super) fn from_backend(response: &mut ResponseHeader) -> Result<()> {
-    // `Connection` itself is written by pingora, and an upgrade needs what it names.
+    // `Connection` itself is written by pingora in final answers, and an upgrade needs what it names.
     let ends_here = response.status != http::StatusCode::SWITCHING_PROTOCOLS;
+    let interim = response.status.is_informational();
+    // Nothing follows such an answer, whatever its head says; a client may believe it (RFC 9112, 6.1; RFC 9110, 8.6).
+    let bodiless = interim || response.status == http::StatusCode::NO_CONTENT;
     let (mut codings, mut lengths) = (0, 0);
     let mut ending: Vec<HeaderName> = Vec::new();
     for (name, value) in &response.headers {
@@ -225,7 +231,7 @@ pub(super) fn from_backend(response: &mut ResponseHeader) -> Result<()> {
             "transfer-encoding" if !value.trim_ascii().eq_ignore_ascii_case(b"chunked") => codings = 2,
             "transfer-encoding" => codings += 1,
             // pingora takes a length that is said twice in the same way.
-            "content-length" if !value.iter().all(u8::is_ascii_digit) => lengths = 2,
+            "content-length" if !is_length(value) => lengths = 2,
             "content-length" => lengths += 1,
             "connection" if ends_here => ending.extend(named_by_connection(value)),
             "keep-alive" | "proxy-connection" | "upgrade" if ends_here => ending.push(name.clone()),
@@ -242,7 +248,19 @@ pub(super) fn from_backend(response: &mut ResponseHeader) -> Result<()> {
     for name in ending {
         response.remove_header(&name);
     }
+    if bodiless {
+        response.remove_header(&CONTENT_LENGTH);
+        response.remove_header(&TRANSFER_ENCODING);
+    }
+    if interim && ends_here {
+        response.remove_header(&CONNECTION);
+    }
     Ok(())
+}
+
+/// Digits that fit in 63 bits: a client may not expect more.
+fn is_length(value: &[u8]) -> bool {
+    value.len() <= 18 && value.iter().all(u8::is_ascii_digit)
 }
 
 fn named_by_connection(value: &[u8]) -> impl Iterator<Item = HeaderName> + '_ {
@@ -261,6 +279,11 @@ fn untrusted(what: &'static str) -> Box<Error> {
 pub(super) fn defers(response: &ResponseHeader) -> bool {
     response.status == http::StatusCode::SERVICE_UNAVAILABLE
         && response.headers.get(DEFER).is_some_and(|value| value.as_bytes() == b"1")
+}
+
+/// Whether a backend's 101 opens the tunnel that was asked for.
+pub(super) fn opens_websocket(response: &ResponseHeader) -> bool {
+    response.headers.get(UPGRADE).is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 /// The origin's Date.

@@ -54,6 +54,7 @@ impl Gateway {
         let headers = request.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
         let size = request.raw_path().len() + headers.sum::<usize>();
         let limits = HeadLimits::of(&self.settings.limits);
+        request.headers.values().try_for_each(|value| request_checks::http2_value(value.as_bytes()))?;
         request_checks::http2(host.unwrap_or_default(), request.raw_path(), size, limits)
     }
 
@@ -71,7 +72,7 @@ impl Gateway {
         }
         let is_last =
             connection::marks(session.as_downstream().stream()).is_some_and(connection::Marks::is_last);
-        if is_last || self.is_draining() {
+        if is_last || self.is_draining() || wants_close(session.req_header()) {
             session.set_keepalive(None);
         } else if session.get_keepalive().is_some() {
             session.set_keepalive(Some(timeouts.client_idle.as_secs().max(1)));
@@ -110,12 +111,20 @@ impl Gateway {
 
 /// Whether the client wants a WebSocket: it names the protocol, and says that this is meant for the next hop.
 fn wants_tunnel(request: &RequestHeader) -> bool {
-    let Some(protocol) = request.headers.get(UPGRADE) else { return false };
-    let mut tokens =
-        request.headers.get_all(CONNECTION).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
     request.version == Version::HTTP_11
-        && protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
-        && tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+        && request.headers.get(UPGRADE).is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"))
+        && connection_says(request, b"upgrade")
+}
+
+/// Whether the client says that this is its last request on the connection. pingora reads the first Connection line only.
+fn wants_close(request: &RequestHeader) -> bool {
+    request.headers.get_all(CONNECTION).iter().nth(1).is_some() && connection_says(request, b"close")
+}
+
+fn connection_says(request: &RequestHeader, word: &[u8]) -> bool {
+    let values = request.headers.get_all(CONNECTION).iter();
+    let mut tokens = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(word))
 }
 
 /// The path without the query.
@@ -125,9 +134,14 @@ pub(super) fn path_of(target: &[u8]) -> &[u8] {
 
 /// `GET http://host/path` means `GET /path` on this host; from here on there is one way to say it.
 fn use_origin_form(session: &mut Session) -> Result<()> {
-    let Some(path) = request_checks::absolute_path(session.req_header().raw_path()).map(<[u8]>::to_vec)
-    else {
+    let Some((host, path)) = request_checks::absolute(session.req_header().raw_path()) else {
         return Ok(());
     };
-    session.req_header_mut().set_raw_path(&path)
+    let (host, path) = (host.to_vec(), path.to_vec());
+    let request = session.req_header_mut();
+    // HTTP/1.0 may do without.
+    if !request.headers.contains_key(HOST) {
+        request.insert_header(HOST, host)?;
+    }
+    request.set_raw_path(&path)
 }

@@ -25,7 +25,8 @@ pub struct Followed {
 
 /// Follows the bytes of a connection, in pieces of this size.
 pub fn follow(bytes: &[u8], piece: usize, header_bytes: usize) -> Followed {
-    let mut follower = Follower::new(HeadLimits { header_bytes, uri_bytes: header_bytes });
+    let mut follower =
+        Follower::new(HeadLimits { header_bytes, uri_bytes: header_bytes, raw_targets: false });
     let mut good = 0;
     for piece in bytes.chunks(piece.max(1)) {
         if let Err(Fault { good: more, rejection, .. }) = follower.follow(piece) {

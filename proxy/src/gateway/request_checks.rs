@@ -5,6 +5,7 @@
 //! HTTP/1 does not allow goes no further. Where the body ends is followed in `framing`. Pure.
 
 use crate::settings::Limits;
+use crate::upstream::is_token;
 
 /// A request that goes no further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,19 +16,25 @@ pub(super) struct Rejection {
     pub(super) reason: &'static str,
 }
 
-/// How large a head may be.
+/// How large a head may be, and how foreign its target.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct HeadLimits {
     /// Request line and headers together.
     pub header_bytes: usize,
     /// The target alone.
     pub uri_bytes: usize,
+    /// The target may have bytes beyond ASCII.
+    pub raw_targets: bool,
 }
 
 impl HeadLimits {
     /// The limits of the settings.
     pub(super) fn of(limits: &Limits) -> Self {
-        Self { header_bytes: limits.header_bytes, uri_bytes: limits.uri_bytes }
+        Self {
+            header_bytes: limits.header_bytes,
+            uri_bytes: limits.uri_bytes,
+            raw_targets: limits.raw_targets,
+        }
     }
 }
 
@@ -117,6 +124,24 @@ pub(super) fn http1(head: &[u8], limits: HeadLimits) -> Result<Body, Rejection> 
     }
 }
 
+/// What a client gets whose head has not ended where it must; this much of it has come.
+pub(super) fn too_large(head: &[u8], limits: HeadLimits) -> Rejection {
+    let in_request_line = !head.contains(&b'\n');
+    let (status, reason) = match head.iter().position(|byte| *byte == b' ') {
+        // No method is so long.
+        None if in_request_line => (400, "bad_request_line"),
+        Some(at) if in_request_line && head.len() - at - 1 > limits.uri_bytes => (414, "target_too_long"),
+        _ => (431, "head_too_large"),
+    };
+    Rejection { status, reason }
+}
+
+/// Checks the value of an HTTP/2 header: it neither begins nor ends with a blank (RFC 9113, 8.2.1).
+pub(super) fn http2_value(value: &[u8]) -> Result<(), Rejection> {
+    let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    if is_blank(value.first()) || is_blank(value.last()) { reject(400, "bad_header") } else { Ok(()) }
+}
+
 /// Checks an HTTP/2 request, whose framing leaves less to get wrong.
 pub(super) fn http2(
     authority: &[u8],
@@ -133,7 +158,7 @@ pub(super) fn http2(
     if is_reserved(target) {
         return reject(404, "reserved_path");
     }
-    if !target.starts_with(b"/") && target != b"*" {
+    if !target.starts_with(b"/") && target != b"*" || has_foreign(target, limits) {
         return reject(400, "bad_target");
     }
     host(authority)
@@ -143,7 +168,7 @@ pub(super) fn http2(
 /// for this machine alone, and never asked through the proxy; they refuse it as well. Escapes are resolved, as Flask's
 /// server resolves them.
 fn is_reserved(target: &[u8]) -> bool {
-    let target = absolute_path(target).unwrap_or(target);
+    let target = absolute(target).map_or(target, |(_, path)| path);
     // Most paths begin otherwise: neither with what is reserved, nor with an escape of it.
     let begins = target.iter().position(|byte| *byte != b'/').map(|at| target[at]);
     if !matches!(begins, Some(b'_' | b'%')) {
@@ -185,30 +210,45 @@ fn target(method: &[u8], target: &[u8], limits: HeadLimits) -> Result<(), Reject
     if target.len() > limits.uri_bytes {
         return reject(414, "target_too_long");
     }
-    let form_is_known = target.starts_with(b"/")
-        || (target == b"*" && method == b"OPTIONS")
-        || absolute_path(target).is_some();
-    // Other characters that no target should have (`{`, `|`, `^`) are sent by browsers and taken by Flask.
-    let is_foreign = |byte: u8| {
-        (byte < b' ') | (byte == 0x7f) | (byte == b'#') | (byte == b'"') | (byte == b'<') | (byte == b'>')
-    };
-    if !form_is_known || target.iter().fold(false, |found, byte| found | is_foreign(*byte)) {
+    let is_path = target.starts_with(b"/") || (target == b"*" && method == b"OPTIONS");
+    let absolute = absolute(target);
+    if !(is_path || absolute.is_some()) || has_foreign(target, limits) {
         return reject(400, "bad_target");
+    }
+    if let Some((authority, _)) = absolute {
+        host(authority)?;
     }
     if is_reserved(target) { reject(404, "reserved_path") } else { Ok(()) }
 }
 
-/// The path and query of an absolute-form target such as `http://host/path`.
-pub(super) fn absolute_path(target: &[u8]) -> Option<&[u8]> {
+/// Whether a byte of the target is not allowed there. Other characters that no target should have (`{`, `|`, `^`) are sent by
+/// browsers and taken by Flask.
+fn has_foreign(target: &[u8], limits: HeadLimits) -> bool {
+    let last = if limits.raw_targets { 0xff } else { b'~' };
+    let is_foreign = |byte: u8| {
+        (byte < b' ')
+            | (byte == 0x7f)
+            | (byte > last)
+            | (byte == b'#')
+            | (byte == b'"')
+            | (byte == b'<')
+            | (byte == b'>')
+    };
+    target.iter().fold(false, |found, byte| found | is_foreign(*byte))
+}
+
+/// Host, and path with query, of an absolute-form target such as `http://host/path`.
+pub(super) fn absolute(target: &[u8]) -> Option<(&[u8], &[u8])> {
     if target.starts_with(b"/") {
         return None;
     }
     let starts = |scheme: &[u8]| target.get(..scheme.len()).is_some_and(|t| t.eq_ignore_ascii_case(scheme));
     let rest =
         [&b"http://"[..], &b"https://"[..]].into_iter().find(|s| starts(s)).map(|s| &target[s.len()..])?;
-    let path = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).map_or(&b"/"[..], |at| &rest[at..]);
+    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+    let path = if end == rest.len() { &b"/"[..] } else { &rest[end..] };
     // `http://host?query` has an empty path; nobody sends it, and it cannot be forwarded verbatim.
-    path.starts_with(b"/").then_some(path)
+    path.starts_with(b"/").then_some((&rest[..end], path))
 }
 
 fn header(line: &[u8], seen: &mut Seen) -> Result<(), Rejection> {
@@ -248,38 +288,6 @@ pub(super) fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Rejection> {
     Ok((name, value.trim_ascii()))
 }
 
-/// Characters of method and header names.
-fn is_token(byte: u8) -> bool {
-    const TOKEN: [bool; 256] = {
-        let mut table = [false; 256];
-        let mut byte = 0;
-        while byte < 128 {
-            let b = byte as u8;
-            table[byte] = b.is_ascii_alphanumeric()
-                || matches!(
-                    b,
-                    b'!' | b'#'
-                        | b'$'
-                        | b'%'
-                        | b'&'
-                        | b'\''
-                        | b'*'
-                        | b'+'
-                        | b'-'
-                        | b'.'
-                        | b'^'
-                        | b'_'
-                        | b'`'
-                        | b'|'
-                        | b'~'
-                );
-            byte += 1;
-        }
-        table
-    };
-    TOKEN[byte as usize]
-}
-
 fn length(value: &[u8]) -> Result<u64, Rejection> {
     let is_number =
         (1..=LONGEST_LENGTH).contains(&value.len()) && value.iter().all(|byte| byte.is_ascii_digit());
@@ -305,7 +313,7 @@ fn coding(value: &[u8]) -> Result<(), Rejection> {
     if chunked_last_only { reject(501, "unknown_coding") } else { reject(400, "bad_coding") }
 }
 
-/// Characters of a host: letters, digits, and what may stand around them.
+/// Characters of a host name: letters, digits, and what may stand around them.
 const HOST: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
@@ -314,7 +322,7 @@ const HOST: [bool; 256] = {
         table[byte] = b.is_ascii_alphanumeric();
         byte += 1;
     }
-    let others = b".-_:[]~%!$&'()*+;=";
+    let others = b".-_~%!$&'()*+;=";
     let mut at = 0;
     while at < others.len() {
         table[others[at] as usize] = true;
@@ -323,19 +331,43 @@ const HOST: [bool; 256] = {
     table
 };
 
-/// A host name or address with an optional port: no spaces, no path, no user.
+/// A host name or address with an optional port (RFC 9110, 7.2; RFC 3986, 3.2.2): no spaces, no path, no user.
 fn host(value: &[u8]) -> Result<(), Rejection> {
-    if value.is_empty() || !value.iter().all(|byte| HOST[*byte as usize]) {
-        return reject(400, "bad_host");
-    }
-    Ok(())
+    let is_good = match value.strip_prefix(b"[") {
+        Some(rest) => memchr::memchr(b']', rest).is_some_and(|end| {
+            let address = std::str::from_utf8(&rest[..end]).ok();
+            address.is_some_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok())
+                && is_port(&rest[end + 1..])
+        }),
+        None => {
+            let end = memchr::memchr(b':', value).unwrap_or(value.len());
+            let (name, port) = value.split_at(end);
+            !name.is_empty()
+                && name.iter().all(|byte| HOST[*byte as usize])
+                && is_escaped(name)
+                && is_port(port)
+        }
+    };
+    if is_good { Ok(()) } else { reject(400, "bad_host") }
+}
+
+/// Nothing, or a colon and digits.
+fn is_port(text: &[u8]) -> bool {
+    text.is_empty() || text.strip_prefix(b":").is_some_and(|digits| digits.iter().all(u8::is_ascii_digit))
+}
+
+/// Whether two hexadecimal digits follow each `%`.
+fn is_escaped(name: &[u8]) -> bool {
+    let is_escape =
+        |at: usize| name.get(at + 1..at + 3).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
+    memchr::memchr_iter(b'%', name).all(is_escape)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LIMITS: HeadLimits = HeadLimits { header_bytes: 500, uri_bytes: 100 };
+    const LIMITS: HeadLimits = HeadLimits { header_bytes: 500, uri_bytes: 100, raw_targets: false };
 
     /// Request line and headers -> the reason of the rejection, or "ok".
     #[track_caller]
@@ -387,6 +419,25 @@ mod tests {
         for host in ["", "a b", "a/b", "u@a", "a, b", "a\\b", "a?b"] {
             check(&format!("GET / HTTP/1.1\r\nHost: {host}"), "bad_host");
         }
+        for host in [
+            "a:b", "a:80:80", "a:-1", ":80", "[::1", "[::1]a", "[::1]:x", "[zz]", "[]", "a]b", "a[b]:c",
+            "a%zz", "a%4",
+        ] {
+            check(&format!("GET / HTTP/1.1\r\nHost: {host}"), "bad_host");
+        }
+        for host in [
+            "a",
+            "a:",
+            "a:80",
+            "a_b-c.d.",
+            "127.0.0.1:1",
+            "[::1]",
+            "[2001:db8::1]:443",
+            "a%c3%a9",
+            "~!$&'()*+;=",
+        ] {
+            check(&format!("GET / HTTP/1.1\r\nHost: {host}"), "ok");
+        }
     }
 
     #[test]
@@ -397,6 +448,13 @@ mod tests {
         check("GET /\"a\" HTTP/1.1\r\nHost: a", "bad_target");
         check("GET /a?b={c|d} HTTP/1.1\r\nHost: a", "ok");
         check("GET ftp://a/b HTTP/1.1\r\nHost: a", "bad_target");
+        check("GET /caf\u{e9} HTTP/1.1\r\nHost: a", "bad_target");
+        let raw = HeadLimits { raw_targets: true, ..LIMITS };
+        for (limits, good) in [(LIMITS, false), (raw, true)] {
+            let path = "/caf\u{e9}".as_bytes();
+            assert_eq!(target(b"GET", path, limits).is_ok(), good);
+            assert_eq!(http2(b"a", path, 10, limits).is_ok(), good);
+        }
         check("GET http://a?b HTTP/1.1\r\nHost: a", "bad_target");
     }
 
@@ -501,8 +559,11 @@ mod tests {
 
     #[test]
     fn an_absolute_target_has_a_path() {
-        assert_eq!(absolute_path(b"HTTP://a/b?c"), Some(&b"/b?c"[..]));
-        assert_eq!(absolute_path(b"http://a"), Some(&b"/"[..]));
-        assert_eq!(absolute_path(b"/http://a"), None);
+        assert_eq!(absolute(b"HTTP://a:1/b?c"), Some((&b"a:1"[..], &b"/b?c"[..])));
+        assert_eq!(absolute(b"http://a"), Some((&b"a"[..], &b"/"[..])));
+        assert_eq!(absolute(b"/http://a"), None);
+        for host in ["", "u@a", "a:b"] {
+            check(&format!("GET http://{host}/ HTTP/1.0"), "bad_host");
+        }
     }
 }

@@ -17,6 +17,9 @@ const UNUSABLE: ErrorType = ErrorType::new("UnusableAnswer");
 /// other end: a process that is still there after two breaks would break again.
 const MOST_BREAKS: u32 = 3;
 
+/// Answers before the answer (1xx) that one request may have.
+const MOST_INTERIM: u32 = 100;
+
 impl Gateway {
     /// Looks at the head of a backend's answer. An error means that somebody else shall answer.
     pub(super) fn judge_answer(
@@ -47,9 +50,13 @@ impl Gateway {
             ctx.attempt.trouble = trouble;
             return Err(Error::new_up(UNUSABLE));
         }
-        let unasked_tunnel = response.status == 101 && !ctx.upgrade;
-        let checked =
-            if unasked_tunnel { Err(Error::new_up(UNUSABLE)) } else { headers::from_backend(response) };
+        let unasked_tunnel = response.status == 101 && !(ctx.upgrade && headers::opens_websocket(response));
+        ctx.attempt.interim += u32::from(response.status.is_informational());
+        let checked = if unasked_tunnel || ctx.attempt.interim > MOST_INTERIM {
+            Err(Error::new_up(UNUSABLE))
+        } else {
+            headers::from_backend(response)
+        };
         checked.inspect_err(|_| ctx.attempt.trouble = Some(Trouble::Garbage))
     }
 

@@ -181,6 +181,7 @@ mod tests {
             body_bytes: 1,
             header_bytes: 1,
             uri_bytes: 1,
+            raw_targets: false,
             backend_requests: 1,
             body_rate: 1,
             replay_bytes: 1,

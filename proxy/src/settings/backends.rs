@@ -36,6 +36,8 @@ pub struct Backend {
     pub ejection: Ejection,
     /// How long an upstream that is back gets less than its share.
     pub slow_start: Duration,
+    /// How long a connection may have rested and still carry a request that must not be repeated.
+    pub reuse_for_writes: Duration,
     /// What is asked of its upstreams, if anything.
     pub health: Option<HealthCheck>,
 }
@@ -135,6 +137,7 @@ fn backend(
     let time = table.duration("eject_for", report);
     let share = table.value("max_ejected").number(0.0, 1.0, report);
     let slow_start = table.value("slow_start").parsed(report, duration);
+    let reuse_for_writes = table.value("reuse_for_writes").parsed(report, duration);
     let ca = match table.get("ca") {
         Some(value) => Some(Arc::new(certificates(layers, &value, report)?)),
         None => None,
@@ -154,6 +157,7 @@ fn backend(
         repeats: repeats?,
         ejection: Ejection { after: u32::try_from(after?).unwrap_or(u32::MAX), time: time?, share: share? },
         slow_start: slow_start?,
+        reuse_for_writes: reuse_for_writes?,
         health,
     })
 }

@@ -14,6 +14,7 @@ pub const RELOADABLE: &[&str] = &[
     "limits.body_bytes",
     "limits.header_bytes",
     "limits.uri_bytes",
+    "limits.raw_targets",
     "listen.https.certificate",
     "listen.https.key",
     "listen.reveal",
@@ -117,6 +118,7 @@ fn merged(old: &Settings, new: &Settings, difference: &Difference) -> Settings {
     merged.limits.body_bytes = new.limits.body_bytes;
     merged.limits.header_bytes = new.limits.header_bytes;
     merged.limits.uri_bytes = new.limits.uri_bytes;
+    merged.limits.raw_targets = new.limits.raw_targets;
     if let (Some(old), Some(new)) = (&mut merged.listen.https, &new.listen.https) {
         old.pairs.clone_from(&new.pairs);
     }

@@ -51,6 +51,7 @@ pub const KEYS: &[Key] = &[
     key("limits.body_bytes", "1GiB"),
     key("limits.header_bytes", "64KiB"),
     key("limits.uri_bytes", "8KiB"),
+    key("limits.raw_targets", "false"),
     key("limits.backend_requests", "1024"),
     key("limits.body_rate", "500"),
     key("limits.replay_bytes", "1MiB"),
@@ -109,6 +110,7 @@ pub const BACKEND: &[Key] = &[
     key("eject_for", "10s"),
     key("max_ejected", "0.5"),
     key("slow_start", "10s"),
+    key("reuse_for_writes", "0s"),
     key("health", ""),
 ];
 

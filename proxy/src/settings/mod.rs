@@ -200,6 +200,8 @@ pub struct Limits {
     pub header_bytes: usize,
     /// Longest request target in bytes; a longer one is answered 414.
     pub uri_bytes: usize,
+    /// Whether a target may have bytes beyond ASCII, which HTTP does not allow; otherwise it is answered 400.
+    pub raw_targets: bool,
     /// Most requests in progress on a backend that does not say otherwise; above it they wait.
     pub backend_requests: usize,
     /// Fewest bytes per second of a body, once it has taken longer than `timeouts.client_body`; a slower one is

@@ -108,8 +108,7 @@ impl Reader<'_> {
         let https = self.https();
         let admin = self.key("listen.admin", values::listen_address);
         let admin_socket = self.path("listen.admin_socket");
-        let reveal = self.layers.value("listen.reveal").unwrap_or_else(|| unset("listen.reveal"));
-        let reveal = reveal.boolean(&mut self.report);
+        let reveal = self.boolean("listen.reveal");
         let trusted_proxies = self.networks("listen.trusted_proxies");
         let proxy_protocol = self.networks("listen.proxy_protocol");
         if let (Some(None), Some(None)) = (http, &https)
@@ -204,6 +203,7 @@ impl Reader<'_> {
         let body_bytes = self.bytes("limits.body_bytes");
         let header_bytes = self.bytes("limits.header_bytes");
         let uri_bytes = self.bytes("limits.uri_bytes");
+        let raw_targets = self.boolean("limits.raw_targets");
         let backend_requests = self.count("limits.backend_requests");
         let body_rate = self.bytes("limits.body_rate");
         let replay_bytes = self.bytes("limits.replay_bytes");
@@ -214,6 +214,7 @@ impl Reader<'_> {
             body_bytes: body_bytes?,
             header_bytes: usize::try_from(header_bytes?).ok()?,
             uri_bytes: usize::try_from(uri_bytes?).ok()?,
+            raw_targets: raw_targets?,
             backend_requests: backend_requests?,
             body_rate: body_rate?,
             replay_bytes: usize::try_from(replay_bytes?).ok()?,
@@ -227,6 +228,11 @@ impl Reader<'_> {
     fn count(&mut self, name: &str) -> Option<usize> {
         let value = self.layers.value(name).unwrap_or_else(|| unset(name));
         usize::try_from(value.integer(1, &mut self.report)?).ok()
+    }
+
+    fn boolean(&mut self, name: &str) -> Option<bool> {
+        let value = self.layers.value(name).unwrap_or_else(|| unset(name));
+        value.boolean(&mut self.report)
     }
 
     fn timeouts(&mut self) -> Option<Timeouts> {

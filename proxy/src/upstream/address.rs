@@ -43,6 +43,8 @@ pub struct Upstream {
     /// The same for pingora, which gets its connections lent.
     outer: Option<HttpPeer>,
     longest_rest: Duration,
+    /// The same before a request that must not be repeated.
+    writes_rest: Duration,
     resting: Resting,
     in_flight: AtomicUsize,
     breaker: Breaker,
@@ -69,6 +71,7 @@ pub(super) struct Maker {
     timeouts: Timeouts,
     ca: Option<Arc<CaType>>,
     slow_start: Duration,
+    reuse_for_writes: Duration,
     next_id: AtomicU32,
 }
 
@@ -80,6 +83,7 @@ impl Maker {
             timeouts: timeouts.clone(),
             ca: backend.ca.as_ref().map(|ca| ca.iter().map(wrap).collect::<Vec<_>>().into()),
             slow_start: backend.slow_start,
+            reuse_for_writes: backend.reuse_for_writes,
             next_id: AtomicU32::new(0),
         }
     }
@@ -157,6 +161,7 @@ impl Maker {
             peer,
             outer,
             longest_rest: self.timeouts.upstream_idle,
+            writes_rest: self.reuse_for_writes.min(self.timeouts.upstream_idle),
             resting: Resting::default(),
             in_flight: AtomicUsize::new(0),
             breaker: Breaker::default(),
@@ -183,7 +188,7 @@ impl Upstream {
     }
 
     /// What a Host header calls it.
-    pub(super) fn authority(&self) -> &str {
+    pub fn authority(&self) -> &str {
         let (_, rest) = self.text.split_once("://").unwrap_or(("", "localhost"));
         rest.split(' ').next().unwrap_or(rest)
     }
@@ -253,6 +258,11 @@ impl Upstream {
     /// How long a connection may be unused.
     pub(super) fn longest_rest(&self) -> Duration {
         self.longest_rest
+    }
+
+    /// The same before a request that must not be repeated; zero: it has a connection of its own.
+    pub(super) fn writes_rest(&self) -> Duration {
+        self.writes_rest
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Answer {
     line: Vec<u8>,
     /// Nobody asked for a body.
     is_head: bool,
+    /// The server has said that it closes the connection.
+    closes: bool,
 }
 
 /// What comes next.
@@ -52,7 +54,13 @@ pub(super) enum Refused {
 
 impl Answer {
     pub(super) fn new(is_head: bool) -> Self {
-        Self { state: State::StatusLine, line: Vec::new(), is_head }
+        Self { state: State::StatusLine, line: Vec::new(), is_head, closes: false }
+    }
+
+    /// Whether the server has said, on any line of a head, that it closes the connection. pingora reads the first
+    /// Connection line only (RFC 9112, 9.6).
+    pub(super) fn closes(&self) -> bool {
+        self.closes
     }
 
     /// Follows the next bytes.
@@ -97,7 +105,7 @@ impl Answer {
     }
 
     /// What comes after this line.
-    fn after(&self, line: &[u8]) -> Result<State, Refused> {
+    fn after(&mut self, line: &[u8]) -> Result<State, Refused> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let State::Fields { status, chunked, length } = self.state else {
             return Ok(if line.is_empty() { State::StatusLine } else { self.status(line) });
@@ -111,6 +119,7 @@ impl Answer {
             };
         }
         let is = |name: &str| value(line, name);
+        self.closes |= is("connection").is_some_and(says_close);
         Ok(State::Fields {
             status,
             chunked: chunked
@@ -135,6 +144,10 @@ impl Answer {
 pub fn is_in_order(bytes: &[u8], piece: usize, is_head: bool) -> bool {
     let mut answer = Answer::new(is_head);
     bytes.chunks(piece.max(1)).all(|piece| answer.follow(piece).is_ok())
+}
+
+fn says_close(said: &[u8]) -> bool {
+    said.split(|byte| *byte == b',').any(|word| word.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 
 /// The value of a line, if it is a header of this name.
@@ -207,6 +220,28 @@ mod tests {
         let long =
             format!("HTTP/1.1 200 OK\r\nX: {}\r\nTransfer-Encoding: chunked\r\n\r\n\r\n", "y".repeat(9_000));
         assert_eq!(follow(&long, false), Err(Refused::BadChunk));
+    }
+
+    #[test]
+    fn whoever_says_close_closes() {
+        let closes = |fields: &str| {
+            let mut answer = Answer::new(false);
+            answer
+                .follow(format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 0\r\n\r\n").as_bytes())
+                .unwrap();
+            answer.closes()
+        };
+        for fields in [
+            "connection: Close\r\n",
+            "Connection: keep-alive\r\nConnection: close\r\n",
+            "Connection: x ,close\r\n",
+        ] {
+            assert!(closes(fields), "{fields:?}");
+        }
+        for fields in ["", "Connection: keep-alive\r\n", "Connection: closed\r\n", "X-Connection: close\r\n"]
+        {
+            assert!(!closes(fields), "{fields:?}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ fn settings(upstreams: usize, max_requests: usize) -> settings::Backend {
         repeats: 1,
         ejection: Ejection { after: 3, time: Duration::from_secs(10), share: 0.5 },
         slow_start: Duration::ZERO,
+        reuse_for_writes: Duration::ZERO,
         health: None,
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! pingora (httparse 1.10.1) is more tolerant: an empty size is zero for it, and so the end of the body. Pure.
 
+use super::extension::Extension;
+
 /// Longest line of a chunk size with its extensions.
 const LONGEST_LINE: usize = 1_024;
 /// Most digits of a chunk size; more would not fit in 60 bits.
@@ -11,7 +13,7 @@ const MOST_DIGITS: u32 = 15;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chunks {
     state: State,
-    /// Blanks may stand between a size and what follows it.
+    /// Blanks may stand between a size and what follows it, and anything in an extension.
     padded: bool,
 }
 
@@ -36,10 +38,8 @@ struct Size {
     length: usize,
     /// A blank has come behind the digits.
     blank: bool,
-    /// Behind the size: an extension, which nobody reads.
-    extension: bool,
-    /// The last byte was the semicolon that an extension begins with.
-    nameless: bool,
+    /// What has come behind the size.
+    extension: Option<Extension>,
     /// Only the last byte of the line end is missing.
     ending: bool,
 }
@@ -54,7 +54,8 @@ impl Chunks {
         Self { state: State::Size(Size::default()), padded: false }
     }
 
-    /// The same, from a server that may fill the line of a size up with blanks, as some have always done.
+    /// The same, from a server that may fill the line of a size up with blanks, as some have always done, and whose
+    /// extensions are its own.
     pub(super) fn padded() -> Self {
         Self { padded: true, ..Self::strict() }
     }
@@ -84,8 +85,7 @@ impl Chunks {
 
     fn size(&mut self, byte: u8, mut size: Size) -> Result<usize, BadChunk> {
         size.length += 1;
-        let nameless = std::mem::replace(&mut size.nameless, byte == b';');
-        let in_digits = !size.blank && !size.extension && !size.ending;
+        let in_digits = !size.blank && size.extension.is_none() && !size.ending;
         let digit = (byte as char).to_digit(16).filter(|_| in_digits);
         match (byte, digit) {
             (b'\n', _) if size.ending => {
@@ -93,22 +93,34 @@ impl Chunks {
                 return Ok(1);
             }
             _ if size.ending => return Err(BadChunk),
-            (b'\r' | b';', _) if nameless => return Err(BadChunk),
             (_, Some(digit)) => {
                 size.value = (size.value << 4) | u64::from(digit);
                 size.digits += 1;
             }
-            (b'\r', _) if size.digits > 0 => size.ending = true,
-            (b';', _) if size.digits > 0 && !size.extension => size.extension = true,
-            (b'\t' | b' '..=b'~' | 0x80.., _) if size.extension => {}
-            (b'\t' | b' ', _) if self.padded && size.digits > 0 => size.blank = true,
-            _ => return Err(BadChunk),
+            (b'\r', _) if size.digits > 0 && size.extension.is_none_or(Extension::is_complete) => {
+                size.ending = true
+            }
+            (b';', _) if size.digits > 0 && size.extension.is_none() => {
+                size.extension = Some(self.extension())
+            }
+            (b'\t' | b' ', _) if self.padded && size.digits > 0 && size.extension.is_none() => {
+                size.blank = true
+            }
+            _ => {
+                size.extension =
+                    Some(size.extension.and_then(|extension| extension.after(byte)).ok_or(BadChunk)?)
+            }
         }
         if size.digits > MOST_DIGITS || size.length > LONGEST_LINE {
             return Err(BadChunk);
         }
         self.state = State::Size(size);
         Ok(1)
+    }
+
+    /// The beginning of one.
+    fn extension(&self) -> Extension {
+        if self.padded { Extension::Any } else { Extension::Nameless }
     }
 
     fn data_end(&mut self, byte: u8, seen: u8) -> Result<usize, BadChunk> {

@@ -210,7 +210,9 @@ impl Lent {
     /// is silent.
     fn give_back(&mut self) {
         let (Some(mut connection), Some(loan)) = (self.inner.take(), &self.loan) else { return };
-        if !loan.is_single_use() && self.head_gone && self.waiting.is_empty() && is_silent(&mut connection) {
+        let may_stay =
+            !loan.is_single_use() && self.head_gone && self.waiting.is_empty() && !self.answer.closes();
+        if may_stay && is_silent(&mut connection) {
             loan.take_back(connection);
         }
     }

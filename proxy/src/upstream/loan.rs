@@ -65,14 +65,20 @@ impl Resting {
         open(&self.0[SHELF.get() % self.0.len()])
     }
 
-    /// One that the other end has neither closed nor sent anything on, and that has not rested for too long.
-    fn take(&self, longest: Duration) -> Option<Inner> {
+    /// One that the other end has neither closed nor sent anything on, and that has rested for less than `rest`; those
+    /// that have rested for `longest` are closed.
+    fn take(&self, rest: Duration, longest: Duration) -> Option<Inner> {
         loop {
             let (mut connection, since) = self.stack().pop()?;
-            if since.elapsed() >= longest {
+            let rested = since.elapsed();
+            if rested >= longest {
                 // Those below rest for longer.
                 let old = std::mem::take(&mut *self.stack());
                 drop(old);
+                return None;
+            }
+            if rested >= rest {
+                self.stack().push((connection, since));
                 return None;
             }
             if is_silent(&mut connection) {
@@ -149,7 +155,8 @@ pub struct Loan {
     me: Weak<Self>,
     upstream: Arc<Upstream>,
     connector: Connector,
-    single_use: bool,
+    /// How long the connection may have rested; zero: it serves this request and no other.
+    rest: Duration,
     /// The request is sent at once, so that one can know whether it was read: see `whole`.
     whole: bool,
     patience: Patience,
@@ -182,7 +189,13 @@ impl Loan {
             me: Weak::clone(me),
             upstream: Arc::clone(upstream),
             connector: Connector(Arc::clone(connector)),
-            single_use: terms.fresh || !(terms.repeatable || whole),
+            rest: match terms {
+                Terms { fresh: true, .. } => Duration::ZERO,
+                Terms { repeatable: true, .. } => upstream.longest_rest(),
+                _ if whole => upstream.longest_rest(),
+                // Whoever allows this prefers a rare 502 to a connection for each: see ficus-toml.md.
+                _ => upstream.writes_rest(),
+            },
             whole,
             patience: terms.patience,
             lines: Mutex::default(),
@@ -206,12 +219,12 @@ impl Loan {
 
     /// What to connect to without a loan.
     pub fn plain_peer(&self) -> Option<Box<HttpPeer>> {
-        self.upstream.peer(self.single_use, self.patience)
+        self.upstream.peer(self.is_single_use(), self.patience)
     }
 
     /// Whether the connection serves this request and no other.
     pub fn is_single_use(&self) -> bool {
-        self.single_use
+        self.rest.is_zero()
     }
 
     /// Whether the connection has served another request before.
@@ -246,10 +259,10 @@ impl Loan {
 
     /// A connection from the stack.
     fn rested(&self) -> Option<Inner> {
-        if self.single_use {
+        if self.is_single_use() {
             return None;
         }
-        self.upstream.resting().take(self.upstream.longest_rest())
+        self.upstream.resting().take(self.rest, self.upstream.longest_rest())
     }
 
     /// The connection may rest.
@@ -338,13 +351,15 @@ pub(super) mod tests {
         noticed(&mut second).await;
         resting.put(first);
         resting.put(second);
-        assert!(resting.take(LONG).is_some(), "the closed one is passed over");
-        assert!(resting.take(LONG).is_none());
+        assert!(resting.take(LONG, LONG).is_some(), "the closed one is passed over");
+        assert!(resting.take(LONG, LONG).is_none());
         let (third, _third) = pair().await;
         resting.put(third);
         resting.sweep(LONG);
         assert_eq!(resting.len(), 1);
-        assert!(resting.take(Duration::ZERO).is_none(), "it has rested for too long");
+        assert!(resting.take(Duration::ZERO, LONG).is_none(), "it has rested for too long for this request");
+        assert_eq!(resting.len(), 1, "but not for others");
+        assert!(resting.take(LONG, Duration::ZERO).is_none(), "it has rested for too long");
         assert_eq!(resting.len(), 0);
         let (mut fourth, closed) = pair().await;
         drop(closed);
@@ -372,10 +387,10 @@ pub(super) mod tests {
                 true
             })
         };
-        let take = |resting: &Resting, _: Option<Inner>| resting.take(LONG).is_some();
+        let take = |resting: &Resting, _: Option<Inner>| resting.take(LONG, LONG).is_some();
         let (one, _one) = pair().await;
         assert!(at(0, put, Some(one)).await);
-        assert!(resting.take(LONG).is_none(), "who is no worker has none of a worker's");
+        assert!(resting.take(LONG, LONG).is_none(), "who is no worker has none of a worker's");
         assert!(at(0, take, None).await);
         let (mut other, closed) = pair().await;
         drop(closed);

@@ -11,6 +11,7 @@ mod chunks;
 mod connect;
 mod dial;
 mod ejection;
+mod extension;
 mod lent;
 mod loan;
 mod outage;
@@ -31,6 +32,7 @@ pub use answer::is_in_order;
 pub use backend::{Backend, InFlight, Serving, Tried};
 pub use chunks::{BadChunk, Chunks};
 pub use dial::Stream;
+pub use extension::is_token;
 pub use loan::{Loan, Terms, keep_own_connections};
 pub use whole::MOST as MOST_AT_ONCE;
 

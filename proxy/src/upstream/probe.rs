@@ -270,6 +270,7 @@ mod tests {
             repeats: 1,
             ejection: Ejection { after: 0, time: second, share: 0.5 },
             slow_start: second,
+            reuse_for_writes: Duration::ZERO,
             health: None,
         };
         let timeouts = Timeouts {

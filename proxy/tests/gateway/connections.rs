@@ -7,6 +7,9 @@ use crate::backend::{Backend, Then};
 use crate::client::Client;
 use crate::ficus::{Setup, eventually, refused};
 
+/// Requests that must not be repeated may go over connections that have rested.
+const WRITES: &str = "reuse_for_writes = \"20s\"";
+
 #[test]
 fn pipelined_requests_are_answered_in_order() {
     let legacy = Backend::tcp(|exchange| {
@@ -78,6 +81,64 @@ fn safe_requests_share_a_connection_and_others_have_their_own() {
     }
     assert_eq!(legacy.connections(), 4);
     assert_eq!(legacy.received().last().unwrap().all("connection"), ["close"]);
+}
+
+#[test]
+fn others_share_connections_where_that_is_allowed() {
+    let legacy = Backend::saying("legacy");
+    let ficus = Setup::new(&legacy).set("timeouts.upstream_idle", "20s").legacy_key(WRITES).start();
+    let mut client = ficus.connect();
+    for (method, body) in [("POST", "x"), ("GET", ""), ("PUT", "yy"), ("DELETE", "")] {
+        assert_eq!(client.request(method, "/", "", body).status, 200, "{method}");
+    }
+    assert_eq!(legacy.connections(), 1);
+    assert_eq!(legacy.received().last().unwrap().all("connection"), [""; 0]);
+}
+
+#[test]
+fn who_shares_them_pays_with_an_error_and_never_with_a_second_execution() {
+    // Reads the second request of a connection, and leaves: nobody knows whether it was executed.
+    let legacy = Backend::tcp(|exchange| {
+        if exchange.head.contains("/last") {
+            exchange.read_body();
+            return Then::Close;
+        }
+        exchange.ok("legacy");
+        Then::Keep
+    });
+    let ficus = Setup::new(&legacy).set("timeouts.upstream_idle", "20s").legacy_key(WRITES).start();
+    for (path, status) in [("/", 200), ("/last", 502), ("/", 200)] {
+        assert_eq!(ficus.connect().request("POST", path, "", "x").status, status, "{path}");
+    }
+    assert_eq!((legacy.requests(), legacy.connections()), (3, 2));
+}
+
+#[test]
+fn a_connection_whose_request_was_not_sent_to_its_end_is_not_shared() {
+    // Answers before the body has come, and promises to keep the connection.
+    let legacy = Backend::tcp(|exchange| {
+        if exchange.head.contains("/early") {
+            exchange.send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 5\r\n\r\nlogin");
+            exchange.read_body();
+        } else {
+            exchange.ok("legacy");
+        }
+        Then::Keep
+    });
+    let ficus = Setup::new(&legacy).set("timeouts.upstream_idle", "20s").legacy_key(WRITES).start();
+    for method in ["POST", "GET"] {
+        let mut early = ficus.connect();
+        early.send(format!("{method} /early HTTP/1.1\r\nHost: a\r\nContent-Length: 40\r\n\r\nhalf"));
+        assert_eq!(early.answer().status, 401);
+        drop(early);
+        let mut next = ficus.connect();
+        for _ in 0..5 {
+            assert_eq!(next.request("POST", "/", "", "x").text(), "legacy", "after {method}");
+        }
+    }
+    let lines: Vec<String> = legacy.received().iter().map(|one| one.request_line().to_owned()).collect();
+    assert!(lines.iter().all(|line| line.ends_with(" HTTP/1.1")), "{lines:?}");
+    assert_eq!(lines.len(), 12, "{lines:?}");
 }
 
 #[test]

@@ -53,6 +53,14 @@ passes(
     not_got(b"content-length", verdict=DEGRADED),
     status=204,
 )
+for what, field in {"a length": b"Content-Length: 44\r\n", "chunks": CHUNKED}.items():
+    passes(
+        f"204 that announces {what}",
+        ok(field, b"", b"204 No Content"),
+        not_got(b"transfer-encoding", verdict=DANGEROUS),
+        not_got(b"content-length", verdict=WRONG),
+        status=204,
+    )
 passes(
     "204 whose origin sends a body",
     ok(b"", b"body", b"204 No Content"),
@@ -195,6 +203,20 @@ passes(
     holds("no 103", lambda seen: [reply.status for reply in seen.interim] == [103], DEGRADED),
     got_body(b"ok"),
 )
+for what, field in {"a length": b"Content-Length: 40\r\n", "chunks": CHUNKED, "a close": b"Connection: close\r\n"}.items():
+    passes(
+        f"early hints that announce {what}",
+        answers(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n" + field + b"\r\n", 0.05, ok()),
+        holds("it is handed on", lambda seen, name=field.split(b":")[0].lower(): not any(one.all(name) for one in seen.interim)),
+        got_body(b"ok"),
+    )
+passes(
+    "early hints of HTTP/1.0",
+    answers(b"HTTP/1.0 103 Early Hints\r\nLink: </a>\r\n\r\n", 0.05, ok()),
+    holds("they are handed on as such", lambda seen: all(one.raw_head.startswith(b"HTTP/1.1 ") for one in seen.interim)),
+    got_body(b"ok"),
+)
+fails("hints without end", answers(b"HTTP/1.1 103 A\r\n\r\n" * 2_000, 0.05, ok()), bad_gateway(normal=DEGRADED))
 passes("102 and then the answer", b"HTTP/1.1 102 Processing\r\n\r\n" + ok(), got_body(b"ok"))
 passes(
     "two interim answers",
@@ -255,6 +277,7 @@ for what, origin in {
     "another protocol": ok(version=b"HTTQ/1.1"),
     "HTTP/2.0 in text": ok(version=b"HTTP/2.0"),
     "Content-Length that is no number": ok(b"Content-Length: two\r\n"),
+    "Content-Length beyond 63 bits": ok(b"Content-Length: 9223372036854775808\r\n"),
     "negative Content-Length": ok(b"Content-Length: -1\r\n"),
     "Content-Length with a sign": ok(b"Content-Length: +2\r\n"),
     "two different Content-Lengths": ok(b"Content-Length: 2\r\nContent-Length: 3\r\n", b"oko"),

@@ -11,6 +11,13 @@ def passes(name, request, target, method=b"GET"):
     CASES.append(Case(name, request, [answered(200), arrived(), line(method + b" " + target + b" HTTP/1.1")]))
 
 
+def names_a_host(seen):
+    """HTTP/1.1 has a Host (RFC 9112, 3.2), also where HTTP/1.0 had none."""
+    for request in seen.arrived:
+        if request.line.endswith(b" HTTP/1.1") and len(request.all(b"host")) != 1:
+            yield DEGRADED, "HTTP/1.1 without a Host at the origin"
+
+
 for what, path in {
     "encoded slash": b"/a%2Fb",
     "encoded slash in lower case": b"/a%2fb",
@@ -67,7 +74,12 @@ CASES += [
     ),
     Case("CONNECT", b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n", [refused(405)]),
     Case("empty line before the request", b"\r\n" + get(b"/a"), [answered(200), arrived(), line(b"GET /a HTTP/1.1")]),
-    Case("HTTP/1.0 without Host", b"GET /a HTTP/1.0\r\n\r\n", [answered(200), arrived()]),
+    Case("HTTP/1.0 without Host", b"GET /a HTTP/1.0\r\n\r\n", [answered(200), arrived(), names_a_host]),
+    Case(
+        "HTTP/1.0 without Host, absolute target",
+        b"GET http://a.example/x HTTP/1.0\r\n\r\n",
+        [answered(200), arrived(), line(b"GET /x HTTP/1.1"), sent(b"host", b"a.example", verdict=DEGRADED)],
+    ),
     Case(
         "HTTP/1.0 with Host", get(b"/a", version=b"HTTP/1.0"), [answered(200), arrived(), sent(b"host", b"a.example")]
     ),
@@ -80,11 +92,14 @@ for what, request in {
     "Host with a space": b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
     "Host with a path": b"GET / HTTP/1.1\r\nHost: a.example/x\r\n\r\n",
     "Host with a user": b"GET / HTTP/1.1\r\nHost: u@a.example\r\n\r\n",
+    "an absolute target with a user": b"GET http://u@a.example/ HTTP/1.0\r\n\r\n",
     "Host is a list": b"GET / HTTP/1.1\r\nHost: a.example, b.example\r\n\r\n",
     "target without a slash": get(b"index.html"),
     "target is a fragment": get(b"/a#b"),
     "NUL in the target": get(b"/a\0b"),
     "control byte in the target": get(b"/a\x01b"),
+    "UTF-8 in the target": get("/caf\u00e9".encode()),
+    "Latin-1 in the target": get(b"/caf\xe9"),
     "DEL in the target": get(b"/a\x7fb"),
     "tab in the target": get(b"/a\tb"),
     "space in the target": get(b"/a b"),
@@ -107,6 +122,8 @@ for what, request in {
     "binary": b"\x16\x03\x01\x02\0\x01\0\r\n\r\n",
 }.items():
     soft = {
+        "UTF-8 in the target",
+        "Latin-1 in the target",
         "two spaces",
         "tab between the words",
         "space after the version",
@@ -118,6 +135,10 @@ for what, request in {
     CASES.append(
         Case(f"refused: {what}", request, [refused(400, 405, 501, normal=DEGRADED if what in soft else "wrong")])
     )
+for host in ("a:b", "a:80:80", "a:-1", ":80", "[::1", "[::1]a", "[::1]:x", "[zz]", "a]b", "a%zz"):
+    CASES.append(Case(f"refused: Host {host}", f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode(), [refused()]))
+for host in ("a.example:", "a.example:8080", "[::1]", "[2001:db8::1]:80"):
+    passes(f"Host {host}", f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode(), b"/")
 for version in (b"HTTP/2.0", b"HTTP/0.9", b"HTTP/3.1"):
     CASES.append(Case(f"refused: version {version.decode()}", get(version=version), [refused(505, 400, 426)]))
 

@@ -19,6 +19,12 @@ def names_the_path(conn, request):
     return True
 
 
+def says_close_second(conn, request):
+    request.complete = read_body(conn, request)
+    conn.send(b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
+    return True
+
+
 def in_order(*paths):
     return holds(
         "answers in another order", lambda seen: [reply.body for reply in seen.replies] == list(paths), DANGEROUS
@@ -111,6 +117,25 @@ CASES += [
         [get(b"/1"), Read(1), b"\r\n" + get(b"/2"), Read(2)],
         [answered(200, 200), arrived(2)],
         origin=names_the_path,
+    ),
+    *[
+        Case(
+            f"close on another Connection line than {first}",
+            [get(b"/1", f"Connection: {first}\r\nConnection: close\r\n".encode()) + get(b"/2"), Read(), End(0.5)],
+            [answered(200), arrived(1), holds("stays open", lambda seen: seen.closed)],
+            origin=names_the_path,
+        )
+        for first in ("keep-alive", "foo")
+    ],
+    Case(
+        "an origin that closes, on another Connection line",
+        [get(b"/1"), Read(1), get(b"/2"), Read(2)],
+        [
+            answered(200, 200),
+            arrived(2),
+            holds("the next request goes to a connection that closes", lambda seen: seen.connections == 2),
+        ],
+        origin=says_close_second,
     ),
     Case(
         "Connection: close closes",

@@ -121,6 +121,9 @@ for what, body in {
     "a CR inside an extension": b"2;a\rb\r\nhi\r\n0\r\n\r\n",
     "a LF inside an extension": b"2;a\nb\r\nhi\r\n0\r\n\r\n",
     "a NUL inside an extension": b"2;a\0b\r\nhi\r\n0\r\n\r\n",
+    "an extension whose name is none": b"2;a[=x\r\nhi\r\n0\r\n\r\n",
+    "an extension beyond ASCII": b"2;a=\xb5\r\nhi\r\n0\r\n\r\n",
+    "an extension whose quotes do not end": b'2;a="x\r\nhi\r\n0\r\n\r\n',
     "an extension without end": b"2;" + b"a" * 100_000,
     "a chunk longer than it says": b"2\r\nhiho\r\n0\r\n\r\n",
     "a chunk shorter than it says": b"4\r\nhi\r\n0\r\n\r\n" + HIDDEN,
@@ -148,6 +151,9 @@ for what, body in {
         "trailers without end",
         "a NUL inside an extension",
         "a CR inside an extension",
+        "an extension whose name is none",
+        "an extension beyond ASCII",
+        "an extension whose quotes do not end",
     }
     refuses(what, chunked(body), normal="degraded" if what in soft else "wrong")
 for what, body in {

@@ -118,7 +118,7 @@ pub(super) fn envoy(site: &Site, ports: Ports) -> String {
         format!(r#"{{"match":{{"prefix":"{prefix}"}},"route":{{"cluster":"{cluster}"}}}}"#)
     };
     let one = |prefix: &str| to(prefix, "origin");
-    let small = ["/small", "/16k", "/post"].map(one).join(",");
+    let small = ["/small", "/16k", "/post", "/kept"].map(one).join(",");
     let many: Vec<String> = (0..ROUTES).map(|n| one(&route(n))).collect();
     let routes = format!("{small},{},{},{}", to("/unix", "unix"), many.join(","), one("/"));
     let log = format!(
@@ -160,10 +160,15 @@ pub(super) fn ficus_routes() -> String {
     let entry = |name: &str, rule: &str, methods: &str| {
         format!("\n[[route]]\nname = \"{name}\"\nrule = \"{rule}\"\nmethods = [\"{methods}\"]\n{canary}")
     };
-    let others = [("small", "GET"), ("16k", "GET"), ("post", "POST"), ("unix", "POST")];
+    let others = [("small", "GET"), ("16k", "GET"), ("post", "POST"), ("kept", "POST"), ("unix", "POST")];
     let few = others.map(|(name, method)| {
-        let backends = "serve = \"unix\"\nfallback = \"unix\"\ncandidate = \"other-unix\"\n";
-        entry(name, &format!("/{name}"), method) + if name == "unix" { backends } else { "" }
+        let backends = match name {
+            "kept" | "unix" => {
+                format!("serve = \"{name}\"\nfallback = \"{name}\"\ncandidate = \"other-{name}\"\n")
+            }
+            _ => String::new(),
+        };
+        entry(name, &format!("/{name}"), method) + &backends
     });
     let many =
         (0..ROUTES).map(|n| entry(&format!("r{n:04}.detail"), &format!("{}<int:id>", route(n)), "GET"));
@@ -181,6 +186,8 @@ admin_socket = \"admin.sock\"
 [backends]
 legacy = {{ upstreams = [\"http://127.0.0.1:{origin}\"] }}
 rust = {{ upstreams = [\"http://127.0.0.1:{origin}\"] }}
+kept = {{ upstreams = [\"http://127.0.0.1:{origin}\"], reuse_for_writes = \"60s\" }}
+other-kept = {{ upstreams = [\"http://127.0.0.1:{origin}\"], reuse_for_writes = \"60s\" }}
 unix = {{ upstreams = [\"unix:{socket}\"] }}
 other-unix = {{ upstreams = [\"unix:{socket}\"] }}
 [flask]

@@ -20,13 +20,21 @@ pub(super) enum Scenario {
     Small,
     Large,
     Post,
+    PostKept,
     PostUnix,
     Http2,
     Routes,
 }
 
-pub(super) const ALL: [Scenario; 6] =
-    [Scenario::Small, Scenario::Large, Scenario::Post, Scenario::PostUnix, Scenario::Http2, Scenario::Routes];
+pub(super) const ALL: [Scenario; 7] = [
+    Scenario::Small,
+    Scenario::Large,
+    Scenario::Post,
+    Scenario::PostKept,
+    Scenario::PostUnix,
+    Scenario::Http2,
+    Scenario::Routes,
+];
 
 /// What one cell gave.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +63,7 @@ impl Scenario {
             Self::Small => "GET, 100 bytes",
             Self::Large => "GET, 16 KiB",
             Self::Post => "POST, 1 KiB up, 100 bytes down",
+            Self::PostKept => "the same, Ficus with reuse_for_writes",
             Self::PostUnix => "the same, origin on a Unix socket",
             Self::Http2 => "GET, 100 bytes, TLS and HTTP/2",
             Self::Routes => "GET, 100 bytes, spread over 1,000 routes",
@@ -88,7 +97,7 @@ impl Scenario {
         if let Some(rate) = rate {
             command.args(["--rps", &(rate / connections).to_string()]);
         }
-        if matches!(self, Self::Post | Self::PostUnix) {
+        if matches!(self, Self::Post | Self::PostKept | Self::PostUnix) {
             command.arg("-d").arg(site.write("form.txt", &"a=b&c=de&".repeat(114))?);
         }
         match self {
@@ -102,6 +111,7 @@ impl Scenario {
             Self::Small => command.arg("--h1").arg(format!("http://127.0.0.1:{}/small", at.ports.http)),
             Self::Large => command.arg("--h1").arg(format!("http://127.0.0.1:{}/16k", at.ports.http)),
             Self::Post => command.arg("--h1").arg(format!("http://127.0.0.1:{}/post", at.ports.http)),
+            Self::PostKept => command.arg("--h1").arg(format!("http://127.0.0.1:{}/kept", at.ports.http)),
             Self::PostUnix => command.arg("--h1").arg(format!("http://127.0.0.1:{}/unix", at.ports.http)),
         };
         let before = at.running.process.group_cpu();
