@@ -141,6 +141,7 @@ fn verdict(error: &Error, ctx: &Context) -> (u16, Note) {
             ErrorType::ReadError
             | ErrorType::WriteError
             | ErrorType::WriteTimedout
+            | ErrorType::H2Error
             | ErrorType::ConnectionClosed,
         ) => 0,
         (ErrorSource::Downstream, _) => 400,

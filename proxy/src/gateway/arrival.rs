@@ -35,6 +35,11 @@ impl Rules {
         self.settings.timeouts.client_header
     }
 
+    /// Time for the next bytes of a body, in either direction.
+    pub(super) fn body_time(&self) -> Duration {
+        self.settings.timeouts.client_body
+    }
+
     /// How large a head may be.
     pub(super) fn head_limits(&self) -> HeadLimits {
         HeadLimits::of(&self.settings.limits)

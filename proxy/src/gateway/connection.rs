@@ -16,12 +16,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
 use pingora::protocols::l4::socket::SocketAddr as PingoraAddr;
-use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::tls::SslDigest;
-use pingora::protocols::{
-    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, IO, Peek, Shutdown, SocketDigest, Ssl, Stream,
-    TimingDigest, UniqueID,
-};
+use pingora::protocols::{IO, Shutdown, SocketDigest, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
 
@@ -29,6 +25,7 @@ use super::arrival::{Arrival, Heads, Rules, Turn};
 use super::preface::Preface;
 use super::request_checks::Rejection;
 use super::rest::{Idle, Rest};
+use super::stuck::Stuck;
 use super::transport::Transport;
 use super::{linger, wire};
 
@@ -58,9 +55,9 @@ pub(super) struct Marks {
 
 /// A client's connection.
 pub struct Connection {
-    transport: Transport,
-    digest: Arc<SocketDigest>,
-    tls: Option<Arc<SslDigest>>,
+    pub(super) transport: Transport,
+    pub(super) digest: Arc<SocketDigest>,
+    pub(super) tls: Option<Arc<SslDigest>>,
     marks: Arc<Marks>,
     gathered: BytesMut,
     rules: Arc<Rules>,
@@ -68,6 +65,7 @@ pub struct Connection {
     arrival: Option<Arrival>,
     /// What HTTP/2 begins with; HTTP/1 does not look at it.
     preface: Preface,
+    stuck: Stuck,
     /// Since when a body has been waited for.
     waiting: Option<Instant>,
     /// The connection itself has answered, and that was the last answer.
@@ -167,6 +165,7 @@ impl Connection {
             gathered: BytesMut::new(),
             rules,
             preface: Preface::new(),
+            stuck: Stuck::default(),
             arrival,
             waiting: None,
             refused: false,
@@ -240,13 +239,23 @@ impl Connection {
 
     fn poll_write_gathered(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.gathered.is_empty() {
-            let written = ready!(Pin::new(&mut self.transport).poll_write(cx, &self.gathered))?;
+            let written = Pin::new(&mut self.transport).poll_write(cx, &self.gathered);
+            let written = ready!(self.poll_stuck(cx, written))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.gathered.advance(written);
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// A write; over HTTP/1, pingora looks how long it takes.
+    fn poll_stuck(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if self.is_http2() { self.stuck.poll(cx, self.rules.body_time(), write) } else { write }
     }
 
     /// Answers in place of the gateway, which has no request to answer to.
@@ -321,7 +330,8 @@ impl AsyncWrite for Connection {
             ready!(self.poll_write_gathered(cx))?;
         }
         if bytes.len() >= GATHER {
-            return Pin::new(&mut self.transport).poll_write(cx, bytes);
+            let written = Pin::new(&mut self.transport).poll_write(cx, bytes);
+            return self.poll_stuck(cx, written);
         }
         self.gather(bytes);
         Poll::Ready(Ok(bytes.len()))
@@ -362,39 +372,3 @@ impl Shutdown for Connection {
         let _ = tokio::time::timeout(linger::PATIENCE, goodbye).await;
     }
 }
-
-impl UniqueID for Connection {
-    fn id(&self) -> i32 {
-        self.transport.fd()
-    }
-}
-
-impl Ssl for Connection {
-    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
-        self.tls.clone()
-    }
-
-    fn selected_alpn_proto(&self) -> Option<ALPN> {
-        self.transport.is_http2().then_some(ALPN::H2)
-    }
-}
-
-impl GetTimingDigest for Connection {
-    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        Vec::new()
-    }
-}
-
-impl GetProxyDigest for Connection {
-    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        None
-    }
-}
-
-impl GetSocketDigest for Connection {
-    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        Some(Arc::clone(&self.digest))
-    }
-}
-
-impl Peek for Connection {}

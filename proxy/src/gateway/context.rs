@@ -33,6 +33,8 @@ pub struct Context {
     pub(super) small: bool,
     /// The client wants a tunnel.
     pub(super) upgrade: bool,
+    /// The client speaks HTTP/2.
+    pub(super) http2: bool,
     /// The candidate was asked first, not the fallback.
     pub(super) candidate: bool,
     /// Its guard was told that it hangs.
@@ -114,6 +116,7 @@ impl Context {
             safe: false,
             small: false,
             upgrade: false,
+            http2: false,
             candidate: false,
             hung: false,
             attempt: Attempt::default(),
@@ -158,7 +161,13 @@ impl Context {
     /// more of them.
     pub(super) fn terms(&self, patience: Patience) -> Terms {
         let fresh = self.upgrade || self.attempt.repeated || self.attempt.breaks > 0;
-        Terms { repeatable: self.safe, fresh, small: self.small, patience }
+        Terms {
+            repeatable: self.safe,
+            fresh,
+            small: self.small,
+            finished: self.http2 && !self.safe,
+            patience,
+        }
     }
 
     /// Whether the connection of this attempt serves no other request.

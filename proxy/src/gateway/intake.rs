@@ -31,6 +31,7 @@ impl Gateway {
         let request_id = if ctx.client.trusted { header(&X_REQUEST_ID) } else { None };
         ctx.trace = self.ids.trace(request_id, header(&TRACEPARENT), self.observer.traces());
         ctx.safe = is_safe(&session.req_header().method);
+        ctx.http2 = session.req_header().version == Version::HTTP_2;
         if session.req_header().headers.contains_key(UPGRADE) {
             ctx.upgrade = wants_tunnel(session.req_header());
             if !ctx.upgrade {
@@ -55,7 +56,10 @@ impl Gateway {
         let size = request.raw_path().len() + headers.sum::<usize>();
         let limits = HeadLimits::of(&self.settings.limits);
         request.headers.values().try_for_each(|value| request_checks::http2_value(value.as_bytes()))?;
-        request_checks::http2(host.unwrap_or_default(), request.raw_path(), size, limits)
+        let lengths = request.headers.get_all(http::header::CONTENT_LENGTH).iter().count();
+        request_checks::http2_counts(request.headers.len(), lengths)?;
+        let method = request.method.as_str().as_bytes();
+        request_checks::http2(host.unwrap_or_default(), (method, request.raw_path()), size, limits)
     }
 
     /// How pingora treats the connection during this request.

@@ -11,6 +11,7 @@ mod client;
 mod connection;
 mod contain;
 mod context;
+mod digests;
 mod dry_run;
 mod fallback;
 mod forward;
@@ -30,6 +31,7 @@ mod request_checks;
 mod rest;
 mod shadow;
 mod spans;
+mod stuck;
 mod trace;
 mod transport;
 mod trouble;
@@ -198,9 +200,13 @@ impl ProxyHttp for Gateway {
         &self,
         _session: &mut Session,
         _body: &mut Option<Bytes>,
-        _end: bool,
+        end: bool,
         ctx: &mut Box<Context>,
     ) -> Result<Option<Duration>> {
+        if end && !ctx.upgrade {
+            // The backend is done. How long the client takes for the rest is no matter of its places.
+            ctx.attempt.place = None;
+        }
         self.check_total_time(ctx)
     }
 

@@ -14,7 +14,9 @@ impl Gateway {
     /// Records the request and frees the connection for the next one.
     pub(super) fn record(&self, session: &mut Session, ctx: &mut Context) {
         // The place is free as soon as the answer is out, not when the client's connection has been tidied up.
-        ctx.attempt.place = None;
+        if let (Some(place), Some(loan)) = (ctx.attempt.place.take(), &ctx.attempt.loan) {
+            loan.keep_place(place);
+        }
         ctx.no_longer_awaited();
         ctx.attempt.serving = None;
         ctx.kept = None;

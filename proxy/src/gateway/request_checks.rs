@@ -142,10 +142,19 @@ pub(super) fn http2_value(value: &[u8]) -> Result<(), Rejection> {
     if is_blank(value.first()) || is_blank(value.last()) { reject(400, "bad_header") } else { Ok(()) }
 }
 
+/// As many headers, and as many lengths among them, as HTTP/1 may have: the request becomes one.
+pub(super) fn http2_counts(headers: usize, lengths: usize) -> Result<(), Rejection> {
+    match (headers, lengths) {
+        (_, 2..) => reject(400, "bad_length"),
+        (headers, _) if headers > MOST_HEADERS as usize => reject(431, "head_too_large"),
+        _ => Ok(()),
+    }
+}
+
 /// Checks an HTTP/2 request, whose framing leaves less to get wrong.
 pub(super) fn http2(
     authority: &[u8],
-    target: &[u8],
+    (method, target): (&[u8], &[u8]),
     head_bytes: usize,
     limits: HeadLimits,
 ) -> Result<(), Rejection> {
@@ -158,7 +167,8 @@ pub(super) fn http2(
     if is_reserved(target) {
         return reject(404, "reserved_path");
     }
-    if !target.starts_with(b"/") && target != b"*" || has_foreign(target, limits) {
+    let is_path = target.starts_with(b"/") || (target == b"*" && method == b"OPTIONS");
+    if !is_path || has_foreign(target, limits) {
         return reject(400, "bad_target");
     }
     host(authority)
@@ -453,7 +463,7 @@ mod tests {
         for (limits, good) in [(LIMITS, false), (raw, true)] {
             let path = "/caf\u{e9}".as_bytes();
             assert_eq!(target(b"GET", path, limits).is_ok(), good);
-            assert_eq!(http2(b"a", path, 10, limits).is_ok(), good);
+            assert_eq!(http2(b"a", (b"GET", path), 10, limits).is_ok(), good);
         }
         check("GET http://a?b HTTP/1.1\r\nHost: a", "bad_target");
     }
@@ -468,7 +478,8 @@ mod tests {
             check(&format!("GET {path} HTTP/1.1\r\nHost: a"), "reserved_path");
         }
         check("PUT http://a/_shim/session HTTP/1.1\r\nHost: a", "reserved_path");
-        let http2 = http2(b"a", b"/_shim/session", 10, LIMITS).map_err(|rejection| rejection.status);
+        let http2 =
+            http2(b"a", (b"GET", b"/_shim/session"), 10, LIMITS).map_err(|rejection| rejection.status);
         assert_eq!(http2, Err(404));
         for path in [
             "/_shimmer",

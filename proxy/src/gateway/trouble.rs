@@ -115,6 +115,9 @@ impl Gateway {
         let Some(trouble) = ctx.attempt.trouble.or_else(|| trouble_of(&error)) else { return error };
         ctx.attempt.trouble = Some(trouble);
         ctx.trace.attempt_failed(trouble);
+        if let Some(loan) = &ctx.attempt.loan {
+            loan.give_up();
+        }
         let (dead, unread) = (reused && !ctx.attempt.repeated, ctx.is_unread());
         let stale = dead && trouble == Trouble::Broken && (ctx.safe || unread);
         if !stale {

@@ -15,7 +15,9 @@ use crate::observe::{Lines, Output};
 
 /// pingora says at `error` that clients leave, and shows what they sent; what matters is in the access log. A
 /// directive of the settings for the same target counts more.
-const QUIET: &str = "pingora_core=off,pingora_proxy=off";
+///
+/// So are h2's: a client can make it write a line with each frame.
+const QUIET: &str = "pingora_core=off,pingora_proxy=off,h2=off";
 /// The parser of pages would log what is in them; no setting turns that on.
 const NEVER: &str = "html5ever=off,markup5ever=off";
 

@@ -33,6 +33,7 @@ use std::time::Duration;
 use anyhow::Context;
 use nix::sys::signal::{SigSet, Signal};
 use pingora::apps::HttpServerOptions;
+use pingora::protocols::http::v2::server::default_h2_options;
 use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf;
 use sd_notify::NotifyState;
@@ -66,6 +67,8 @@ use workers::Workers;
 /// Attempts of one request: each upstream once, a dead pooled connection, the fallback's. What is repeated is decided
 /// in `gateway`; this only bounds it.
 const MOST_ATTEMPTS: usize = 16;
+/// Bytes of an answer that wait for a slow client, for each of 100 streams; h2 by itself would take 400 KiB.
+const HTTP2_SEND_BUFFER: usize = 64 * 1024;
 /// How long tasks that are still running at the very end are waited for.
 const LAST_MOMENT: Duration = Duration::from_millis(100);
 
@@ -211,6 +214,9 @@ impl Parts {
         let mut options = HttpServerOptions::default();
         options.h2_idle_timeout = Some(self.settings.timeouts.client_idle);
         proxy.server_options = Some(options);
+        let mut http2 = default_h2_options();
+        http2.max_send_buffer_size(HTTP2_SEND_BUFFER);
+        proxy.h2_options = Some(http2);
         Ok(Arc::new(proxy))
     }
 

@@ -42,6 +42,7 @@ pub struct Upstream {
     peer: Option<HttpPeer>,
     /// The same for pingora, which gets its connections lent.
     outer: Option<HttpPeer>,
+    longest_silence: Duration,
     longest_rest: Duration,
     /// The same before a request that must not be repeated.
     writes_rest: Duration,
@@ -160,6 +161,7 @@ impl Maker {
             socket,
             peer,
             outer,
+            longest_silence: self.timeouts.upstream,
             longest_rest: self.timeouts.upstream_idle,
             writes_rest: self.reuse_for_writes.min(self.timeouts.upstream_idle),
             resting: Resting::default(),
@@ -253,6 +255,11 @@ impl Upstream {
     /// The connections that nobody uses.
     pub(super) fn resting(&self) -> &Resting {
         &self.resting
+    }
+
+    /// How long it may take for its next bytes, if nobody says otherwise.
+    pub(super) fn longest_silence(&self) -> Duration {
+        self.longest_silence
     }
 
     /// How long a connection may be unused.

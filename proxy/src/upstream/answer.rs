@@ -63,6 +63,11 @@ impl Answer {
         self.closes
     }
 
+    /// Whether the head of the final answer is complete.
+    pub(super) fn has_head(&self) -> bool {
+        matches!(self.state, State::Chunks(_) | State::Free)
+    }
+
     /// Follows the next bytes.
     ///
     /// # Errors

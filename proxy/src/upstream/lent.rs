@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::answer::Answer;
 use super::connect::Inner;
 use super::loan::{Loan, is_silent};
-use super::whole::{Verdict, Whole, announces_body};
+use super::whole::{Verdict, Whole, announces_body, is_chunked, length};
 
 /// What a head ends with.
 const END: &[u8; 4] = b"\r\n\r\n";
@@ -25,8 +25,32 @@ const GATHER: usize = 8 * 1024;
 /// takes in what there is of a body once per turn, and hands it on in the next one.
 const TURNS: u8 = 3;
 
+/// Bytes in both directions.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Wire for S {}
+
+/// What is still to come of a request that must be finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Head,
+    Bytes(usize),
+    Chunks,
+}
+
+impl Missing {
+    /// After these bytes of the body, as pingora writes them: the last chunk by itself.
+    fn after(self, bytes: &[u8]) -> Self {
+        match self {
+            Self::Chunks if bytes == b"0\r\n\r\n" => Self::Bytes(0),
+            Self::Bytes(missing) => Self::Bytes(missing.saturating_sub(bytes.len())),
+            other => other,
+        }
+    }
+}
+
 /// The connection.
-pub(super) struct Lent<S = Inner> {
+pub(super) struct Lent<S: Wire = Inner> {
     /// Gone when it was given back.
     inner: Option<S>,
     loan: Option<Arc<Loan>>,
@@ -40,15 +64,16 @@ pub(super) struct Lent<S = Inner> {
     head_gone: bool,
     whole: Option<Whole>,
     answer: Answer,
+    missing: Missing,
 }
 
-impl<S> std::fmt::Debug for Lent<S> {
+impl<S: Wire> std::fmt::Debug for Lent<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Lent")
     }
 }
 
-impl<S> Lent<S> {
+impl<S: Wire> Lent<S> {
     pub(super) fn new(inner: S, loan: Option<Arc<Loan>>) -> Self {
         let whole = loan.as_ref().is_some_and(|loan| loan.is_whole()).then(Whole::default);
         let answer = Answer::new(false);
@@ -61,6 +86,7 @@ impl<S> Lent<S> {
             head_gone: false,
             whole,
             answer,
+            missing: Missing::Head,
         }
     }
 
@@ -87,6 +113,9 @@ impl<S> Lent<S> {
         self.waiting.truncate(end - 2);
         self.waiting.extend_from_slice(&lines);
         self.waiting.extend_from_slice(b"\r\n");
+        let begun =
+            if is_chunked(&self.waiting) { Missing::Chunks } else { Missing::Bytes(length(&self.waiting)) };
+        self.missing = begun.after(&body);
         if let Some(whole) = &mut self.whole {
             whole.head_is(&self.waiting);
             whole.add(body.len());
@@ -97,7 +126,7 @@ impl<S> Lent<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Lent<S> {
+impl<S: Wire> Lent<S> {
     fn inner(&mut self) -> io::Result<Pin<&mut S>> {
         self.inner.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
@@ -145,15 +174,19 @@ impl<S: AsyncWrite + Unpin> Lent<S> {
             && let Some(whole) = &mut self.whole
         {
             whole.add(bytes.len());
+            self.missing = self.missing.after(bytes);
             self.waiting.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
         if self.waiting.len() + bytes.len() <= GATHER {
+            self.missing = self.missing.after(bytes);
             self.waiting.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
         ready!(self.poll_waiting(cx))?;
-        self.inner()?.poll_write(cx, bytes)
+        let written = ready!(self.inner()?.poll_write(cx, bytes))?;
+        self.missing = self.missing.after(&bytes[..written]);
+        Poll::Ready(Ok(written))
     }
 
     /// Whoever reads has nothing to write at the moment: what waits may leave, but a head gives its body a chance to come.
@@ -174,7 +207,7 @@ impl<S: AsyncWrite + Unpin> Lent<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Lent<S> {
+impl<S: Wire> Lent<S> {
     fn poll_read_inner(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Some(whole) = self.whole.as_mut().filter(|whole| whole.is_unanswered()) else {
             return self.inner()?.poll_read(cx, buf);
@@ -202,6 +235,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Lent<S> {
                 }
             }
         }
+    }
+}
+
+impl<S: Wire> Drop for Lent<S> {
+    /// The client may have left before the backend has answered.
+    fn drop(&mut self) {
+        let (Some(connection), Some(loan)) = (self.inner.take(), self.loan.take()) else { return };
+        let sent = self.missing == Missing::Bytes(0) && self.waiting.is_empty();
+        let (true, false, Some(holds)) = (sent, self.answer.has_head(), loan.holds()) else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        holds.abandon();
+        let answer = std::mem::replace(&mut self.answer, Answer::new(false));
+        runtime.spawn(async move {
+            if let Some(holds) = loan.holds() {
+                holds.finish(connection, answer, loan.last_wait()).await;
+            }
+        });
     }
 }
 
@@ -280,7 +330,7 @@ mod tests {
     const HEAD: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     const POST: &str = "POST / HTTP/1.1\r\ncontent-length: 4\r\n\r\n";
 
-    async fn write<S: AsyncWrite + Unpin>(lent: &mut Lent<S>, bytes: &[u8]) -> io::Result<()> {
+    async fn write<S: Wire>(lent: &mut Lent<S>, bytes: &[u8]) -> io::Result<()> {
         let mut written = 0;
         while written < bytes.len() {
             written += std::future::poll_fn(|cx| lent.poll_write_inner(cx, &bytes[written..])).await?;
@@ -288,7 +338,7 @@ mod tests {
         std::future::poll_fn(|cx| lent.poll_waiting(cx)).await
     }
 
-    async fn read<S: AsyncRead + AsyncWrite + Unpin>(lent: &mut Lent<S>) -> io::Result<usize> {
+    async fn read<S: Wire>(lent: &mut Lent<S>) -> io::Result<usize> {
         let mut space = [0; 64];
         let mut buf = ReadBuf::new(&mut space);
         std::future::poll_fn(|cx| lent.poll_read_inner(cx, &mut buf)).await?;

@@ -23,8 +23,9 @@ use pingora::{Error, ErrorType, Result};
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::connect::{Inner, connect};
+use super::finish::Holds;
 use super::lent::Lent;
-use super::{Backend, Patience, Serving, Upstream};
+use super::{Backend, InFlight, Patience, Serving, Upstream};
 
 /// Connections that may rest at one upstream.
 const MOST: usize = 512;
@@ -145,6 +146,8 @@ pub struct Terms {
     pub fresh: bool,
     /// Head and body have no more than [`MOST_AT_ONCE`](super::MOST_AT_ONCE) bytes.
     pub small: bool,
+    /// It must be finished although its client leaves.
+    pub finished: bool,
     /// How long to wait.
     pub patience: Patience,
 }
@@ -166,6 +169,8 @@ pub struct Loan {
     unread: AtomicBool,
     /// The answer was not in order.
     refused: AtomicBool,
+    /// Present: the request must be finished although its client leaves.
+    holds: Option<Holds>,
 }
 
 struct Connector(Arc<TransportConnector>);
@@ -202,6 +207,7 @@ impl Loan {
             reused: AtomicBool::new(false),
             unread: AtomicBool::new(false),
             refused: AtomicBool::new(false),
+            holds: terms.finished.then(Holds::default),
         });
         peer.options.custom_l4 = Some(Arc::<Self>::clone(&loan));
         Some((peer, loan))
@@ -257,6 +263,28 @@ impl Loan {
         self.refused.store(true, Ordering::Release);
     }
 
+    /// What the request holds if it is abandoned; nothing if it need not be finished then.
+    pub(super) fn holds(&self) -> Option<&Holds> {
+        self.holds.as_ref()
+    }
+
+    /// How long an abandoned request is waited for.
+    pub(super) fn last_wait(&self) -> Duration {
+        self.patience.bytes.unwrap_or_else(|| self.upstream.longest_silence())
+    }
+
+    /// The place that the request had. An abandoned one keeps it until the backend is done.
+    pub fn keep_place(&self, place: InFlight) {
+        if let Some(holds) = &self.holds {
+            holds.take(place);
+        }
+    }
+
+    /// The backend has failed: if the request was abandoned, nobody waits for it.
+    pub fn give_up(&self) {
+        self.holds.iter().for_each(Holds::give_up);
+    }
+
     /// A connection from the stack.
     fn rested(&self) -> Option<Inner> {
         if self.is_single_use() {
@@ -302,7 +330,7 @@ pub(super) mod tests {
         let backends = super::super::Backends::new(&settings);
         let backend = backends.get("legacy").unwrap();
         let serving = backend.pick(super::super::Tried::default(), true).unwrap();
-        let terms = Terms { repeatable, fresh: false, small, patience: Patience::default() };
+        let terms = Terms { repeatable, fresh: false, small, finished: false, patience: Patience::default() };
         backend.lend(&serving, terms).unwrap().1
     }
 

@@ -12,6 +12,7 @@ mod connect;
 mod dial;
 mod ejection;
 mod extension;
+mod finish;
 mod lent;
 mod loan;
 mod outage;

@@ -133,7 +133,7 @@ impl Whole {
 }
 
 /// What a head says about the length of its body; one that says nothing has none.
-fn length(head: &[u8]) -> usize {
+pub(super) fn length(head: &[u8]) -> usize {
     let text = value(head, b"content-length:").and_then(|value| std::str::from_utf8(value).ok());
     text.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
@@ -141,7 +141,12 @@ fn length(head: &[u8]) -> usize {
 /// Whether a body follows a head.
 pub(super) fn announces_body(head: &[u8]) -> bool {
     let rarely = [&b"GET "[..], b"HEAD "].iter().any(|method| head.starts_with(method));
-    !rarely && (length(head) > 0 || value(head, b"transfer-encoding:").is_some())
+    !rarely && (length(head) > 0 || is_chunked(head))
+}
+
+/// Whether the body that follows a head is chunked.
+pub(super) fn is_chunked(head: &[u8]) -> bool {
+    value(head, b"transfer-encoding:").is_some()
 }
 
 /// The value of the first header with this name in small letters, with its colon.

@@ -1,6 +1,7 @@
 //! HTTPS: HTTP/1.1 and HTTP/2 over it, and what the backend is told.
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 use crate::backend::{Backend, Then};
-use crate::ficus::{Ficus, Setup};
+use crate::ficus::{Ficus, Setup, eventually};
 
 struct Https {
     ficus: Ficus,
@@ -53,7 +54,9 @@ impl Https {
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    // What is spawned goes on while a test waits for something else.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.unwrap().block_on(future)
 }
 
 #[test]
@@ -155,6 +158,75 @@ fn a_large_deferred_body_arrives_whole_over_http2() {
         let received = backend.received();
         assert!(received.len() == 2 && received.iter().all(|request| request.body == form));
     }
+}
+
+/// The next POST at a listener with this at its end, and its connection; others come to look whether somebody is there.
+fn accepted(listener: &TcpListener, end: &str) -> std::net::TcpStream {
+    loop {
+        let mut stream = listener.accept().unwrap().0;
+        let (mut request, mut space) = (Vec::new(), [0; 1_024]);
+        while let Ok(read @ 1..) = stream.read(&mut space) {
+            request.extend_from_slice(&space[..read]);
+            if !request.starts_with(b"POST ") {
+                break;
+            }
+            if request.ends_with(end.as_bytes()) {
+                return stream;
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_begun_is_finished_and_keeps_its_place_when_an_http2_client_leaves() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let https = start(Setup::new(&Backend::saying("nobody")).legacy_at(&[url]));
+    let in_flight = || https.ficus.backend("legacy")["in_flight"].as_u64();
+    block_on(async {
+        for body in ["", "body"] {
+            let (client, connection) = h2::client::handshake(https.connect("h2").await).await.unwrap();
+            tokio::spawn(connection);
+            let mut client = client.ready().await.unwrap();
+            let length = body.len();
+            let request = http::Request::post("https://crm.example/").header("content-length", length);
+            let (answer, mut stream) =
+                client.send_request(request.body(()).unwrap(), body.is_empty()).unwrap();
+            if !body.is_empty() {
+                stream.send_data(Bytes::from_static(body.as_bytes()), true).unwrap();
+            }
+            let mut backend = accepted(&listener, if body.is_empty() { "\r\n\r\n" } else { body });
+            stream.send_reset(h2::Reason::CANCEL);
+            assert!(answer.await.is_err());
+            eventually("the end of the request", || https.ficus.metric("ficus_requests_in_progress") == 0);
+            assert_eq!(in_flight(), Some(1), "the backend is still busy");
+            backend.set_nonblocking(true).unwrap();
+            let peeked = backend.peek(&mut [0]).map_err(|error| error.kind());
+            assert_eq!(peeked, Err(std::io::ErrorKind::WouldBlock), "the connection is open");
+            backend.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+            eventually("a free place", || in_flight() == Some(0));
+        }
+    });
+}
+
+#[test]
+fn who_takes_nothing_of_a_small_answer_over_http2_holds_no_place() {
+    let legacy = Backend::saying("legacy");
+    let https = start(Setup::new(&legacy).legacy_key("max_requests = 1, queue = 0"));
+    block_on(async {
+        let mut builder = h2::client::Builder::new();
+        builder.initial_window_size(0);
+        let stream = https.connect("h2").await;
+        let (client, connection) = builder.handshake::<_, Bytes>(stream).await.unwrap();
+        tokio::spawn(connection);
+        let mut client = client.ready().await.unwrap();
+        let request = http::Request::get("https://crm.example/").body(()).unwrap();
+        let (answer, _) = client.send_request(request, true).unwrap();
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status(), 200);
+        eventually("a free place", || https.ficus.connect().get("/").status == 200);
+        drop(answer);
+    });
 }
 
 #[test]
