@@ -204,8 +204,9 @@ impl ProxyHttp for Gateway {
         ctx: &mut Box<Context>,
     ) -> Result<Option<Duration>> {
         if end && !ctx.upgrade {
-            // The backend is done. How long the client takes for the rest is no matter of its places.
+            // The backend is done. How long the client takes for the rest is no matter of its places and of its load.
             ctx.attempt.place = None;
+            ctx.attempt.serving = None;
         }
         self.check_total_time(ctx)
     }
