@@ -279,3 +279,15 @@ fn a_head_that_comes_too_late_is_a_504_whatever_came_before() {
     let answer = ficus.connect().request("POST", "/items/1", "", "x");
     assert_eq!((answer.status, answer.header("retry-after")), (504, Some("5")));
 }
+
+#[test]
+fn bytes_beyond_ascii_pass_where_that_is_allowed() {
+    for (allowed, status) in [("false", 400), ("true", 200)] {
+        let legacy = Backend::saying("legacy");
+        let ficus = Setup::new(&legacy).set("limits.raw_targets", allowed).start();
+        assert_eq!(ficus.connect().get("/caf\u{e9}?q=\u{fc}").status, status);
+        let came = legacy.received();
+        assert_eq!(came.len(), usize::from(status == 200));
+        assert!(came.iter().all(|one| one.request_line() == "GET /caf\u{e9}?q=\u{fc} HTTP/1.1"), "{came:?}");
+    }
+}
