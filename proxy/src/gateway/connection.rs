@@ -65,6 +65,7 @@ pub struct Connection {
     arrival: Option<Arrival>,
     /// What HTTP/2 begins with; HTTP/1 does not look at it.
     preface: Preface,
+    /// Since when an HTTP/2 client has taken nothing.
     stuck: Stuck,
     /// Since when a body has been waited for.
     waiting: Option<Instant>,
@@ -249,12 +250,8 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
-    /// A write; over HTTP/1, pingora looks how long it takes.
-    fn poll_stuck(
-        &mut self,
-        cx: &mut Context<'_>,
-        write: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
+    /// What came of a write or a flush; over HTTP/1, pingora looks how long it takes.
+    fn poll_stuck<T>(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if self.is_http2() { self.stuck.poll(cx, self.rules.body_time(), write) } else { write }
     }
 
@@ -342,7 +339,8 @@ impl AsyncWrite for Connection {
         if !self.marks.is_busy() && self.gathered.capacity() > KEPT {
             self.gathered = BytesMut::new();
         }
-        Pin::new(&mut self.transport).poll_flush(cx)
+        let flushed = Pin::new(&mut self.transport).poll_flush(cx);
+        self.poll_stuck(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -157,8 +157,8 @@ impl Context {
     }
 
     /// Requests that must not be repeated get a connection of their own, unless it can be known there whether they were
-    /// read, or the settings allow them to share: see `upstream`. So does one that has already met a dead connection that had rested, because there may be
-    /// more of them.
+    /// read, or the settings allow them to share: see `upstream`. So does one that has already met a dead connection
+    /// that had rested, because there may be more of them.
     pub(super) fn terms(&self, patience: Patience) -> Terms {
         let fresh = self.upgrade || self.attempt.repeated || self.attempt.breaks > 0;
         Terms {

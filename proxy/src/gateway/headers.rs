@@ -15,7 +15,7 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType, Result};
 
 use super::client::Client;
-use super::request_checks::has_controls;
+use super::request_checks::{has_controls, is_length};
 use super::trace::Trace;
 
 /// A handler's word that it has changed nothing and that Flask shall answer.
@@ -256,11 +256,6 @@ pub(super) fn from_backend(response: &mut ResponseHeader) -> Result<()> {
         response.remove_header(&CONNECTION);
     }
     Ok(())
-}
-
-/// Digits that fit in 63 bits: a client may not expect more.
-fn is_length(value: &[u8]) -> bool {
-    value.len() <= 18 && value.iter().all(u8::is_ascii_digit)
 }
 
 fn named_by_connection(value: &[u8]) -> impl Iterator<Item = HeaderName> + '_ {

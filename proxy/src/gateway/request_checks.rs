@@ -5,7 +5,7 @@
 //! HTTP/1 does not allow goes no further. Where the body ends is followed in `framing`. Pure.
 
 use crate::settings::Limits;
-use crate::upstream::is_token;
+use crate::upstream::{alphanumeric_and, is_token};
 
 /// A request that goes no further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -298,10 +298,13 @@ pub(super) fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Rejection> {
     Ok((name, value.trim_ascii()))
 }
 
+/// Digits only, and no more than fit in 63 bits.
+pub(super) fn is_length(value: &[u8]) -> bool {
+    value.len() <= LONGEST_LENGTH && value.iter().all(u8::is_ascii_digit)
+}
+
 fn length(value: &[u8]) -> Result<u64, Rejection> {
-    let is_number =
-        (1..=LONGEST_LENGTH).contains(&value.len()) && value.iter().all(|byte| byte.is_ascii_digit());
-    if !is_number {
+    if value.is_empty() || !is_length(value) {
         return reject(400, "bad_length");
     }
     Ok(value.iter().fold(0, |length, digit| length * 10 + u64::from(digit - b'0')))
@@ -324,22 +327,7 @@ fn coding(value: &[u8]) -> Result<(), Rejection> {
 }
 
 /// Characters of a host name: letters, digits, and what may stand around them.
-const HOST: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        let b = byte as u8;
-        table[byte] = b.is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let others = b".-_~%!$&'()*+;=";
-    let mut at = 0;
-    while at < others.len() {
-        table[others[at] as usize] = true;
-        at += 1;
-    }
-    table
-};
+const HOST: [bool; 256] = alphanumeric_and(b".-_~%!$&'()*+;=");
 
 /// A host name or address with an optional port (RFC 9110, 7.2; RFC 3986, 3.2.2): no spaces, no path, no user.
 fn host(value: &[u8]) -> Result<(), Rejection> {

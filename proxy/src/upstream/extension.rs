@@ -3,6 +3,8 @@
 //! Nobody reads it, and it is not passed on. But two programs that disagree where it ends disagree about the body, so
 //! each of its bytes is held against the grammar. Pure.
 
+use super::characters::is_token;
+
 /// How far the extensions of a chunk have come. Blanks may stand around each `;` and `=`, as the grammar says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extension {
@@ -51,26 +53,6 @@ impl Extension {
     pub(super) fn is_complete(self) -> bool {
         matches!(self, Self::Name | Self::Value | Self::Unquoted | Self::Any)
     }
-}
-
-/// Characters of a token (RFC 9110, 5.6.2): names of methods, headers and extensions.
-pub fn is_token(byte: u8) -> bool {
-    const TOKEN: [bool; 256] = {
-        let mut table = [false; 256];
-        let mut byte = 0;
-        while byte < 128 {
-            table[byte] = (byte as u8).is_ascii_alphanumeric();
-            byte += 1;
-        }
-        let others = b"!#$%&'*+-.^_`|~";
-        let mut at = 0;
-        while at < others.len() {
-            table[others[at] as usize] = true;
-            at += 1;
-        }
-        table
-    };
-    TOKEN[byte as usize]
 }
 
 #[cfg(test)]

@@ -24,11 +24,11 @@ pub(super) struct Holds {
 
 #[derive(Debug, Default)]
 enum State {
+    /// Not abandoned, or no more.
     #[default]
-    Waited,
+    Free,
     /// The client has left, and the backend has not answered.
     Abandoned(Option<InFlight>),
-    Over,
 }
 
 impl Holds {
@@ -50,7 +50,7 @@ impl Holds {
 
     /// It was not the client that left: there is nothing to be waited for.
     pub(super) fn give_up(&self) {
-        *self.state() = State::Over;
+        *self.state() = State::Free;
         self.given_up.notify_one();
     }
 
@@ -74,7 +74,7 @@ impl Holds {
             () = tokio::time::sleep(patience) => {}
             () = self.given_up.notified() => {}
         }
-        *self.state() = State::Over;
+        *self.state() = State::Free;
     }
 }
 

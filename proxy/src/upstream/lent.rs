@@ -113,9 +113,14 @@ impl<S: Wire> Lent<S> {
         self.waiting.truncate(end - 2);
         self.waiting.extend_from_slice(&lines);
         self.waiting.extend_from_slice(b"\r\n");
-        let begun =
-            if is_chunked(&self.waiting) { Missing::Chunks } else { Missing::Bytes(length(&self.waiting)) };
-        self.missing = begun.after(&body);
+        if self.loan.as_ref().is_some_and(|loan| loan.holds().is_some()) {
+            let begun = if is_chunked(&self.waiting) {
+                Missing::Chunks
+            } else {
+                Missing::Bytes(length(&self.waiting))
+            };
+            self.missing = begun.after(&body);
+        }
         if let Some(whole) = &mut self.whole {
             whole.head_is(&self.waiting);
             whole.add(body.len());

@@ -7,6 +7,7 @@ mod address;
 mod answer;
 mod backend;
 mod breaker;
+mod characters;
 mod chunks;
 mod connect;
 mod dial;
@@ -31,9 +32,9 @@ use pingora::connectors::TransportConnector;
 pub use address::{Patience, Upstream};
 pub use answer::is_in_order;
 pub use backend::{Backend, InFlight, Serving, Tried};
+pub use characters::{alphanumeric_and, is_token};
 pub use chunks::{BadChunk, Chunks};
 pub use dial::Stream;
-pub use extension::is_token;
 pub use loan::{Loan, Terms, keep_own_connections};
 pub use whole::MOST as MOST_AT_ONCE;
 

@@ -230,6 +230,38 @@ fn who_takes_nothing_of_a_small_answer_over_http2_holds_no_place() {
 }
 
 #[test]
+fn an_http2_client_that_reads_nothing_is_disconnected() {
+    let large: &'static str = Box::leak("x".repeat(1 << 20).into_boxed_str());
+    let legacy = Backend::saying(large);
+    let https =
+        start(Setup::new(&legacy).set("timeouts.client_body", "1s").set("timeouts.client_idle", "1h"));
+    block_on(async {
+        let mut builder = h2::client::Builder::new();
+        builder.initial_window_size(1 << 30).initial_connection_window_size(1 << 30);
+        let stream = https.connect("h2").await;
+        let (mut client, connection) = builder.handshake::<_, Bytes>(stream).await.unwrap();
+        let mut connection = std::pin::pin!(connection);
+        let asking = async {
+            let mut answers = Vec::new();
+            for _ in 0..40 {
+                client = client.clone().ready().await.unwrap();
+                let request = http::Request::get("https://crm.example/").body(()).unwrap();
+                answers.push(client.send_request(request, true).unwrap().0);
+            }
+            let first = answers.remove(0).await.unwrap();
+            (first, answers)
+        };
+        let kept = tokio::select! {
+            answers = asking => answers,
+            _ = &mut connection => panic!("the connection ended"),
+        };
+        // From here on nobody reads.
+        eventually("the end of the connection", || https.ficus.metric("ficus_connections") == 0);
+        drop(kept);
+    });
+}
+
+#[test]
 fn a_copy_of_an_http2_request_is_what_the_served_side_got() {
     let (legacy, rust) = (Backend::saying("a"), Backend::saying("a"));
     let https = start(Setup::new(&legacy).route("shadow = { sample = 1.0 }\n").rust_at(&rust.url()));

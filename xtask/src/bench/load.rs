@@ -70,6 +70,17 @@ impl Scenario {
         }
     }
 
+    /// What is asked for, where it is one thing.
+    fn path(self) -> &'static str {
+        match self {
+            Self::Large => "/16k",
+            Self::Post => "/post",
+            Self::PostKept => "/kept",
+            Self::PostUnix => "/unix",
+            Self::Small | Self::Http2 | Self::Routes => "/small",
+        }
+    }
+
     /// Runs both halves.
     pub(super) fn measure(self, site: &Site, at: &Started, pace: Pace) -> Outcome<Sample> {
         let fast = self.run(site, at, pace.seconds, None)?;
@@ -101,18 +112,14 @@ impl Scenario {
             command.arg("-d").arg(site.write("form.txt", &"a=b&c=de&".repeat(114))?);
         }
         match self {
-            Self::Http2 => command.arg(format!("https://127.0.0.1:{}/small", at.ports.https)),
+            Self::Http2 => command.arg(format!("https://127.0.0.1:{}{}", at.ports.https, self.path())),
             Self::Routes => {
                 let uri = |n| format!("http://127.0.0.1:{}{}{n}\n", at.ports.http, route(n));
                 // Neighbours in the file are not neighbours in the table.
                 let all: String = (0..ROUTES).map(|n| uri(n * 617 % ROUTES)).collect();
                 command.args(["--h1", "-i", &site.write("uris.txt", &all)?])
             }
-            Self::Small => command.arg("--h1").arg(format!("http://127.0.0.1:{}/small", at.ports.http)),
-            Self::Large => command.arg("--h1").arg(format!("http://127.0.0.1:{}/16k", at.ports.http)),
-            Self::Post => command.arg("--h1").arg(format!("http://127.0.0.1:{}/post", at.ports.http)),
-            Self::PostKept => command.arg("--h1").arg(format!("http://127.0.0.1:{}/kept", at.ports.http)),
-            Self::PostUnix => command.arg("--h1").arg(format!("http://127.0.0.1:{}/unix", at.ports.http)),
+            _ => command.arg("--h1").arg(format!("http://127.0.0.1:{}{}", at.ports.http, self.path())),
         };
         let before = at.running.process.group_cpu();
         run_logged(&mut command, &output)?;
