@@ -6,7 +6,6 @@
 //! (`upstream::replay`) when there is no rest.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
@@ -15,50 +14,11 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 
 use super::context::Context;
+use super::memory::{Memory, Room};
 use super::{Gateway, connection};
 
 /// What pingora keeps by itself.
 pub(super) const PINGORA_KEEPS: usize = 64 * 1024;
-
-/// The memory for all bodies that are kept.
-#[derive(Debug)]
-pub(super) struct Memory {
-    used: AtomicUsize,
-    most: usize,
-}
-
-/// A part of the memory, until it is dropped.
-#[derive(Debug)]
-struct Room {
-    memory: Arc<Memory>,
-    size: usize,
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.clear();
-    }
-}
-
-impl Memory {
-    pub(super) fn new(most: usize) -> Self {
-        Self { used: AtomicUsize::new(0), most }
-    }
-}
-
-impl Room {
-    fn grow(&mut self, size: usize) -> bool {
-        let more = |used: usize| used.checked_add(size).filter(|sum| *sum <= self.memory.most);
-        let grown = self.memory.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok();
-        self.size += if grown { size } else { 0 };
-        grown
-    }
-
-    fn clear(&mut self) {
-        let size = std::mem::take(&mut self.size);
-        self.memory.used.fetch_sub(size, Ordering::AcqRel);
-    }
-}
 
 /// What was read of a body so far.
 #[derive(Debug)]
@@ -73,8 +33,7 @@ pub(super) struct Kept {
 
 impl Kept {
     fn new(memory: &Arc<Memory>, most: usize) -> Self {
-        let room = Room { memory: Arc::clone(memory), size: 0 };
-        Self { chunks: Vec::new(), size: 0, most, room, due: false }
+        Self { chunks: Vec::new(), size: 0, most, room: Room::new(memory), due: false }
     }
 
     /// Room for a body of which it is known how long it is; `None` if there is not enough memory.
@@ -251,7 +210,7 @@ impl Gateway {
         self.refuse_body(408, "slow_body", ctx)
     }
 
-    fn refuse_body(&self, status: u16, reason: &'static str, ctx: &mut Context) -> Result<()> {
+    pub(super) fn refuse_body(&self, status: u16, reason: &'static str, ctx: &mut Context) -> Result<()> {
         self.observer.rejected(reason);
         ctx.reason = reason;
         Error::e_explain(ErrorType::HTTPStatus(status), reason)
@@ -274,7 +233,7 @@ mod tests {
         first.forget();
         assert_eq!(second.add(&sixty), Ok(()));
         drop(second);
-        assert_eq!(memory.used.load(Ordering::Acquire), 0);
+        assert_eq!(memory.used(), 0);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::body::Kept;
 use super::client::Client;
 use super::fallback::Trouble;
+use super::memory::Room;
 use super::trace::Trace;
 use crate::observe::{Awaited, Ongoing};
 use crate::route::{Route, Routing};
@@ -48,6 +49,10 @@ pub struct Context {
     pub(super) unrepeatable: Option<Trouble>,
     /// Bytes of the request's body in this attempt.
     pub(super) received: u64,
+    /// The body is still under way.
+    pub(super) uploading: bool,
+    /// The memory of a body that was awaited.
+    pub(super) buffered: Option<Room>,
     /// A body that pingora would not keep.
     pub(super) kept: Option<Kept>,
     /// The length of a body that this attempt's connection sends by itself.
@@ -124,6 +129,8 @@ impl Context {
             fell_back: None,
             unrepeatable: None,
             received: 0,
+            uploading: false,
+            buffered: None,
             kept: None,
             replayed: None,
             unkept: None,
@@ -135,6 +142,19 @@ impl Context {
             rehearsed: Duration::ZERO,
             captured: false,
         }
+    }
+
+    /// All of the body has come.
+    pub(super) fn body_is_there(&mut self) {
+        self.uploading = false;
+        if let Some(place) = &mut self.attempt.place {
+            place.body_is_there();
+        }
+    }
+
+    /// Whether the request ends when the client leaves. Over HTTP/1, pingora knows by itself what must be finished.
+    pub(super) fn may_be_left(&self) -> bool {
+        self.safe || !self.http2
     }
 
     /// Gives the request to the fallback, which there must be.
@@ -159,7 +179,8 @@ impl Context {
     /// Requests that must not be repeated get a connection of their own, unless it can be known there whether they were
     /// read, or the settings allow them to share: see `upstream`. So does one that has already met a dead connection
     /// that had rested, because there may be more of them.
-    pub(super) fn terms(&self, patience: Patience) -> Terms {
+    /// `body`: how long an HTTP/2 client may take for the next bytes of its body; over HTTP/1, pingora looks.
+    pub(super) fn terms(&self, patience: Patience, body: Duration) -> Terms {
         let fresh = self.upgrade || self.attempt.repeated || self.attempt.breaks > 0;
         Terms {
             repeatable: self.safe,
@@ -167,6 +188,7 @@ impl Context {
             small: self.small,
             finished: self.http2 && !self.safe,
             patience,
+            body: (self.http2 && self.uploading).then_some(body),
         }
     }
 

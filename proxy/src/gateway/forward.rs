@@ -10,7 +10,7 @@ use super::context::Context;
 use super::fallback::Trouble;
 use super::headers::{self, Forwarded};
 use super::{Gateway, TUNNEL_SILENCE, tunnel};
-use crate::upstream::Patience;
+use crate::upstream::{Claim, Patience};
 
 /// Pause after a connection broke.
 const DYING: Duration = Duration::from_millis(50);
@@ -20,7 +20,7 @@ const BREATHER: Duration = Duration::from_millis(200);
 impl Gateway {
     /// The next address to try; the fallback's if the backend has none left. Without a fallback a request waits: for a
     /// place, or for the backend's return.
-    pub(super) async fn pick_upstream(&self, ctx: &mut Context) -> Result<Box<HttpPeer>> {
+    pub(super) async fn pick_upstream(&self, ctx: &mut Context) -> Result<()> {
         // What is rare is boxed: what it needs while it waits is large, and would be moved with every request.
         if std::mem::take(&mut ctx.attempt.broke) && !Box::pin(self.may_ask_again(ctx)).await {
             ctx.attempt.trouble = Some(Trouble::Broken);
@@ -28,10 +28,7 @@ impl Gateway {
         }
         loop {
             let found = match self.try_pick(ctx) {
-                Ok(mut peer) => {
-                    if ctx.upgrade {
-                        tunnel::prepare(&mut peer);
-                    }
+                Ok(()) => {
                     let now = Instant::now();
                     ctx.attempt.began.get_or_insert(now);
                     ctx.attempt.started = Some(now);
@@ -42,7 +39,7 @@ impl Gateway {
                     }
                     self.begin_attempt(ctx);
                     self.await_candidate(ctx);
-                    return Ok(peer);
+                    return Ok(());
                 }
                 // What happened at the last attempt says more than that no address is left to be tried.
                 Err(trouble) => ctx.attempt.trouble.unwrap_or(trouble),
@@ -56,6 +53,23 @@ impl Gateway {
                 return Error::e_explain(ErrorType::HTTPStatus(found.status()), found.word());
             }
         }
+    }
+
+    /// What pingora's proxy shall connect to after an upstream was picked.
+    pub(super) fn peer(&self, ctx: &Context) -> Result<Box<HttpPeer>> {
+        let peer = match &ctx.attempt.loan {
+            Some(loan) => loan.peer(),
+            None => self.tunnel_peer(ctx),
+        };
+        peer.ok_or_else(|| Error::explain(ErrorType::HTTPStatus(502), Trouble::Unreachable.word()))
+    }
+
+    /// A tunnel has a connection that is not lent.
+    fn tunnel_peer(&self, ctx: &Context) -> Option<Box<HttpPeer>> {
+        let serving = ctx.attempt.serving.as_ref()?;
+        let mut peer = serving.upstream().peer(true, self.patience(ctx).ok()?)?;
+        tunnel::prepare(&mut peer);
+        Some(peer)
     }
 
     /// From now on the guard of the route sees if its candidate hangs.
@@ -78,31 +92,23 @@ impl Gateway {
         }
     }
 
-    fn try_pick(&self, ctx: &mut Context) -> std::result::Result<Box<HttpPeer>, Trouble> {
-        let terms = ctx.terms(self.patience(ctx)?);
+    fn try_pick(&self, ctx: &mut Context) -> std::result::Result<(), Trouble> {
+        let terms = ctx.terms(self.patience(ctx)?, self.settings.timeouts.client_body);
         let special = ctx.upgrade;
         let no_alternative = ctx.fallback.is_none();
-        let relief = ctx.fell_back.is_some();
+        let claim = claim_of(ctx);
         let attempt = &mut ctx.attempt;
         let backend = attempt.backend.as_ref().ok_or(Trouble::Unreachable)?;
         if attempt.place.is_none() {
-            attempt.place = Some(backend.enter(relief).ok_or(Trouble::Busy)?);
+            attempt.place = Some(backend.enter(claim).ok_or(Trouble::Busy)?);
         }
         // The request is no longer on the upstream that failed.
         attempt.serving = None;
         let serving = backend.pick(attempt.tried, no_alternative).ok_or(Trouble::Unreachable)?;
-        attempt.loan = None;
-        let peer = if special {
-            serving.upstream().peer(true, terms.patience)
-        } else {
-            let lent = backend.lend(&serving, terms);
-            lent.map(|(peer, loan)| {
-                attempt.loan = Some(loan);
-                peer
-            })
-        };
+        attempt.loan = if special { None } else { backend.lend(&serving, terms) };
+        let is_resolved = serving.upstream().is_resolved();
         attempt.serving = Some(serving);
-        peer.ok_or(Trouble::Unreachable)
+        if is_resolved { Ok(()) } else { Err(Trouble::Unreachable) }
     }
 
     /// How long to wait for whom, as far as the route says so.
@@ -129,7 +135,7 @@ impl Gateway {
         match trouble {
             Trouble::Busy if ctx.attempt.place.is_none() => {
                 self.observer.waits(backend.name(), "place");
-                ctx.attempt.place = backend.queue(ctx.fell_back.is_some()).await;
+                ctx.attempt.place = backend.queue(claim_of(ctx)).await;
                 ctx.attempt.place.is_some()
             }
             // A place, but no descriptor: others give theirs back all the time.
@@ -204,13 +210,27 @@ impl Gateway {
     }
 
     /// An answer that takes too long as a whole is cut off, in a way that nobody takes for its end.
-    pub(super) fn check_total_time(&self, ctx: &Context) -> Result<Option<Duration>> {
+    fn check_total_time(&self, ctx: &Context) -> Result<()> {
         let total = ctx.route.as_ref().and_then(|route| route.total_timeout);
         match total {
             Some(total) if !ctx.upgrade && ctx.spent() > total => {
                 Err(Error::explain(ErrorType::ReadTimedout, "the whole answer took too long").into_up())
             }
-            _ => Ok(None),
+            _ => Ok(()),
         }
     }
+
+    /// A part of the answer's body is on its way to the client.
+    pub(super) fn answer_passes(&self, end: bool, ctx: &mut Context) -> Result<()> {
+        if end && !ctx.upgrade {
+            // The backend is done. How long the client takes for the rest is no matter of its places and of its load.
+            ctx.attempt.place = None;
+            ctx.attempt.serving = None;
+        }
+        self.check_total_time(ctx)
+    }
+}
+
+fn claim_of(ctx: &Context) -> Claim {
+    Claim { relief: ctx.fell_back.is_some(), upload: ctx.uploading }
 }

@@ -123,6 +123,25 @@ fn remove_replaced(request: &mut RequestHeader, trace_continued: bool) {
     remove(request, replaced);
 }
 
+/// Removes what is between the client and us (RFC 9110, 7.6.1), where pingora's proxy does not.
+pub(super) fn remove_hop_by_hop(request: &mut RequestHeader) {
+    remove(request, |name| {
+        matches!(
+            name.as_str(),
+            "connection"
+                | "http2-settings"
+                | "keep-alive"
+                | "proxy-authenticate"
+                | "proxy-authorization"
+                | "proxy-connection"
+                | "te"
+                | "trailer"
+                | "transfer-encoding"
+                | "upgrade"
+        )
+    });
+}
+
 fn remove(request: &mut RequestHeader, which: impl Fn(&&HeaderName) -> bool) {
     let names: Vec<HeaderName> = request.headers.keys().filter(which).cloned().collect();
     for name in names {

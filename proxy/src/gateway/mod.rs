@@ -6,6 +6,7 @@
 mod answer;
 mod arrival;
 mod body;
+mod buffer;
 mod canary;
 mod client;
 mod connection;
@@ -13,6 +14,7 @@ mod contain;
 mod context;
 mod digests;
 mod dry_run;
+mod exchange;
 mod fallback;
 mod forward;
 mod framing;
@@ -20,6 +22,7 @@ mod headers;
 mod intake;
 pub mod kept;
 mod linger;
+mod memory;
 mod outcome;
 mod pages;
 mod preface;
@@ -77,7 +80,10 @@ pub struct Gateway {
     identities: Reader,
     ids: trace::Ids,
     draining: Arc<AtomicBool>,
-    memory: Arc<body::Memory>,
+    /// For bodies that the fallback may need.
+    memory: Arc<memory::Memory>,
+    /// For bodies that are awaited.
+    buffers: Arc<memory::Memory>,
     rates: OnceLock<rate::Rates>,
     shadow: Option<Arc<Shadow>>,
 }
@@ -95,9 +101,22 @@ impl Gateway {
         draining: Arc<AtomicBool>,
     ) -> anyhow::Result<Self> {
         let identities = Reader::new(&settings);
-        let memory = Arc::new(body::Memory::new(settings.limits.replay_memory));
+        let memory = || Arc::new(memory::Memory::new(settings.limits.replay_memory));
+        let (memory, buffers) = (memory(), memory());
         let (ids, rates, shadow) = (trace::Ids::new()?, OnceLock::new(), None);
-        Ok(Self { settings, live, backends, observer, identities, ids, draining, memory, rates, shadow })
+        Ok(Self {
+            settings,
+            live,
+            backends,
+            observer,
+            identities,
+            ids,
+            draining,
+            memory,
+            buffers,
+            rates,
+            shadow,
+        })
     }
 
     /// The same, leaving copies of requests for `shadow`.
@@ -145,12 +164,21 @@ impl ProxyHttp for Gateway {
         if !ctx.safe && self.shadow.is_some() {
             Box::pin(contained_while(self.dry_run(session, ctx))).await?;
         }
+        if self.awaits_body(session, ctx) {
+            Box::pin(contained_while(self.await_body(session, ctx))).await?;
+        }
+        ctx.uploading = !ctx.upgrade && !session.as_downstream_mut().is_body_done();
+        if exchange::is_complete(session, ctx) {
+            Box::pin(contained_while(self.exchange(session, ctx))).await?;
+            return Ok(true);
+        }
         Ok(false)
     }
 
     // 5. Forward: to which address?
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Box<Context>) -> Result<Box<HttpPeer>> {
-        let peer = contained_while(self.pick_upstream(ctx)).await?;
+        contained_while(self.pick_upstream(ctx)).await?;
+        let peer = self.peer(ctx)?;
         Ok(self.send_again(session, ctx, peer))
     }
 
@@ -180,9 +208,12 @@ impl ProxyHttp for Gateway {
         &self,
         session: &mut Session,
         body: &mut Option<Bytes>,
-        _end: bool,
+        end: bool,
         ctx: &mut Box<Context>,
     ) -> Result<()> {
+        if end {
+            ctx.body_is_there();
+        }
         contained(|| self.pass_body(session, body, ctx))
     }
 
@@ -203,12 +234,8 @@ impl ProxyHttp for Gateway {
         end: bool,
         ctx: &mut Box<Context>,
     ) -> Result<Option<Duration>> {
-        if end && !ctx.upgrade {
-            // The backend is done. How long the client takes for the rest is no matter of its places and of its load.
-            ctx.attempt.place = None;
-            ctx.attempt.serving = None;
-        }
-        self.check_total_time(ctx)
+        self.answer_passes(end, ctx)?;
+        Ok(None)
     }
 
     fn fail_to_connect(
@@ -295,3 +322,6 @@ impl ProxyHttp for Gateway {
 
 /// A tunnel may be silent for longer than any request.
 const TUNNEL_SILENCE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Attempts of one request: each upstream once, a dead connection, the fallback's. What is repeated is decided in
+/// `trouble`; this only bounds it.
+pub const MOST_ATTEMPTS: usize = 16;

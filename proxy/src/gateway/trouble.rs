@@ -104,7 +104,8 @@ impl Gateway {
         reused: bool,
     ) -> Box<Error> {
         error.set_retry(false);
-        if is_clients_silence(session, &error, ctx) {
+        let is_slow = ctx.attempt.loan.as_ref().is_some_and(|loan| loan.is_slow());
+        if is_slow || is_clients_silence(session, &error, ctx) {
             self.observer.rejected("slow_body");
             ctx.reason = "slow_body";
             return Error::explain(ErrorType::HTTPStatus(408), "slow_body");

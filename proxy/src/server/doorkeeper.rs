@@ -184,6 +184,7 @@ mod tests {
             raw_targets: false,
             backend_requests: 1,
             body_rate: 1,
+            buffer_bodies: true,
             replay_bytes: 1,
             replay_memory: 1,
             connections: most,

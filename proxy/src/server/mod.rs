@@ -43,7 +43,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::admin::{Ask, Asks};
 use crate::control::{Control, Reloaded};
-use crate::gateway::{Gateway, Rules};
+use crate::gateway::{Gateway, MOST_ATTEMPTS, Rules};
 use crate::observe::{Observer, count_panics};
 use crate::rollout::progress::Tallies;
 use crate::rollout::{Gates, Incidents};
@@ -64,9 +64,6 @@ use tls::Certificates;
 use upgrade::{Origin, Successor};
 use workers::Workers;
 
-/// Attempts of one request: each upstream once, a dead pooled connection, the fallback's. What is repeated is decided
-/// in `gateway`; this only bounds it.
-const MOST_ATTEMPTS: usize = 16;
 /// Bytes of an answer that wait for a slow client, for each of 100 streams; h2 by itself would take 400 KiB.
 const HTTP2_SEND_BUFFER: usize = 64 * 1024;
 /// How long tasks that are still running at the very end are waited for.

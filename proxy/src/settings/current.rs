@@ -15,6 +15,7 @@ pub const RELOADABLE: &[&str] = &[
     "limits.header_bytes",
     "limits.uri_bytes",
     "limits.raw_targets",
+    "limits.buffer_bodies",
     "listen.https.certificate",
     "listen.https.key",
     "listen.reveal",
@@ -119,6 +120,7 @@ fn merged(old: &Settings, new: &Settings, difference: &Difference) -> Settings {
     merged.limits.header_bytes = new.limits.header_bytes;
     merged.limits.uri_bytes = new.limits.uri_bytes;
     merged.limits.raw_targets = new.limits.raw_targets;
+    merged.limits.buffer_bodies = new.limits.buffer_bodies;
     if let (Some(old), Some(new)) = (&mut merged.listen.https, &new.listen.https) {
         old.pairs.clone_from(&new.pairs);
     }

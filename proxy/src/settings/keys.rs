@@ -54,6 +54,7 @@ pub const KEYS: &[Key] = &[
     key("limits.raw_targets", "false"),
     key("limits.backend_requests", "1024"),
     key("limits.body_rate", "500"),
+    key("limits.buffer_bodies", "true"),
     key("limits.replay_bytes", "1MiB"),
     key("limits.replay_memory", "64MiB"),
     key("limits.connections", "16000"),

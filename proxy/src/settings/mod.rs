@@ -207,6 +207,8 @@ pub struct Limits {
     /// Fewest bytes per second of a body, once it has taken longer than `timeouts.client_body`; a slower one is
     /// answered 408.
     pub body_rate: u64,
+    /// Whether a small body is awaited before a backend is asked, so that no slow client keeps a worker waiting.
+    pub buffer_bodies: bool,
     /// Largest body that is kept for the fallback.
     pub replay_bytes: usize,
     /// Most memory for all bodies that are kept at one time.

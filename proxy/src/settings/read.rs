@@ -206,6 +206,7 @@ impl Reader<'_> {
         let raw_targets = self.boolean("limits.raw_targets");
         let backend_requests = self.count("limits.backend_requests");
         let body_rate = self.bytes("limits.body_rate");
+        let buffer_bodies = self.boolean("limits.buffer_bodies");
         let replay_bytes = self.bytes("limits.replay_bytes");
         let replay_memory = self.bytes("limits.replay_memory");
         let connections = self.count("limits.connections");
@@ -217,6 +218,7 @@ impl Reader<'_> {
             raw_targets: raw_targets?,
             backend_requests: backend_requests?,
             body_rate: body_rate?,
+            buffer_bodies: buffer_bodies?,
             replay_bytes: usize::try_from(replay_bytes?).ok()?,
             replay_memory: usize::try_from(replay_memory?).ok()?,
             connections: connections?,

@@ -231,7 +231,7 @@ impl Upstream {
     }
 
     /// Whether it is known where it is.
-    pub(super) fn is_resolved(&self) -> bool {
+    pub fn is_resolved(&self) -> bool {
         self.peer.is_some()
     }
 

@@ -30,6 +30,8 @@ pub struct Backend {
     places: Arc<Places>,
     /// The part of the places that others' trouble may take.
     relief: Arc<Places>,
+    /// The part of the places that requests may take whose bodies are still under way.
+    uploads: Arc<Places>,
     repeats: AtomicUsize,
     outage: Outage,
     started: Instant,
@@ -68,11 +70,27 @@ pub struct InFlight {
     _place: Place,
     /// It came because another backend could not answer.
     _relief: Option<Place>,
+    /// Its body is still under way.
+    upload: Option<Place>,
     /// It is here for the second time.
     repeat: bool,
 }
 
+/// What is special about a request that wants a place.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Claim {
+    /// It comes because another backend could not answer.
+    pub relief: bool,
+    /// Its body is still under way.
+    pub upload: bool,
+}
+
 impl InFlight {
+    /// All of its body has come.
+    pub fn body_is_there(&mut self) {
+        self.upload = None;
+    }
+
     /// The request is sent a second time; false when too many others are.
     pub fn repeat(&mut self) -> bool {
         let most = self.backend.settings.repeats;
@@ -133,6 +151,7 @@ impl Backend {
             next: AtomicUsize::new(0),
             places: Arc::new(Places::new(settings.max_requests, settings.queue)),
             relief: Arc::new(Places::new(settings.fallback_requests, settings.queue)),
+            uploads: Arc::new(Places::new(uploads(settings.max_requests), settings.queue)),
             repeats: AtomicUsize::new(0),
             outage: Outage::new(settings.queue),
             started: Instant::now(),
@@ -176,28 +195,33 @@ impl Backend {
         self.upstreams.store(Arc::new(upstreams));
     }
 
-    /// Takes one of the places on this backend; `None` when all are taken. `fallback`: another one could not answer.
-    pub fn enter(self: &Arc<Self>, fallback: bool) -> Option<InFlight> {
-        let relief = if fallback { Some(self.relief.enter()?) } else { None };
-        Some(self.admit(self.places.enter()?, relief))
+    /// Takes one of the places on this backend; `None` when all are taken.
+    pub fn enter(self: &Arc<Self>, claim: Claim) -> Option<InFlight> {
+        let relief = if claim.relief { Some(self.relief.enter()?) } else { None };
+        let upload = if claim.upload { Some(self.uploads.enter()?) } else { None };
+        Some(self.admit(self.places.enter()?, relief, upload))
     }
 
     /// As [`Self::enter`], but waits for a place.
-    pub async fn queue(self: &Arc<Self>, fallback: bool) -> Option<InFlight> {
-        let patience = self.settings.queue_wait;
-        let relief = match fallback {
-            false => None,
-            true if self.settings.fallback_requests == 0 => return None,
-            true => match self.relief.enter() {
-                Some(place) => Some(place),
-                None => Some(self.relief.wait(patience).await?),
-            },
-        };
-        Some(self.admit(self.places.wait(patience).await?, relief))
+    pub async fn queue(self: &Arc<Self>, claim: Claim) -> Option<InFlight> {
+        if claim.relief && self.settings.fallback_requests == 0 {
+            return None;
+        }
+        let relief = if claim.relief { Some(self.wait_for(&self.relief).await?) } else { None };
+        let upload = if claim.upload { Some(self.wait_for(&self.uploads).await?) } else { None };
+        Some(self.admit(self.places.wait(self.settings.queue_wait).await?, relief, upload))
     }
 
-    fn admit(self: &Arc<Self>, place: Place, relief: Option<Place>) -> InFlight {
-        InFlight { backend: Arc::clone(self), _place: place, _relief: relief, repeat: false }
+    /// One of a part of the places.
+    async fn wait_for(&self, part: &Arc<Places>) -> Option<Place> {
+        match part.enter() {
+            Some(place) => Some(place),
+            None => part.wait(self.settings.queue_wait).await,
+        }
+    }
+
+    fn admit(self: &Arc<Self>, place: Place, relief: Option<Place>, upload: Option<Place>) -> InFlight {
+        InFlight { backend: Arc::clone(self), _place: place, _relief: relief, upload, repeat: false }
     }
 
     /// Of the upstreams that were not tried and are up as far as we know, the one with the fewest requests. With
@@ -344,7 +368,7 @@ impl Backend {
         BackendHealth {
             name: self.name.clone(),
             in_flight: self.places.taken(),
-            queued: self.places.waiting() + self.relief.waiting(),
+            queued: self.places.waiting() + self.relief.waiting() + self.uploads.waiting(),
             waiting: self.outage.waiting(),
             upstreams: self
                 .upstreams
@@ -379,6 +403,11 @@ impl Backend {
     pub(super) fn now(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// So many of the places may be taken by requests whose bodies are under way: of two and more, not all.
+fn uploads(places: usize) -> usize {
+    (places - places.div_ceil(4)).max(1)
 }
 
 /// Requests on an upstream after the next one, in thousandths, as if its share were whole.

@@ -150,29 +150,45 @@ fn an_unwell_one_is_avoided() {
     assert_eq!(backend.health().upstreams[0].state, State::Up);
 }
 
+const PLAIN: Claim = Claim { relief: false, upload: false };
+
 #[test]
 fn a_full_backend_takes_no_more() {
     let backend = backend(&settings(1, 2));
-    let places = [backend.enter(false).unwrap(), backend.enter(false).unwrap()];
-    assert!(backend.enter(false).is_none());
+    let places = [backend.enter(PLAIN).unwrap(), backend.enter(PLAIN).unwrap()];
+    assert!(backend.enter(PLAIN).is_none());
     drop(places);
-    assert!(backend.enter(false).is_some());
+    assert!(backend.enter(PLAIN).is_some());
 }
 
 #[test]
 fn another_backends_trouble_gets_a_part_of_the_places_only() {
+    let relief = Claim { relief: true, upload: false };
     let backend = backend(&settings(1, 3));
-    let relieved = backend.enter(true).unwrap();
-    assert!(backend.enter(true).is_none(), "one is allowed");
-    assert!(backend.enter(false).is_some(), "its own requests are not concerned");
+    let relieved = backend.enter(relief).unwrap();
+    assert!(backend.enter(relief).is_none(), "one is allowed");
+    assert!(backend.enter(PLAIN).is_some(), "its own requests are not concerned");
     drop(relieved);
-    assert!(backend.enter(true).is_some());
+    assert!(backend.enter(relief).is_some());
+}
+
+#[test]
+fn bodies_under_way_leave_places_to_others() {
+    let upload = Claim { relief: false, upload: true };
+    for (places, uploads) in [(1, 1), (2, 1), (3, 2), (4, 3), (8, 6), (1_024, 768)] {
+        let backend = backend(&settings(1, places));
+        let mut under_way: Vec<InFlight> = std::iter::from_fn(|| backend.enter(upload)).collect();
+        assert_eq!(under_way.len(), uploads, "of {places}");
+        assert_eq!(backend.enter(PLAIN).is_some(), places > uploads, "of {places}");
+        under_way[0].body_is_there();
+        assert_eq!(backend.enter(upload).is_some(), places > uploads, "of {places}");
+    }
 }
 
 #[test]
 fn repeats_are_bounded() {
     let backend = backend(&settings(1, 3));
-    let (mut first, mut second) = (backend.enter(false).unwrap(), backend.enter(false).unwrap());
+    let (mut first, mut second) = (backend.enter(PLAIN).unwrap(), backend.enter(PLAIN).unwrap());
     assert!(first.repeat() && first.repeat(), "a request counts once");
     assert!(!second.repeat());
     drop(first);

@@ -4,6 +4,7 @@
 //! there already: one write, and the other end is woken once. A request that must not be executed twice and goes to a
 //! Unix socket is sent at once in any case, head and body, and watched (`whole`).
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::task::{Context, Poll, ready};
 
 use pingora::protocols::l4::virt::{VirtualSockOpt, VirtualSocket};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 use super::answer::Answer;
 use super::connect::Inner;
@@ -65,6 +67,10 @@ pub(super) struct Lent<S: Wire = Inner> {
     whole: Option<Whole>,
     answer: Answer,
     missing: Missing,
+    /// The other end takes nothing more at the moment.
+    is_full: bool,
+    /// Until when the next bytes of the body must have come.
+    body_due: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S: Wire> std::fmt::Debug for Lent<S> {
@@ -87,6 +93,8 @@ impl<S: Wire> Lent<S> {
             whole,
             answer,
             missing: Missing::Head,
+            is_full: false,
+            body_due: None,
         }
     }
 
@@ -113,7 +121,7 @@ impl<S: Wire> Lent<S> {
         self.waiting.truncate(end - 2);
         self.waiting.extend_from_slice(&lines);
         self.waiting.extend_from_slice(b"\r\n");
-        if self.loan.as_ref().is_some_and(|loan| loan.holds().is_some()) {
+        if self.loan.as_ref().is_some_and(|loan| loan.holds().is_some() || loan.body_patience().is_some()) {
             let begun = if is_chunked(&self.waiting) {
                 Missing::Chunks
             } else {
@@ -205,7 +213,9 @@ impl<S: Wire> Lent<S> {
             return Poll::Pending;
         }
         // An answer may come although the other end takes nothing more.
-        if self.poll_waiting(cx)?.is_ready() {
+        let gone = self.poll_waiting(cx)?;
+        self.is_full = gone.is_pending();
+        if gone.is_ready() {
             let _ = self.inner()?.poll_flush(cx)?;
         }
         Poll::Ready(Ok(()))
@@ -213,6 +223,22 @@ impl<S: Wire> Lent<S> {
 }
 
 impl<S: Wire> Lent<S> {
+    /// Whoever reads waits for the answer; an error when a body that is not complete has not got on for too long.
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let Some(loan) = self.loan.as_ref() else { return Ok(()) };
+        let Some(patience) = loan.body_patience() else { return Ok(()) };
+        if !self.head_gone || self.missing == Missing::Bytes(0) || self.is_full {
+            self.body_due = None;
+            return Ok(());
+        }
+        let due = self.body_due.get_or_insert_with(|| Box::pin(sleep(patience)));
+        if due.as_mut().poll(cx).is_pending() {
+            return Ok(());
+        }
+        loan.found_slow();
+        Err(io::ErrorKind::TimedOut.into())
+    }
+
     fn poll_read_inner(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Some(whole) = self.whole.as_mut().filter(|whole| whole.is_unanswered()) else {
             return self.inner()?.poll_read(cx, buf);
@@ -286,6 +312,7 @@ impl AsyncRead for Lent {
             return Poll::Ready(Ok(()));
         }
         ready!(self.poll_leave(cx))?;
+        self.poll_body(cx)?;
         let before = buf.filled().len();
         ready!(self.poll_read_inner(cx, buf))?;
         let followed = self.answer.follow(&buf.filled()[before..]);
@@ -298,14 +325,19 @@ impl AsyncRead for Lent {
 
 impl AsyncWrite for Lent {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_inner(cx, bytes)
+        let written = self.poll_write_inner(cx, bytes);
+        self.is_full = written.is_pending();
+        self.body_due = None;
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.turns > 0 {
             return Poll::Ready(Ok(()));
         }
-        ready!(self.poll_waiting(cx))?;
+        let gone = self.poll_waiting(cx);
+        self.is_full = gone.is_pending();
+        ready!(gone)?;
         self.inner()?.poll_flush(cx)
     }
 

@@ -15,12 +15,13 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use pingora::connectors::{L4Connect, TransportConnector};
+use pingora::protocols::http::v1::client::HttpSession;
 use pingora::protocols::l4::socket::SocketAddr;
 use pingora::protocols::l4::stream::Stream;
 use pingora::protocols::l4::virt::VirtualSocketStream;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use super::connect::{Inner, connect};
 use super::finish::Holds;
@@ -124,8 +125,8 @@ pub(super) fn is_silent(connection: &mut Inner) -> bool {
 }
 
 impl Backend {
-    /// A connection to an upstream for one request.
-    pub fn lend(&self, serving: &Serving, terms: Terms) -> Option<(Box<HttpPeer>, Arc<Loan>)> {
+    /// A connection to an upstream for one request; nothing if no address of it is known.
+    pub fn lend(&self, serving: &Serving, terms: Terms) -> Option<Arc<Loan>> {
         Loan::arrange(&serving.0, self.connector(), terms)
     }
 
@@ -150,6 +151,8 @@ pub struct Terms {
     pub finished: bool,
     /// How long to wait.
     pub patience: Patience,
+    /// How long to wait for the next bytes of a body that is still under way, if nobody else looks at that.
+    pub body: Option<Duration>,
 }
 
 /// What a request tells the connection that it is sent on, and learns about it.
@@ -163,12 +166,15 @@ pub struct Loan {
     /// The request is sent at once, so that one can know whether it was read: see `whole`.
     whole: bool,
     patience: Patience,
+    body: Option<Duration>,
     /// Lines that go out at the end of the head.
     lines: Mutex<Vec<u8>>,
     reused: AtomicBool,
     unread: AtomicBool,
     /// The answer was not in order.
     refused: AtomicBool,
+    /// The body did not come.
+    slow: AtomicBool,
     /// Present: the request must be finished although its client leaves.
     holds: Option<Holds>,
 }
@@ -182,15 +188,16 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Loan {
-    /// The peer that pingora shall connect to in order to get a connection lent.
-    pub(super) fn arrange(
+    fn arrange(
         upstream: &Arc<Upstream>,
         connector: &Arc<TransportConnector>,
         terms: Terms,
-    ) -> Option<(Box<HttpPeer>, Arc<Self>)> {
-        let mut peer = upstream.outer_peer(terms.patience)?;
+    ) -> Option<Arc<Self>> {
+        if !upstream.is_resolved() {
+            return None;
+        }
         let whole = terms.small && !terms.repeatable && upstream.is_unix();
-        let loan = Arc::new_cyclic(|me| Self {
+        Some(Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             upstream: Arc::clone(upstream),
             connector: Connector(Arc::clone(connector)),
@@ -203,14 +210,57 @@ impl Loan {
             },
             whole,
             patience: terms.patience,
+            body: terms.body,
             lines: Mutex::default(),
             reused: AtomicBool::new(false),
             unread: AtomicBool::new(false),
             refused: AtomicBool::new(false),
+            slow: AtomicBool::new(false),
             holds: terms.finished.then(Holds::default),
-        });
-        peer.options.custom_l4 = Some(Arc::<Self>::clone(&loan));
-        Some((peer, loan))
+        }))
+    }
+
+    /// The peer that pingora's proxy shall connect to in order to get the connection.
+    pub fn peer(self: &Arc<Self>) -> Option<Box<HttpPeer>> {
+        let mut peer = self.upstream.outer_peer(self.patience)?;
+        peer.options.custom_l4 = Some(Arc::<Self>::clone(self));
+        Some(peer)
+    }
+
+    /// A session of pingora's HTTP client on the connection; pingora's proxy has no part in it.
+    ///
+    /// # Errors
+    /// As [`connect`]; nothing was sent then.
+    pub async fn open(&self) -> Result<HttpSession> {
+        let mut session = HttpSession::new(Box::new(self.stream().await?));
+        session.read_timeout = Some(self.last_wait());
+        session.write_timeout = session.read_timeout;
+        Ok(session)
+    }
+
+    /// The request is answered: the connection goes back to the others if it may be kept.
+    pub async fn close(mut session: HttpSession) {
+        session.respect_keepalive();
+        if let Some(mut stream) = session.reuse().await {
+            // What pingora's pool does with a connection that comes to rest, and what a lent one is waiting for.
+            let _ = stream.read(&mut [0]).now_or_never();
+        }
+    }
+
+    async fn stream(&self) -> Result<Stream> {
+        let rested = self.rested();
+        self.reused.store(rested.is_some(), Ordering::Release);
+        let connection = match rested {
+            Some(connection) => connection,
+            None => {
+                let no_address = || Error::explain(ErrorType::ConnectError, "no address is known");
+                let peer = self.plain_peer().ok_or_else(no_address)?;
+                // What this needs while it waits is large, and most requests find a connection that rests.
+                Box::pin(connect(&peer, &self.connector.0)).await?
+            }
+        };
+        let lent = Lent::new(connection, self.me.upgrade());
+        Ok(Stream::from(VirtualSocketStream::new(Box::new(lent))))
     }
 
     /// Lines for the end of the head, each with its line end.
@@ -263,6 +313,21 @@ impl Loan {
         self.refused.store(true, Ordering::Release);
     }
 
+    /// How long to wait for the next bytes of the body, if that is to be looked at here.
+    pub(super) fn body_patience(&self) -> Option<Duration> {
+        self.body
+    }
+
+    /// Whether the client was waited for in vain.
+    pub fn is_slow(&self) -> bool {
+        self.slow.load(Ordering::Acquire)
+    }
+
+    /// It was.
+    pub(super) fn found_slow(&self) {
+        self.slow.store(true, Ordering::Release);
+    }
+
     /// What the request holds if it is abandoned; nothing if it need not be finished then.
     pub(super) fn holds(&self) -> Option<&Holds> {
         self.holds.as_ref()
@@ -302,19 +367,7 @@ impl Loan {
 #[async_trait]
 impl L4Connect for Loan {
     async fn connect(&self, _address: &SocketAddr) -> Result<Stream> {
-        let rested = self.rested();
-        self.reused.store(rested.is_some(), Ordering::Release);
-        let connection = match rested {
-            Some(connection) => connection,
-            None => {
-                let no_address = || Error::explain(ErrorType::ConnectError, "no address is known");
-                let peer = self.plain_peer().ok_or_else(no_address)?;
-                // What this needs while it waits is large, and most requests find a connection that rests.
-                Box::pin(connect(&peer, &self.connector.0)).await?
-            }
-        };
-        let lent = Lent::new(connection, self.me.upgrade());
-        Ok(Stream::from(VirtualSocketStream::new(Box::new(lent))))
+        self.stream().await
     }
 }
 
@@ -330,8 +383,9 @@ pub(super) mod tests {
         let backends = super::super::Backends::new(&settings);
         let backend = backends.get("legacy").unwrap();
         let serving = backend.pick(super::super::Tried::default(), true).unwrap();
-        let terms = Terms { repeatable, fresh: false, small, finished: false, patience: Patience::default() };
-        backend.lend(&serving, terms).unwrap().1
+        let patience = Patience::default();
+        let terms = Terms { repeatable, fresh: false, small, finished: false, patience, body: None };
+        backend.lend(&serving, terms).unwrap()
     }
 
     #[tokio::test]

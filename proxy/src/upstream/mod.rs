@@ -31,7 +31,7 @@ use pingora::connectors::TransportConnector;
 
 pub use address::{Patience, Upstream};
 pub use answer::is_in_order;
-pub use backend::{Backend, InFlight, Serving, Tried};
+pub use backend::{Backend, Claim, InFlight, Serving, Tried};
 pub use characters::{alphanumeric_and, is_token};
 pub use chunks::{BadChunk, Chunks};
 pub use dial::Stream;

@@ -130,7 +130,7 @@ fn a_connection_whose_request_was_not_sent_to_its_end_is_not_shared() {
     let ficus = Setup::new(&legacy).set("timeouts.upstream_idle", "20s").legacy_key(WRITES).start();
     for method in ["POST", "GET"] {
         let mut early = ficus.connect();
-        early.send(format!("{method} /early HTTP/1.1\r\nHost: a\r\nContent-Length: 40\r\n\r\nhalf"));
+        early.send(format!("{method} /early HTTP/1.1\r\nHost: a\r\nContent-Length: 70000\r\n\r\nhalf"));
         assert_eq!(early.answer().status, 401);
         drop(early);
         let mut next = ficus.connect();

@@ -181,7 +181,7 @@ fn a_backend_that_waits_for_the_clients_body_is_not_to_blame() {
     });
     let ficus = Setup::new(&legacy).set("timeouts.upstream", "300ms").start();
     let mut client = ficus.connect();
-    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf");
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nhalf");
     assert_eq!(client.answer().status, 408);
     assert_eq!(ficus.log(1)[0]["reason"], "slow_body");
 }

@@ -32,5 +32,6 @@ mod streaming;
 mod tls;
 mod transparent;
 mod trials;
+mod uploads;
 mod upstream_tls;
 mod waiting;
