@@ -18,6 +18,12 @@ use super::context::Context;
 use super::{Gateway, MOST_ATTEMPTS, headers};
 use crate::upstream::Loan;
 
+/// Whether the connection may be used again.
+enum Kept {
+    Yes,
+    No,
+}
+
 /// Whether a request can be sent by `exchange`: all of it is there, or in memory.
 pub(super) fn is_complete(session: &mut Session, ctx: &Context) -> bool {
     !ctx.upgrade
@@ -57,50 +63,47 @@ impl Gateway {
             Ok(upstream) => upstream,
             Err(error) => return Err(self.not_connected(session, ctx, error.into_up())),
         };
-        self.connected(ctx.is_reused(), ctx);
-        let done = async {
-            self.send(session, ctx, &mut upstream, body).await?;
-            self.hand_on(session, ctx, &mut upstream).await
-        };
-        match done.await {
-            Ok(()) => {
-                Loan::close(upstream).await;
-                Ok(())
-            }
+        self.connected(loan.is_reused(), ctx);
+        match self.exchange_with(session, ctx, &mut upstream, body).await {
+            Ok(Kept::Yes) => Loan::close(upstream).await,
+            Ok(Kept::No) => {}
             Err(error) => {
-                let reused = ctx.is_reused();
-                Err(self.failed(session, ctx, error, reused))
+                drop(upstream);
+                return Err(self.failed(session, ctx, error, loan.is_reused()));
             }
         }
+        Ok(())
     }
 
-    /// Sends all of the request.
-    async fn send(
+    async fn exchange_with(
         &self,
         session: &mut Session,
         ctx: &mut Context,
         upstream: &mut HttpSession,
         mut body: Option<Bytes>,
-    ) -> Result<()> {
+    ) -> Result<Kept> {
         let mut request = request_of(session)?;
         self.dress_request(&mut request, ctx)?;
         upstream.write_request_header(Box::new(request)).await.map_err(|error| error.into_up())?;
         if body.is_some() {
             self.pass_body(session, &mut body, ctx)?;
         }
-        if let Some(body) = body {
-            upstream.write_body(&body).await.map_err(|error| error.into_up())?;
-            upstream.finish_body().await.map_err(|error| error.into_up())?;
-        }
-        Ok(())
+        // Whoever takes no more of a body may have answered already.
+        let unsent = match body {
+            Some(body) => send_body(upstream, &body).await.err(),
+            None => None,
+        };
+        let kept = if unsent.is_none() { Kept::Yes } else { Kept::No };
+        self.hand_on(session, ctx, upstream, unsent).await.map(|()| kept)
     }
 
-    /// Hands the answer on, part by part.
+    /// Hands the answer on, part by part; `unsent`: why the request was not sent to its end.
     async fn hand_on(
         &self,
         session: &mut Session,
         ctx: &mut Context,
         upstream: &mut HttpSession,
+        mut unsent: Option<Box<Error>>,
     ) -> Result<()> {
         loop {
             let part = tokio::select! {
@@ -112,7 +115,7 @@ impl Gateway {
             };
             let part = match part {
                 Ok(part) => self.filter(session, ctx, part)?,
-                Err(error) => HttpTask::Failed(error.into_up()),
+                Err(error) => HttpTask::Failed(unsent.take().unwrap_or(error).into_up()),
             };
             if session.write_response_tasks(vec![part]).await? {
                 return Ok(());
@@ -140,6 +143,11 @@ impl Gateway {
         }
         Ok(part)
     }
+}
+
+async fn send_body(upstream: &mut HttpSession, body: &[u8]) -> Result<()> {
+    upstream.write_body(body).await?;
+    upstream.finish_body().await.map(|_| ())
 }
 
 /// The client's request without what ends here (RFC 9110, 7.6.1), as HTTP/1.1.

@@ -115,3 +115,18 @@ fn bodies_without_memory_stream() {
     second.send("x".repeat(10_000));
     assert_eq!(second.answer().text(), "10000");
 }
+
+#[test]
+fn an_answer_counts_although_its_backend_did_not_take_the_body() {
+    let legacy = Backend::tcp(|exchange| {
+        exchange.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 9\r\n\r\ntoo large");
+        Then::Close
+    });
+    let ficus = Setup::new(&legacy).start();
+    let body = "x".repeat(60_000);
+    for _ in 0..50 {
+        let answer = ficus.connect().request("POST", "/", "", &body);
+        assert_eq!((answer.status, answer.text().as_str()), (413, "too large"));
+    }
+    assert_eq!(legacy.requests(), 50, "none was sent twice");
+}
