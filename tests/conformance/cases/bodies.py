@@ -30,6 +30,15 @@ def first_half(conn, request):
     request.complete = len(request.body) == 5
 
 
+def first_chunk(conn, request):
+    """The same for chunks."""
+    conn.sock.settimeout(3)
+    request.body = conn.exactly(len(b"5\r\nfirst"))
+    conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\n")
+    conn.send(b"half")
+    request.complete = True
+
+
 CASES += [
     Case(
         "1 MiB with Content-Length",
@@ -79,6 +88,30 @@ CASES += [
             )
         ],
         origin=first_half,
+    ),
+    Case(
+        "a large upload arrives as it is sent",
+        [post(b"Content-Length: 100000\r\n", b"first"), Read(), End(0.05)],
+        [
+            holds(
+                "the first part waits for the rest",
+                lambda seen: bool(seen.arrived and seen.arrived[0].body == b"first"),
+                DEGRADED,
+            )
+        ],
+        origin=first_half,
+    ),
+    Case(
+        "chunks arrive as they are sent",
+        [chunked(b"5\r\nfirst\r\n"), Read(), End(0.05)],
+        [
+            holds(
+                "the first chunk waits for the last",
+                lambda seen: bool(seen.arrived and seen.arrived[0].body.startswith(b"5\r\nfirst")),
+                DEGRADED,
+            )
+        ],
+        origin=first_chunk,
     ),
     Case(
         "leave to continue comes from the origin",
