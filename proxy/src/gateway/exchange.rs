@@ -18,12 +18,6 @@ use super::context::Context;
 use super::{Gateway, MOST_ATTEMPTS, headers};
 use crate::upstream::Loan;
 
-/// Whether the connection may be used again.
-enum Kept {
-    Yes,
-    No,
-}
-
 /// Whether a request can be sent by `exchange`: all of it is there, or in memory.
 pub(super) fn is_complete(session: &mut Session, ctx: &Context) -> bool {
     !ctx.upgrade
@@ -65,8 +59,8 @@ impl Gateway {
         };
         self.connected(loan.is_reused(), ctx);
         match self.exchange_with(session, ctx, &mut upstream, body).await {
-            Ok(Kept::Yes) => Loan::close(upstream).await,
-            Ok(Kept::No) => {}
+            Ok(true) => Loan::close(upstream).await,
+            Ok(false) => {}
             Err(error) => {
                 drop(upstream);
                 return Err(self.failed(session, ctx, error, loan.is_reused()));
@@ -75,13 +69,14 @@ impl Gateway {
         Ok(())
     }
 
+    /// Whether the connection may serve others after this.
     async fn exchange_with(
         &self,
         session: &mut Session,
         ctx: &mut Context,
         upstream: &mut HttpSession,
         mut body: Option<Bytes>,
-    ) -> Result<Kept> {
+    ) -> Result<bool> {
         let mut request = request_of(session)?;
         self.dress_request(&mut request, ctx)?;
         upstream.write_request_header(Box::new(request)).await.map_err(|error| error.into_up())?;
@@ -93,8 +88,9 @@ impl Gateway {
             Some(body) => send_body(upstream, &body).await.err(),
             None => None,
         };
-        let kept = if unsent.is_none() { Kept::Yes } else { Kept::No };
-        self.hand_on(session, ctx, upstream, unsent).await.map(|()| kept)
+        let was_sent = unsent.is_none();
+        self.hand_on(session, ctx, upstream, unsent).await?;
+        Ok(was_sent)
     }
 
     /// Hands the answer on, part by part; `unsent`: why the request was not sent to its end.
