@@ -4,6 +4,8 @@
 //! slowly would take the whole application away from everybody. What is read here is what pingora keeps of each body
 //! anyway in order to send it again; a body that is larger, or whose length nobody knows, streams.
 
+use std::time::Instant;
+
 use http::header::EXPECT;
 use pingora::proxy::Session;
 use pingora::{ErrorType, Result};
@@ -17,6 +19,7 @@ use super::memory::Room;
 impl Gateway {
     /// Reads all of a small body, as long as there is memory for it.
     pub(super) async fn await_body(&self, session: &mut Session, ctx: &mut Context) -> Result<()> {
+        let began = Instant::now();
         let mut room = Room::new(&self.buffers);
         session.as_downstream_mut().enable_retry_buffering();
         while !session.as_downstream_mut().is_body_done() {
@@ -35,6 +38,7 @@ impl Gateway {
             }
         }
         ctx.buffered = Some(room);
+        ctx.held += began.elapsed();
         Ok(())
     }
 

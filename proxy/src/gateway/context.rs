@@ -69,8 +69,8 @@ pub struct Context {
     pub(super) tape: Option<Box<Capture>>,
     /// A dry run of the request that was answered.
     pub(super) rehearsal: Option<Box<Rehearsal>>,
-    /// How long the request waited for its dry run; no limit of its own counts that.
-    pub(super) rehearsed: Duration,
+    /// How long the request waited for its body and for its dry run; no limit of its own counts that.
+    pub(super) held: Duration,
     /// The fallback says that it has captured its rows.
     pub(super) captured: bool,
 }
@@ -139,7 +139,7 @@ impl Context {
             capture: None,
             tape: None,
             rehearsal: None,
-            rehearsed: Duration::ZERO,
+            held: Duration::ZERO,
             captured: false,
         }
     }
@@ -164,9 +164,9 @@ impl Context {
         self.attempt = Attempt { backend: self.fallback.take(), ..Attempt::default() };
     }
 
-    /// How long the request has taken, without its dry run.
+    /// How long the request has taken, without what it was held for.
     pub(super) fn spent(&self) -> Duration {
-        self.started.elapsed().saturating_sub(self.rehearsed)
+        self.started.elapsed().saturating_sub(self.held)
     }
 
     /// The candidate has answered, or is not waited for any more.
@@ -179,6 +179,7 @@ impl Context {
     /// Requests that must not be repeated get a connection of their own, unless it can be known there whether they were
     /// read, or the settings allow them to share: see `upstream`. So does one that has already met a dead connection
     /// that had rested, because there may be more of them.
+    ///
     /// `body`: how long an HTTP/2 client may take for the next bytes of its body; over HTTP/1, pingora looks.
     pub(super) fn terms(&self, patience: Patience, body: Duration) -> Terms {
         let fresh = self.upgrade || self.attempt.repeated || self.attempt.breaks > 0;

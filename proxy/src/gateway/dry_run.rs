@@ -54,7 +54,7 @@ impl Gateway {
             (Ok(_), None) => shadow.skip(&route, Dropped::NoBackend),
             (Err(reason), _) => shadow.skip(&route, reason),
         }
-        ctx.rehearsed = began.elapsed();
+        ctx.held += began.elapsed();
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use crate::backend::{Backend, Then};
 use crate::client::Client;
@@ -98,6 +99,17 @@ fn who_stops_sending_gets_a_408_and_no_backend_hears_of_it() {
     gone.finish();
     assert_eq!(ficus.log(2)[1]["reason"], "client_left");
     assert_eq!(legacy.requests(), 0);
+}
+
+#[test]
+fn what_a_client_takes_for_its_body_is_not_the_backends_time() {
+    let legacy = Backend::saying("legacy");
+    let ficus = Setup::new(&legacy).route("serve = \"legacy\"\ntotal_timeout = \"300ms\"\n").start();
+    let mut slow = ficus.connect();
+    slow.send("POST /items/7 HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nhalf");
+    std::thread::sleep(Duration::from_millis(400));
+    slow.send("half");
+    assert_eq!(slow.answer().text(), "legacy");
 }
 
 #[test]
