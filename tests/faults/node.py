@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from stack.process import Process, free_port, wait_until
-from stack.stack import BINARIES
+from stack.stack import BINARIES, crm_python
 
 ROUTES = """version = 1
 [[route]]
@@ -177,6 +177,19 @@ class Node:
         lines = (self.folder / "access.log").read_text().split("\n")[:-1] if (self.folder / "access.log").exists() else []
         entries = [json.loads(line) for line in lines if '"broken"' in line]
         return {(entry["path"].rpartition("/")[2], entry["method"]) for entry in entries if entry["reason"] == "broken"}
+
+    def replace_rust(self, command: list, **env):
+        """Another program answers where `self.rust` did."""
+        self.rust.process.kill()
+        self.rust.process = Process("rust", command, env, self.folder, self.folder / "rust-2.log")
+        self.rust.wait()
+
+    def replace_rust_by_gunicorn(self, *options):
+        """wsgi.py under gunicorn does."""
+        here = Path(__file__).parent
+        command = [crm_python("2.3"), "-m", "gunicorn", "--chdir", here, *options, "--bind", self.rust.address]
+        env = {"ORIGIN_NAME": "rust", "ORIGIN_JOURNAL": self.rust._journal, "PYTHONDONTWRITEBYTECODE": "1"}
+        self.replace_rust([*command, "wsgi:application"], **env)
 
     def stop(self):
         if hasattr(self, "ficus"):

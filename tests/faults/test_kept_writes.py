@@ -12,21 +12,13 @@ from pathlib import Path
 import pytest
 
 from faults.leaver import MODES, UNREAD
-from faults.node import Node, verdict
+from faults.node import verdict
 from faults.openloop import OpenLoop
 from faults.origin import body_of
-from stack.process import Process, wait_until
-from stack.stack import crm_python
+from stack.process import wait_until
 
 HERE = Path(__file__).parent
 REQUESTS = 60
-
-
-def replace_rust(node: Node, command: list, **env):
-    """Another program answers where node.rust did."""
-    node.rust.process.kill()
-    node.rust.process = Process("rust", command, env, node.folder, node.folder / "rust-2.log")
-    node.rust.wait()
 
 
 def one(connection: http.client.HTTPConnection, number: int, method: str, body: bytes) -> int:
@@ -43,7 +35,7 @@ def one(connection: http.client.HTTPConnection, number: int, method: str, body: 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_server_that_leaves(node, mode, size):
     rust = node.rust
-    replace_rust(node, [sys.executable, HERE / "leaver.py", "rust", rust.address, rust._journal, rust._mode])
+    node.replace_rust([sys.executable, HERE / "leaver.py", "rust", rust.address, rust._journal, rust._mode])
     rust.set(mode)
     connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=30)
     statuses = [one(connection, number, "POST", b"x" * size) for number in range(REQUESTS)]
@@ -61,7 +53,7 @@ def test_a_server_that_leaves(node, mode, size):
 
 def test_large_writes_have_connections_of_their_own(node):
     rust = node.rust
-    replace_rust(node, [sys.executable, HERE / "leaver.py", "rust", rust.address, rust._journal, rust._mode])
+    node.replace_rust([sys.executable, HERE / "leaver.py", "rust", rust.address, rust._journal, rust._mode])
     rust.set("unread")
     connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=30)
     assert [one(connection, number, "POST", b"x" * 4_000) for number in range(20)] == [200] * 20
@@ -71,12 +63,10 @@ def test_large_writes_have_connections_of_their_own(node):
 
 
 def test_workers_of_gunicorn_that_are_replaced(node):
-    command = [
-        crm_python("2.3"), "-m", "gunicorn", "--chdir", HERE, "--workers", "2", "--worker-class", "gthread",
-        "--threads", "8", "--keep-alive", "1", "--max-requests", "60", "--max-requests-jitter", "20",
-        "--bind", node.rust.address, "wsgi:application",
-    ]
-    replace_rust(node, command, ORIGIN_NAME="rust", ORIGIN_JOURNAL=node.rust._journal, PYTHONDONTWRITEBYTECODE="1")
+    node.replace_rust_by_gunicorn(
+        "--workers", "2", "--worker-class", "gthread", "--threads", "8", "--keep-alive", "1",
+        "--max-requests", "60", "--max-requests-jitter", "20",
+    )
     with OpenLoop(node.port, rate=100, paths=("/moved",), posts=7) as load:
         wait_until(lambda: load.done() >= 50, "the load runs")
         for _ in range(3):
