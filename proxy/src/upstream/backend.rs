@@ -10,8 +10,8 @@ use pingora::connectors::TransportConnector;
 use pingora::upstreams::peer::HttpPeer;
 
 use super::address::Maker;
+use super::admission::{Admission, Claim, InFlight};
 use super::outage::Outage;
-use super::places::{Place, Places};
 use super::recovery::WHOLE;
 use super::{BackendHealth, State, Upstream, UpstreamHealth};
 use crate::settings::{self, Timeouts};
@@ -27,12 +27,7 @@ pub struct Backend {
     maker: Maker,
     upstreams: ArcSwap<Vec<Arc<Upstream>>>,
     next: AtomicUsize,
-    places: Arc<Places>,
-    /// The part of the places that others' trouble may take.
-    relief: Arc<Places>,
-    /// The part of the places that requests may take whose bodies are still under way.
-    uploads: Arc<Places>,
-    repeats: AtomicUsize,
+    admission: Arc<Admission>,
     outage: Outage,
     started: Instant,
     connector: Connector,
@@ -63,50 +58,6 @@ impl Tried {
     }
 }
 
-/// A request in progress on a backend; dropping it says that the request is over.
-#[derive(Debug)]
-pub struct InFlight {
-    backend: Arc<Backend>,
-    _place: Place,
-    /// It came because another backend could not answer.
-    _relief: Option<Place>,
-    /// Its body is still under way.
-    upload: Option<Place>,
-    /// It is here for the second time.
-    repeat: bool,
-}
-
-/// What is special about a request that wants a place.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Claim {
-    /// It comes because another backend could not answer.
-    pub relief: bool,
-    /// Its body is still under way.
-    pub upload: bool,
-}
-
-impl InFlight {
-    /// All of its body has come.
-    pub fn body_is_there(&mut self) {
-        self.upload = None;
-    }
-
-    /// The request is sent a second time; false when too many others are.
-    pub fn repeat(&mut self) -> bool {
-        let most = self.backend.settings.repeats;
-        self.repeat = self.repeat || take(&self.backend.repeats, most);
-        self.repeat
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        if self.repeat {
-            self.backend.repeats.fetch_sub(1, Ordering::AcqRel);
-        }
-    }
-}
-
 /// A request in progress on an upstream.
 #[derive(Debug)]
 pub struct Serving(pub(super) Arc<Upstream>);
@@ -129,12 +80,6 @@ impl Drop for Serving {
     }
 }
 
-/// Counts one more, unless there are `most`.
-fn take(counter: &AtomicUsize, most: usize) -> bool {
-    let more = |taken| (taken < most).then_some(taken + 1);
-    counter.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
-}
-
 impl Backend {
     pub(super) fn new(
         name: &str,
@@ -149,10 +94,7 @@ impl Backend {
             upstreams: ArcSwap::from_pointee(upstreams),
             maker,
             next: AtomicUsize::new(0),
-            places: Arc::new(Places::new(settings.max_requests, settings.queue)),
-            relief: Arc::new(Places::new(settings.fallback_requests, settings.queue)),
-            uploads: Arc::new(Places::new(uploads(settings.max_requests), settings.queue)),
-            repeats: AtomicUsize::new(0),
+            admission: Admission::new(settings),
             outage: Outage::new(settings.queue),
             started: Instant::now(),
             connector: Connector(Arc::clone(connector)),
@@ -196,32 +138,13 @@ impl Backend {
     }
 
     /// Takes one of the places on this backend; `None` when all are taken.
-    pub fn enter(self: &Arc<Self>, claim: Claim) -> Option<InFlight> {
-        let relief = if claim.relief { Some(self.relief.enter()?) } else { None };
-        let upload = if claim.upload { Some(self.uploads.enter()?) } else { None };
-        Some(self.admit(self.places.enter()?, relief, upload))
+    pub fn enter(&self, claim: Claim) -> Option<InFlight> {
+        self.admission.enter(claim)
     }
 
     /// As [`Self::enter`], but waits for a place.
-    pub async fn queue(self: &Arc<Self>, claim: Claim) -> Option<InFlight> {
-        if claim.relief && self.settings.fallback_requests == 0 {
-            return None;
-        }
-        let relief = if claim.relief { Some(self.wait_for(&self.relief).await?) } else { None };
-        let upload = if claim.upload { Some(self.wait_for(&self.uploads).await?) } else { None };
-        Some(self.admit(self.places.wait(self.settings.queue_wait).await?, relief, upload))
-    }
-
-    /// One of a part of the places.
-    async fn wait_for(&self, part: &Arc<Places>) -> Option<Place> {
-        match part.enter() {
-            Some(place) => Some(place),
-            None => part.wait(self.settings.queue_wait).await,
-        }
-    }
-
-    fn admit(self: &Arc<Self>, place: Place, relief: Option<Place>, upload: Option<Place>) -> InFlight {
-        InFlight { backend: Arc::clone(self), _place: place, _relief: relief, upload, repeat: false }
+    pub async fn queue(&self, claim: Claim) -> Option<InFlight> {
+        self.admission.queue(claim).await
     }
 
     /// Of the upstreams that were not tried and are up as far as we know, the one with the fewest requests. With
@@ -367,8 +290,8 @@ impl Backend {
         let now = self.now();
         BackendHealth {
             name: self.name.clone(),
-            in_flight: self.places.taken(),
-            queued: self.places.waiting() + self.relief.waiting() + self.uploads.waiting(),
+            in_flight: self.admission.taken(),
+            queued: self.admission.waiting(),
             waiting: self.outage.waiting(),
             upstreams: self
                 .upstreams
@@ -403,11 +326,6 @@ impl Backend {
     pub(super) fn now(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
-}
-
-/// So many of the places may be taken by requests whose bodies are under way: of two and more, not all.
-fn uploads(places: usize) -> usize {
-    (places - places.div_ceil(4)).max(1)
 }
 
 /// Requests on an upstream after the next one, in thousandths, as if its share were whole.

@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::Notify;
 
+use super::admission::InFlight;
 use super::answer::Answer;
-use super::backend::InFlight;
 
 /// A request that must be finished, and what it holds when it is abandoned.
 #[derive(Debug, Default)]

@@ -4,6 +4,7 @@
 //! sent to it is in `gateway`.
 
 mod address;
+mod admission;
 mod answer;
 mod backend;
 mod breaker;
@@ -30,8 +31,9 @@ use std::sync::Arc;
 use pingora::connectors::TransportConnector;
 
 pub use address::{Patience, Upstream};
+pub use admission::{Claim, InFlight};
 pub use answer::is_in_order;
-pub use backend::{Backend, Claim, InFlight, Serving, Tried};
+pub use backend::{Backend, Serving, Tried};
 pub use characters::{alphanumeric_and, is_token};
 pub use chunks::{BadChunk, Chunks};
 pub use dial::Stream;

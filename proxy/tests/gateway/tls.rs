@@ -160,6 +160,15 @@ fn a_large_deferred_body_arrives_whole_over_http2() {
     }
 }
 
+/// A POST that announces how long its body is, or does not.
+fn post(length: Option<u32>) -> http::Request<()> {
+    let request = http::Request::post("https://crm.example/");
+    match length {
+        Some(length) => request.header("content-length", length).body(()).unwrap(),
+        None => request.body(()).unwrap(),
+    }
+}
+
 /// The next POST at a listener with this at its end, and its connection; others come to look whether somebody is there.
 fn accepted(listener: &TcpListener, end: &str) -> std::net::TcpStream {
     loop {
@@ -192,12 +201,7 @@ fn what_was_begun_is_finished_and_keeps_its_place_when_an_http2_client_leaves() 
             let (client, connection) = h2::client::handshake(https.connect("h2").await).await.unwrap();
             tokio::spawn(connection);
             let mut client = client.ready().await.unwrap();
-            let mut request = http::Request::post("https://crm.example/");
-            if let Some(length) = length {
-                request = request.header("content-length", length);
-            }
-            let (answer, mut stream) =
-                client.send_request(request.body(()).unwrap(), body.is_empty()).unwrap();
+            let (answer, mut stream) = client.send_request(post(length), body.is_empty()).unwrap();
             if !body.is_empty() {
                 stream.send_data(Bytes::from_static(body.as_bytes()), true).unwrap();
             }
@@ -231,15 +235,11 @@ fn an_http2_body_that_does_not_come_is_a_408_and_its_place_is_free() {
     );
     block_on(async {
         // With a length the body is awaited, without one it streams.
-        for (number, length) in [None, Some("100")].into_iter().enumerate() {
+        for (number, length) in [None, Some(100)].into_iter().enumerate() {
             let (client, connection) = h2::client::handshake(https.connect("h2").await).await.unwrap();
             tokio::spawn(connection);
             let mut client = client.ready().await.unwrap();
-            let mut request = http::Request::post("https://crm.example/");
-            if let Some(length) = length {
-                request = request.header("content-length", length);
-            }
-            let (answer, mut stream) = client.send_request(request.body(()).unwrap(), false).unwrap();
+            let (answer, mut stream) = client.send_request(post(length), false).unwrap();
             stream.send_data(Bytes::from_static(b"half"), false).unwrap();
             assert_eq!(answer.await.unwrap().status(), 408, "{length:?}");
             assert_eq!(https.ficus.log(number + 1)[number]["reason"], "slow_body");

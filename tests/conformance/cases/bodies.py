@@ -21,22 +21,22 @@ def waits_for_body(conn, request):
     conn.send(OK_CLOSE)
 
 
-def first_half(conn, request):
-    """Answers in two parts; the second only after the first half of the body was here."""
-    conn.sock.settimeout(3)
-    request.body = conn.exactly(5)
-    conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\n")
-    conn.send(b"half")
-    request.complete = len(request.body) == 5
+def arrives_as_sent(name, request, part):
+    """The origin answers in two parts, the second only after `part` of the body was here."""
 
+    def after_part(conn, request):
+        conn.sock.settimeout(3)
+        request.body = conn.exactly(len(part))
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\n")
+        conn.send(b"half")
+        request.complete = len(request.body) == len(part)
 
-def first_chunk(conn, request):
-    """The same for chunks."""
-    conn.sock.settimeout(3)
-    request.body = conn.exactly(len(b"5\r\nfirst"))
-    conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\n")
-    conn.send(b"half")
-    request.complete = True
+    streams = holds(
+        "what was sent waits for the rest",
+        lambda seen: bool(seen.arrived and seen.arrived[0].body == part),
+        DEGRADED,
+    )
+    return Case(name, [request, Read(), End(0.05)], [streams], origin=after_part)
 
 
 CASES += [
@@ -77,42 +77,9 @@ CASES += [
         [chunked(b"2\r\nhi\r\n0\r\nX: "), HalfClose(), Read(), End()],
         [holds("the origin thinks it is whole", incomplete, DANGEROUS)],
     ),
-    Case(
-        "an upload arrives as it is sent",
-        [post(b"Content-Length: 10\r\n", b"first"), Read(), End(0.05)],
-        [
-            holds(
-                "the first half waits for the second",
-                lambda seen: bool(seen.arrived and seen.arrived[0].body == b"first"),
-                DEGRADED,
-            )
-        ],
-        origin=first_half,
-    ),
-    Case(
-        "a large upload arrives as it is sent",
-        [post(b"Content-Length: 100000\r\n", b"first"), Read(), End(0.05)],
-        [
-            holds(
-                "the first part waits for the rest",
-                lambda seen: bool(seen.arrived and seen.arrived[0].body == b"first"),
-                DEGRADED,
-            )
-        ],
-        origin=first_half,
-    ),
-    Case(
-        "chunks arrive as they are sent",
-        [chunked(b"5\r\nfirst\r\n"), Read(), End(0.05)],
-        [
-            holds(
-                "the first chunk waits for the last",
-                lambda seen: bool(seen.arrived and seen.arrived[0].body.startswith(b"5\r\nfirst")),
-                DEGRADED,
-            )
-        ],
-        origin=first_chunk,
-    ),
+    arrives_as_sent("an upload arrives as it is sent", post(b"Content-Length: 10\r\n", b"first"), b"first"),
+    arrives_as_sent("a large upload arrives as it is sent", post(b"Content-Length: 100000\r\n", b"first"), b"first"),
+    arrives_as_sent("chunks arrive as they are sent", chunked(b"5\r\nfirst\r\n"), b"5\r\nfirst"),
     Case(
         "leave to continue comes from the origin",
         [get(b"/", b"Content-Length: 2\r\nExpect: 100-continue\r\n", b"POST"), Pause(0.1), b"hi", Read(), End(0.05)],
